@@ -1,0 +1,45 @@
+# make demo      the main job on the demo data that comes with the package
+# make test      lint, types, tests, doctests, README blocks
+# make test-all  the slow tests too
+# make bench     speed and memory against peers, as ratios in one run
+# make bench-data  selection on real labelled data in ../shared/data, where it is there
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO ?= demo-mix
+DATA ?= ../shared/data
+
+.PHONY: demo test test-all bench bench-data lint clean
+
+demo: .venv/demo.installed
+	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
+
+test: .venv/dev.installed lint
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-all: .venv/dev.installed lint
+	$(BIN)/pytest -n 2
+
+lint: .venv/dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev.installed
+	$(BIN)/pytest tests/benchmarks -n 0 -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds -s
+
+bench-data: .venv/dev.installed
+	$(BIN)/python tests/benchmarks/labelled_data.py $(DATA)
+
+.venv/demo.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline]"
+	touch $@
+
+.venv/dev.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,dev]"
+	touch $@ .venv/demo.installed
+
+clean:
+	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,58 @@
+"""The public names. They are imported when they are first used."""
+
+from . import clusterers, embedders, errors, exporters, metrics, schemas, selectors
+from .budget import Budget, apportion
+from .curate import Mix, curate, rebalance
+from .embedders import Lexical, Precomputed, SentenceTransformer
+from .errors import InstructdivError
+from .pool import Pool
+from .recipe import Recipe
+from .records import Records, load
+from .report import Summary, coverage
+from .schemas import recognize
+from .selection import Selection
+from .selectors import (
+    ClusterBalanced,
+    ConcaveFacilityLocation,
+    FacilityLocation,
+    GroupBalanced,
+    KCenter,
+    Random,
+    default_selector,
+)
+from .space import Space
+
+__all__ = [
+    "Budget",
+    "ClusterBalanced",
+    "ConcaveFacilityLocation",
+    "FacilityLocation",
+    "GroupBalanced",
+    "InstructdivError",
+    "KCenter",
+    "Lexical",
+    "Mix",
+    "Pool",
+    "Precomputed",
+    "Random",
+    "Recipe",
+    "Records",
+    "Selection",
+    "SentenceTransformer",
+    "Space",
+    "Summary",
+    "apportion",
+    "clusterers",
+    "coverage",
+    "curate",
+    "default_selector",
+    "embedders",
+    "errors",
+    "exporters",
+    "load",
+    "metrics",
+    "rebalance",
+    "recognize",
+    "schemas",
+    "selectors",
+]

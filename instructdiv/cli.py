@@ -1,0 +1,450 @@
+"""The command line: one thin function a command.
+
+Results go to stdout, progress and log to stderr. Exit codes: 0 done, 1 failed, 2 bad usage,
+recipe or input, 3 a gate failed, 130 interrupted.
+"""
+
+import functools
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+from instructdiv.errors import InstructdivError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from instructdiv.curate import Mix
+    from instructdiv.embedders import Embedder
+    from instructdiv.embedders.base import Progress
+    from instructdiv.recipe import Recipe
+    from instructdiv.report import Summary
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    help="What instruction data covers, and which records to train on under a budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Unit(StrEnum):
+    """What a budget counts."""
+
+    records = "records"
+    tokens = "tokens"
+    share = "share"
+
+
+Data = Annotated[list[str], typer.Argument(help="Files, folders, or a name on the Hub.")]
+Amount = Annotated[str, typer.Option("--budget", "-b", help="What may be spent.")]
+InUnit = Annotated[Unit, typer.Option("--unit", help="What the budget counts.")]
+Chooser = Annotated[
+    str | None,
+    typer.Option("--selector", help="Name of a selector, or a JSON mapping of name and parameters."),
+]
+Vectors = Annotated[
+    str,
+    typer.Option(
+        "--embedder",
+        help="minilm, lexical, a .npy file of vectors, or the path or Hub name of a model.",
+    ),
+]
+Group = Annotated[
+    str | None, typer.Option("--group", help="Column of the known groups; source: the file.")
+]
+Shown = Annotated[
+    str, typer.Option("--view", help="What is embedded: prompt, instruction, response, conversation.")
+]
+Layout = Annotated[
+    str | None, typer.Option("--schema", help="Layout of the records; recognized if not given.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a folder that an earlier run wrote.")
+]
+Format = Annotated[
+    str, typer.Option("--exporter", help="How the mix is written: jsonl, parquet, hub_folder.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first record that cannot be used.")
+]
+Draws = Annotated[int, typer.Option("--draws", min=1, help="Random draws to compare with.")]
+Gate = Annotated[
+    float | None,
+    typer.Option(
+        "--min-coverage",
+        min=-1,
+        max=1,
+        help="Fail with exit code 3 if the mean similarity of a record to the nearest chosen "
+        "one is lower.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and errors only.")]
+
+
+def _guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the errors of the library into a line on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        _start_log(quiet=bool(kwargs.get("quiet")))
+        try:
+            return command(*args, **kwargs)
+        except InstructdivError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted; vectors embedded so far are kept for the next run", err=True)
+            raise typer.Exit(130) from None
+
+    return guarded
+
+
+def _start_log(*, quiet: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    log = logging.getLogger("instructdiv")
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.ERROR if quiet else logging.WARNING)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"instructdiv {version('instructdiv')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@_guarded
+def report(
+    data: Data,
+    selection: Annotated[
+        Path | None,
+        typer.Option("--selection", help="Folder of a mix, or a saved selection, of this data."),
+    ] = None,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    view: Shown = "prompt",
+    schema: Layout = None,
+    draws: Draws = 32,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Report what data covers and, with a selection, what is left of it."""
+    from instructdiv.pool import Pool
+    from instructdiv.report import coverage
+
+    _check_report_path(output)
+    with _progress(quiet) as progress:
+        pool = Pool.of(
+            data,
+            _embedder(embedder).seeded(seed),
+            view,  # type: ignore[arg-type]
+            group,
+            schema=schema,
+            strict=strict,
+            progress=progress,
+        )
+        chosen = None if selection is None else _load_selection(selection)
+        summary = coverage(pool, chosen, draws=draws, seed=seed)
+    if output:
+        summary.save(output)
+    _print_summary(summary, as_json)
+
+
+@app.command()
+@_guarded
+def select(
+    data: Data,
+    budget: Amount,
+    output: Folder,
+    unit: InUnit = Unit.records,
+    selector: Chooser = None,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    view: Shown = "prompt",
+    schema: Layout = None,
+    seed: Seed = 0,
+    draws: Draws = 32,
+    exporter: Format = "jsonl",
+    min_coverage: Gate = None,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Choose records under a budget and write the mix."""
+    from instructdiv.recipe import Recipe
+
+    recipe = Recipe.model_validate(
+        {
+            "data": data,
+            "schema": schema,
+            "view": view,
+            "group": group,
+            "embedder": _embedder(embedder),
+            "budget": _budget(budget, unit),
+            "seed": seed,
+            "exporter": exporter,
+            "draws": draws,
+            "strict": strict,
+            "min_coverage": min_coverage,
+        }
+        | ({} if selector is None else {"selector": _mapping(selector)})
+    )
+    _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def rebalance(
+    data: Data,
+    budget: Amount,
+    output: Folder,
+    unit: InUnit = Unit.records,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a mix that covers the most under a budget, with the default selector."""
+    from instructdiv.recipe import Recipe
+
+    recipe = Recipe(
+        data=tuple(data),
+        group=group,
+        embedder=_embedder(embedder),
+        budget=_budget(budget, unit),
+        seed=seed,
+        strict=strict,
+    )
+    _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def demo(
+    output: Folder,
+    budget: Amount = "120",
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rebalance the demo data that comes with the package: 16 domains, very unequal."""
+    from instructdiv.recipe import Recipe
+    from instructdiv.records import DEMO
+
+    recipe = Recipe(data=(str(DEMO),), group="domain", budget=_budget(budget, Unit.records))
+    _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, in YAML, JSON or TOML.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value in place of the recipe's; dots lead into sections."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write, in place of the recipe's."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a recipe."""
+    from instructdiv.recipe import Recipe
+
+    loaded = Recipe.load(recipe, changes or [])
+    folder = output or (Path(loaded.output) if loaded.output else None)
+    if folder is None:
+        raise UsageError("the recipe has no output; give --output")
+    _run(loaded, folder, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def schema() -> None:
+    """Print the JSON Schema of a recipe."""
+    from instructdiv.recipe import Recipe
+
+    typer.echo(Recipe.json_schema())
+
+
+def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    from instructdiv.curate import curate
+    from instructdiv.files import check_free
+
+    check_free(output, overwrite)  # before the work, not after it
+    with _progress(quiet) as progress:
+        mix = curate(recipe, progress=progress)
+        mix.check()
+        mix.export(output, overwrite=overwrite)
+    _print_mix(mix, output, as_json)
+
+
+def _budget(amount: str, unit: Unit) -> Any:
+    from instructdiv.budget import Budget
+    from instructdiv.errors import BudgetError
+
+    try:
+        number = float(amount) if unit is Unit.share else int(amount.replace("_", ""))
+    except ValueError:
+        whole = "a number above 0, at most 1" if unit is Unit.share else "a whole number above 0"
+        raise BudgetError(f"a budget of {unit} is {whole}, got {amount!r}") from None
+    return Budget.model_validate({unit.value: number})
+
+
+def _embedder(name: str) -> "Embedder":
+    from instructdiv.embedders import Lexical, Precomputed, SentenceTransformer
+
+    if name == "lexical":
+        return Lexical()
+    if name.endswith(".npy"):
+        return Precomputed(path=name)
+    return SentenceTransformer() if name == "minilm" else SentenceTransformer(model=name)
+
+
+def _mapping(part: str) -> Any:
+    if not part.lstrip().startswith("{"):
+        return part
+    try:
+        return json.loads(part)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{part!r} is not JSON: {error}") from None
+
+
+def _load_selection(path: Path) -> Any:
+    import numpy as np
+
+    from instructdiv.errors import InputError
+    from instructdiv.files import MANIFEST
+    from instructdiv.selection import Selection
+
+    if not path.is_dir():
+        return Selection.load(path)
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        indices = np.array(manifest["selection"]["indices"], np.int64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not hold a mix: {error!r}") from error
+    return Selection(indices, np.zeros(len(indices)))
+
+
+def _check_report_path(output: Path | None) -> None:
+    if output is None:
+        return
+    if output.suffix.lower() not in (".md", ".json"):
+        raise UsageError(f"a report is written as .md or .json, not as {str(output)!r}")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; give a file")
+
+
+@contextmanager
+def _progress(quiet: bool) -> "Iterator[Progress | None]":
+    """One bar on a terminal, else a line every ten seconds, all on stderr."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("read", total=None)
+        yield lambda stage, done, total: bar.update(
+            task, description=stage, completed=done, total=total
+        )
+
+
+def _lines() -> "Progress":
+    last = {"stage": "", "time": 0.0}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != last["stage"] or now - float(last["time"]) >= 10:
+            typer.echo(f"{stage} {done:,}/{total:,}" if total > 1 else stage, err=True)
+            last.update(stage=stage, time=now)
+
+    return progress
+
+
+def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
+    if as_json:
+        found = {"output": str(output), "summary": json.loads(mix.summary.to_json())}
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    _print_summary(mix.summary, as_json=False)
+    typer.echo(f"\nwritten to {output}")
+
+
+def _print_summary(summary: "Summary", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(json.loads(summary.to_json()), ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(Text(summary.headline))
+    tables = {"groups": summary.group_table(), "metrics": summary.metric_table()}
+    if summary.selected is None:
+        tables["clusters"] = summary.cluster_table()
+    for title, (header, rows) in tables.items():
+        if not rows:
+            continue
+        table = Table(title=title, title_justify="left")
+        for i, name in enumerate(header):
+            table.add_column(name, justify="left" if i == 0 or len(name) > 6 else "right")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+    if summary.quarantined:
+        console.print(f"{summary.quarantined:,} records could not be used and were left out")
+
+
+def main() -> None:
+    """Entry point of the ``instructdiv`` command."""
+    app()

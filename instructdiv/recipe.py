@@ -1,0 +1,171 @@
+"""Recipe: a whole run as data."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from instructdiv.budget import Budget
+from instructdiv.embedders import Embedder, SentenceTransformer
+from instructdiv.errors import RecipeError
+from instructdiv.exporters import Exporter, Jsonl
+from instructdiv.files import write_text
+from instructdiv.part import explain
+from instructdiv.schemas import Schema
+from instructdiv.selectors import Selector, default_selector
+from instructdiv.views import View
+
+
+class Recipe(BaseModel):
+    """Everything that decides what is in a mix.
+
+    Raises
+    ------
+    RecipeError
+        A key is unknown or has a wrong value.
+
+    Examples
+    --------
+    >>> recipe = Recipe(data="data.jsonl", budget={"records": 500}, selector="k_center")
+    >>> recipe.selector
+    KCenter(start='mean')
+    >>> Recipe.model_validate(recipe.to_mapping()) == recipe
+    True
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    data: tuple[str, ...] = ()
+    """Files, folders or Hub names to read; one may stand alone."""
+
+    layout: Schema | None = Field(None, alias="schema")
+    """Layout of the records; recognized if not given."""
+
+    view: View = "prompt"
+    """What of a record is embedded."""
+
+    group: str | None = None
+    """Column of the known groups; source is the name of the file."""
+
+    costs: str | None = None
+    """Column of the tokens of each record; the embedder's tokenizer counts if not given."""
+
+    embedder: Embedder = SentenceTransformer()
+    """What turns texts into vectors."""
+
+    selector: Selector = default_selector()
+    """What chooses."""
+
+    budget: Budget
+    """What may be spent: records, tokens or share."""
+
+    seed: int = Field(0, ge=0)
+    """Seed of everything that draws at random and has no seed of its own."""
+
+    exporter: Exporter = Jsonl()
+    """How the mix is written."""
+
+    draws: int = Field(32, ge=1)
+    """Size-matched random draws that the selection is compared with."""
+
+    strict: bool = False
+    """Stop at the first record that cannot be used, rather than leave it out."""
+
+    min_coverage: float | None = Field(None, ge=-1, le=1)
+    """Least mean similarity of a record to the nearest chosen one; below it the run fails."""
+
+    output: str | None = None
+    """Folder that the run command writes."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, Mapping):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            unknown = sorted(map(str, value.keys() - {*known, *cls.model_fields}))
+            if unknown:
+                raise RecipeError(
+                    f"a recipe has no key {', '.join(map(repr, unknown))}; known: {', '.join(known)}"
+                )
+            if isinstance(value.get("data"), str | Path):
+                value = dict(value) | {"data": (str(value["data"]),)}
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise RecipeError(f"recipe: {explain(error)}") from None
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Iterable[str] = ()) -> "Recipe":
+        """Read a recipe from YAML, JSON or, by its ending, TOML.
+
+        Parameters
+        ----------
+        path
+            The file.
+        overrides
+            ``key=value`` each; dots lead into a section, values are read as YAML.
+
+        Raises
+        ------
+        RecipeError
+            The file cannot be read, or does not hold a recipe.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            parse = tomllib.loads if Path(path).suffix.lower() == ".toml" else yaml.safe_load
+            content = parse(text)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise RecipeError(f"{path} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise RecipeError(f"{path} holds {type(content).__name__}, not the keys of a recipe")
+        for override in overrides:
+            _override(content, override)
+        return cls.model_validate(content)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the recipe as YAML; reading it back gives the same recipe."""
+        text = yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True)
+        return write_text(path, text)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain JSON values, without the keys that are not set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @classmethod
+    def json_schema(cls) -> str:
+        """The JSON Schema of a recipe, for editors that complete and check."""
+        return json.dumps(cls.model_json_schema(), indent=2)
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"an override has the form key=value, got {override!r}")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = content.get(section)
+        if isinstance(inner, str):
+            inner = {"name": inner}
+        content[section] = dict(inner) if isinstance(inner, Mapping) else {}
+        content = content[section]
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{override!r} cannot be read: {error}") from error

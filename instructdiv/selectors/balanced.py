@@ -1,0 +1,100 @@
+"""What cluster_balanced and group_balanced share: quotas first, then a choice within each."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.budget import Allowance, apportion_order
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Picks, Selector
+from instructdiv.selectors.facility_location import FacilityLocation
+from instructdiv.space import Space
+
+
+class Balanced(Selector):
+    """Shares the budget out over the parts of a pool and chooses within each."""
+
+    within: Selector = FacilityLocation()
+    """What chooses within a part."""
+
+    balance: float = Field(1.0, ge=0, le=1)
+    """How far sizes are evened out: 1 gives every part the same quota, as far as it has
+    records, 0 a quota in proportion to its size."""
+
+    @abstractmethod
+    def parts(self, pool: Pool) -> NDArray[np.int64]:
+        """Part of each row, (n,) int64, 0..p-1, every number used."""
+
+    def pick(  # noqa: D102
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        parts = self.parts(pool)
+        weights = np.bincount(parts).astype(np.float64) ** (1 - self.balance)
+        free = np.bincount(parts[allowance.rows], minlength=len(weights))
+        if allowance.counts_records:
+            turns = apportion_order(allowance.limit, weights, free)
+            quotas = np.bincount(turns, minlength=len(weights))
+            ranked = [
+                self._rank(pool, parts == part, quota, allowance, given)
+                for part, quota in enumerate(quotas)
+            ]
+            return _dealt(turns, ranked)
+        ranked = [
+            self._rank(pool, parts == part, None, allowance, given) for part in range(len(weights))
+        ]
+        return _dealt_by_cost(weights, ranked, allowance)
+
+    def _rank(
+        self,
+        pool: Pool,
+        inside: NDArray[np.bool_],
+        quota: int | None,
+        allowance: Allowance,
+        given: NDArray[np.int64],
+    ) -> Picks:
+        """The best rows of one part: as many as its quota, or every one of them."""
+        rows = np.flatnonzero(inside)
+        free = np.flatnonzero(np.isin(rows, allowance.rows, assume_unique=True))
+        quota = len(free) if quota is None else quota
+        if not quota:
+            return np.empty(0, np.int64), np.empty(0)
+        part = pool.take(rows)
+        inner = Allowance(np.ones(len(rows), np.int64), quota, free)
+        held = np.flatnonzero(np.isin(rows, given, assume_unique=True))
+        indices, gains = self.within.pick(part, inner, part.space, held)
+        return rows[indices], gains
+
+
+def _dealt(turns: NDArray[np.int64], ranked: list[Picks]) -> Picks:
+    """One row after another, from the part whose turn it is."""
+    place = np.empty(len(turns), np.int64)
+    for part, (rows, _) in enumerate(ranked):
+        place[turns == part] = np.arange(len(rows))
+    indices = [ranked[part][0][i] for part, i in zip(turns, place, strict=True)]
+    gains = [ranked[part][1][i] for part, i in zip(turns, place, strict=True)]
+    return np.array(indices, np.int64), np.array(gains, np.float64)
+
+
+def _dealt_by_cost(weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance) -> Picks:
+    """One row after another, from the part that has spent least for its weight."""
+    spent = np.zeros(len(weights))
+    place = [0] * len(weights)
+    order: list[int] = []
+    gain_of: dict[int, float] = {}
+    left = allowance.limit
+    while True:
+        share = np.where([p < len(r[0]) for p, r in zip(place, ranked, strict=True)], spent / weights, np.inf)
+        part = int(share.argmin())
+        if share[part] == np.inf:
+            break
+        rows, gains = ranked[part]
+        row = int(rows[place[part]])
+        if allowance.costs[row] <= left:
+            order.append(row)
+            gain_of[row] = float(gains[place[part]])
+            spent[part] += allowance.costs[row]
+            left -= int(allowance.costs[row])
+        place[part] += 1
+    return np.array(order, np.int64), np.array([gain_of[row] for row in order])

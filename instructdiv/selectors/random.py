@@ -1,0 +1,32 @@
+"""The baseline: rows drawn at random."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.budget import Allowance
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Picks, Selector
+from instructdiv.space import Space
+
+
+class Random(Selector):
+    """Draw rows uniformly, without replacement.
+
+    The floor that every other selector has to beat. Time O(n).
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.eye(4))
+    >>> len(Random(seed=1).select(pool, 3))
+    3
+    """
+
+    seed: int = Field(0, ge=0)
+    """Seed of the draw."""
+
+    def pick(  # noqa: D102
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
+        return indices, np.zeros(len(indices))

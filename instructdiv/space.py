@@ -1,0 +1,356 @@
+"""Space: unit vectors and who is near whom. The only module that knows faiss."""
+
+import weakref
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.errors import ShapeError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+_TILE = 4096
+# Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:
+# a similarity would depend on how many rows were compared with it.
+_LEAST = 64
+
+
+class Space:
+    """Unit vectors, and cosine similarity between them.
+
+    Build one with :meth:`Space.of`. Similarities are cosines in [-1, 1], highest first,
+    ties by lowest row; distance is ``1 - similarity``. Exact copies of a vector are
+    searched once and given back as the rows they are. Results do not depend on the
+    number of threads or on how queries are batched.
+
+    Examples
+    --------
+    >>> space = Space.of([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    >>> similarities, rows = space.nearest([[1.0, 0.1]], n_neighbors=2)
+    >>> rows.tolist()
+    [[0, 2]]
+    >>> space.take([2, 1]).vectors.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    vectors: Floats
+    """(n, d) float32, each row of length 1, read-only."""
+
+    def __init__(self, vectors: Floats) -> None:
+        self.vectors = vectors
+        self.vectors.flags.writeable = False
+        self._similarity_to: tuple[weakref.ref[Space], Floats] | None = None
+        self._taken_from: weakref.ref[Space] | None = None
+
+    @classmethod
+    def of(cls, vectors: "ArrayLike | Space") -> "Space":
+        """Normalize raw vectors (n, d) of any real dtype.
+
+        Raises
+        ------
+        ShapeError
+            The array is not (n, d) with n, d >= 1, or a row has length zero or holds a
+            value that is not finite; the row is named.
+        """
+        if isinstance(vectors, Space):
+            return vectors
+        try:
+            raw = np.asarray(vectors)
+        except ValueError as error:
+            raise ShapeError(f"embeddings must have shape (n, d): {error}") from None
+        if raw.ndim != 2 or 0 in raw.shape:
+            raise ShapeError(f"embeddings must have shape (n, d), got {raw.shape}")
+        if raw.dtype.kind not in "fiub":
+            raise ShapeError(f"embeddings must be real numbers, got dtype {raw.dtype}")
+        unit = np.empty(raw.shape, np.float32)
+        for start in range(0, len(raw), _TILE):
+            tile = raw[start : start + _TILE].astype(np.float64)
+            if not np.isfinite(tile).all():
+                row = start + int(np.flatnonzero(~np.isfinite(tile).all(axis=1))[0])
+                raise ShapeError(f"embeddings must be finite, but row {row} holds NaN or infinity")
+            peak = np.abs(tile).max(axis=1, keepdims=True)
+            if not peak.all():
+                row = start + int(np.flatnonzero(peak == 0)[0])
+                raise ShapeError(f"embeddings need a direction, but row {row} is all zeros")
+            tile /= peak
+            tile /= np.sqrt(np.einsum("ij,ij->i", tile, tile))[:, None]
+            unit[start : start + _TILE] = tile + 0.0
+        return cls(unit)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __repr__(self) -> str:
+        return f"Space(n={len(self)}, d={self.dimension})"
+
+    @property
+    def dimension(self) -> int:
+        """Number of components of a vector."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def n_distinct(self) -> int:
+        """Number of rows that differ."""
+        return len(self._copies[0])
+
+    @property
+    def first_copies(self) -> NDArray[np.int64]:
+        """The first row that is equal to each row, often itself, (n,) int64."""
+        firsts, number_of = self._copies
+        return firsts[number_of]
+
+    def take(self, indices: ArrayLike) -> "Space":
+        """The space of these rows, in this order."""
+        taken = Space(self.vectors[np.asarray(indices, np.int64)])
+        taken._taken_from = weakref.ref(self)
+        return taken
+
+    def nearest(
+        self, queries: "ArrayLike | Space", n_neighbors: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The rows of this space nearest to each query.
+
+        Parameters
+        ----------
+        queries
+            (q, d) vectors, or another space.
+        n_neighbors
+            How many rows to give for each query, at most ``len(self)``.
+
+        Returns
+        -------
+        similarities
+            (q, n_neighbors) float32, highest first.
+        indices
+            (q, n_neighbors) int64, ties by lowest row.
+
+        Raises
+        ------
+        ShapeError
+            The queries have another dimension, or too many neighbors are asked for.
+        """
+        queries = self._like(queries)
+        if not 1 <= n_neighbors <= len(self):
+            raise ShapeError(f"n_neighbors must lie in 1..{len(self)}, got {n_neighbors}")
+        similarities = np.empty((len(queries), n_neighbors), np.float32)
+        indices = np.empty((len(queries), n_neighbors), np.int64)
+        for start, tile in _tiles(queries.vectors):
+            end = start + len(tile)
+            similarities[start:end], indices[start:end] = self._nearest(tile, n_neighbors)
+        return similarities, indices
+
+    def neighbors(self, n_neighbors: int) -> "csr_array[Any, tuple[int, int]]":
+        """The graph of each row's nearest rows, itself among them, as (n, n) CSR.
+
+        Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
+        the columns ``[1][i]`` int32; explicit zeros and negative similarities are kept.
+        Memory 8 * n * n_neighbors bytes.
+        """
+        from scipy.sparse import csr_array
+
+        if not 1 <= n_neighbors <= len(self):
+            raise ShapeError(f"n_neighbors must lie in 1..{len(self)}, got {n_neighbors}")
+        firsts, number_of = self._copies
+        similarities = np.empty((len(firsts), n_neighbors), np.float32)
+        indices = np.empty((len(firsts), n_neighbors), np.int32)
+        for start, tile in _tiles(self._distinct):
+            end = start + len(tile)
+            similarities[start:end], indices[start:end] = self._nearest(tile, n_neighbors)
+        if len(firsts) < len(self):
+            similarities, indices = similarities[number_of], indices[number_of]
+        starts = np.arange(len(self) + 1, dtype=np.int64) * n_neighbors
+        return csr_array(
+            (similarities.ravel(), indices.ravel(), starts), shape=(len(self), len(self))
+        )
+
+    def nearest_similarity(self, target: "ArrayLike | Space") -> NDArray[np.float32]:
+        """How near the nearest row of this space is to each target row, (t,) float32."""
+        target = self._like(target)
+        if target is self or (target._taken_from is not None and target._taken_from() is self):
+            return np.ones(len(target), np.float32)  # every row of it is here
+        if self._similarity_to is not None and self._similarity_to[0]() is target:
+            return self._similarity_to[1]
+        best = np.full(len(target), -1, np.float32)
+        for start, tile in _tiles(target.vectors):
+            for _, block in _tiles(self.vectors):
+                found = _similarities(tile, block).max(axis=1)
+                np.maximum(best[start : start + len(tile)], found, best[start : start + len(tile)])
+        np.clip(best, -1, 1, best)
+        best.flags.writeable = False
+        # Several metrics ask this of one subset in a row: keep the last answer.
+        self._similarity_to = (weakref.ref(target), best)
+        return best
+
+    def similarity(self, rows: ArrayLike, other_rows: ArrayLike) -> NDArray[np.float32]:
+        """Similarities between two lists of rows of this space, (len(a), len(b)) float32."""
+        a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
+        return np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
+
+    def content_order(self) -> Rows:
+        """Rows in an order that depends on what they hold, not on where they stand, (n,) int64."""
+        return np.argsort(self._digests, kind="stable")
+
+    def centroids(self, n_centroids: int, n_iterations: int, seed: int) -> Floats:
+        """Spherical k-means of the rows: (n_centroids, d) float32 unit vectors.
+
+        Does not depend on the order of the rows. Above 256 rows a centroid it learns
+        from a random 256 a centroid.
+
+        Raises
+        ------
+        ShapeError
+            There are fewer distinct rows than centroids.
+        """
+        import faiss
+
+        firsts, _ = self._copies
+        if not 1 <= n_centroids <= len(firsts):
+            raise ShapeError(
+                f"n_centroids must lie in 1..{len(firsts)}, the number of distinct rows, "
+                f"got {n_centroids}"
+            )
+        order = self.content_order()
+        start = np.random.default_rng(seed).permutation(firsts[np.argsort(self._digests[firsts])])
+        k_means = faiss.Kmeans(
+            self.dimension,
+            n_centroids,
+            niter=n_iterations,
+            seed=seed + 1,
+            spherical=True,
+            min_points_per_centroid=1,
+            max_points_per_centroid=256,
+        )
+        k_means.train(self.vectors[order], init_centroids=self.vectors[start[:n_centroids]])
+        return np.ascontiguousarray(k_means.centroids)
+
+    def _like(self, other: "ArrayLike | Space") -> "Space":
+        other = Space.of(other)
+        if other.dimension != self.dimension:
+            raise ShapeError(
+                f"vectors of {other.dimension} dimensions cannot be compared with "
+                f"vectors of {self.dimension}"
+            )
+        return other
+
+    @cached_property
+    def _digests(self) -> NDArray[np.uint64]:
+        """One number a row, equal for equal rows, (n,) uint64."""
+        word = np.uint64 if self.dimension % 2 == 0 else np.uint32
+        n_words = self.dimension * 4 // word().itemsize
+        weights = np.random.default_rng(0).integers(1, 2**63, n_words, np.uint64) * 2 + 1
+        digests = np.empty(len(self), np.uint64)
+        for start, tile in _tiles(self.vectors):
+            words = tile.view(word) * np.uint64(0x9E3779B97F4A7C15)
+            words ^= words >> np.uint64(29)
+            words *= weights
+            digests[start : start + len(tile)] = words.sum(axis=1)
+        return digests
+
+    @cached_property
+    def _copies(self) -> tuple[Rows, Rows]:
+        """First row of each distinct vector, ascending (u,), and each row's number among them (n,)."""
+        _, firsts, number_of = np.unique(self._digests, return_index=True, return_inverse=True)
+        for start, tile in _tiles(self.vectors):
+            twins = self.vectors[firsts[number_of[start : start + len(tile)]]]
+            if not np.array_equal(twins, tile):  # two vectors share a digest
+                _, firsts, number_of = np.unique(
+                    self.vectors, axis=0, return_index=True, return_inverse=True
+                )
+                break
+        rank = np.empty(len(firsts), np.int64)
+        rank[np.argsort(firsts)] = np.arange(len(firsts))
+        return np.sort(firsts).astype(np.int64), rank[number_of.ravel()]
+
+    @cached_property
+    def _distinct(self) -> Floats:
+        firsts, _ = self._copies
+        return self.vectors if len(firsts) == len(self) else self.vectors[firsts]
+
+    @cached_property
+    def _rows_of(self) -> tuple[Rows, Rows]:
+        """Rows sorted by distinct number (n,), and where each number starts (u + 1,)."""
+        firsts, number_of = self._copies
+        starts = np.searchsorted(np.sort(number_of), np.arange(len(firsts) + 1))
+        return np.argsort(number_of, kind="stable"), starts.astype(np.int64)
+
+    def _nearest(self, tile: Floats, n_neighbors: int) -> tuple[Floats, Rows]:
+        similarities, numbers = self._nearest_distinct(tile, min(n_neighbors, len(self._distinct)))
+        if len(self._distinct) == len(self):
+            return similarities, numbers
+        return self._with_copies(similarities, numbers, n_neighbors)
+
+    def _nearest_distinct(self, tile: Floats, k: int) -> tuple[Floats, Rows]:
+        u = len(self._distinct)
+        if u <= max(4 * (k + 1), _LEAST):
+            return self._sorted(tile, k)
+        # faiss cuts ties wherever it stands; one more neighbor shows whether it cut one.
+        similarities, numbers = _search(tile, self._distinct, k + 1)
+        np.clip(similarities, -1, 1, similarities)
+        order = np.lexsort((numbers, -similarities))
+        similarities = np.take_along_axis(similarities, order, axis=1)
+        numbers = np.take_along_axis(numbers, order, axis=1)
+        tied = np.flatnonzero(similarities[:, k - 1] == similarities[:, k])
+        for start in range(0, len(tied), 256):
+            rows = tied[start : start + 256]
+            similarities[rows, :k], numbers[rows, :k] = self._sorted(tile[rows], k)
+        return similarities[:, :k], numbers[:, :k]
+
+    def _sorted(self, tile: Floats, k: int) -> tuple[Floats, Rows]:
+        similarities = np.clip(_similarities(tile, self._distinct), -1, 1)
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(similarities, order, axis=1), order
+
+    def _with_copies(self, similarities: Floats, numbers: Rows, k: int) -> tuple[Floats, Rows]:
+        rows, starts = self._rows_of
+        copies = np.minimum(starts[numbers + 1] - starts[numbers], k)
+        before = np.cumsum(copies, axis=1) - copies
+        last = np.take_along_axis(similarities, (before < k).sum(axis=1, keepdims=True) - 1, axis=1)
+        query, place = np.nonzero(similarities >= last)
+        length = copies[query, place]
+        query, similarity = np.repeat(query, length), np.repeat(similarities[query, place], length)
+        offset = np.arange(len(query)) - np.repeat(np.cumsum(length) - length, length)
+        number = np.repeat(numbers[np.nonzero(similarities >= last)], length)
+        row = rows[starts[number] + offset]
+        order = np.lexsort((row, -similarity, query))
+        first = np.searchsorted(query, np.arange(len(similarities)))
+        taken = order[first[:, None] + np.arange(k)]
+        return similarity[taken], row[taken]
+
+
+def _tiles(vectors: Floats) -> Iterator[tuple[int, Floats]]:
+    for start in range(0, len(vectors), _TILE):
+        yield start, vectors[start : start + _TILE]
+
+
+def _padded(vectors: Floats) -> Floats:
+    if len(vectors) >= _LEAST:
+        return vectors
+    return np.concatenate([vectors, np.zeros((_LEAST - len(vectors), vectors.shape[1]), "f4")])
+
+
+def _similarities(a: Floats, b: Floats) -> Floats:
+    product: Floats = _padded(a) @ _padded(b).T
+    return product[: len(a), : len(b)]
+
+
+def _search(queries: Floats, vectors: Floats, k: int) -> tuple[Floats, Rows]:
+    import faiss
+
+    # faiss multiplies blocks of this many vectors: let the last block not be a small one.
+    block = next(b for b in range(1024, 2048) if len(vectors) % b == 0 or len(vectors) % b >= _LEAST)
+    usual = faiss.cvar.distance_compute_blas_database_bs
+    faiss.cvar.distance_compute_blas_database_bs = block
+    try:
+        similarities, numbers = faiss.knn(
+            _padded(queries), vectors, k, metric=faiss.METRIC_INNER_PRODUCT
+        )
+    finally:
+        faiss.cvar.distance_compute_blas_database_bs = usual
+    return similarities[: len(queries)], numbers[: len(queries)]

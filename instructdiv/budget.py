@@ -147,18 +147,18 @@ class Allowance:
         >>> allowance.fill([0, 1, 2]).tolist()
         [0, 2]
         """
-        order = np.asarray(order, np.int64)
+        waiting = np.asarray(order, np.int64)
         if self.counts_records:
-            return order[: self.limit]
+            return waiting[: self.limit]
         taken: list[int] = []
         left = self.limit
-        while len(order):
-            spent = np.cumsum(self.costs[order])
+        while len(waiting):
+            spent = np.cumsum(self.costs[waiting])
             fitting = int(np.searchsorted(spent, left, side="right"))
-            taken += order[:fitting].tolist()
+            taken += waiting[:fitting].tolist()
             left -= int(spent[fitting - 1]) if fitting else 0
-            order = order[fitting:]
-            order = order[self.costs[order] <= left]
+            waiting = waiting[fitting:]
+            waiting = waiting[self.costs[waiting] <= left]
         return np.array(taken, np.int64)
 
 

@@ -50,7 +50,9 @@ Amount = Annotated[str, typer.Option("--budget", "-b", help="What may be spent."
 InUnit = Annotated[Unit, typer.Option("--unit", help="What the budget counts.")]
 Chooser = Annotated[
     str | None,
-    typer.Option("--selector", help="Name of a selector, or a JSON mapping of name and parameters."),
+    typer.Option(
+        "--selector", help="Name of a selector, or a JSON mapping of name and parameters."
+    ),
 ]
 Vectors = Annotated[
     str,
@@ -63,7 +65,8 @@ Group = Annotated[
     str | None, typer.Option("--group", help="Column of the known groups; source: the file.")
 ]
 Shown = Annotated[
-    str, typer.Option("--view", help="What is embedded: prompt, instruction, response, conversation.")
+    str,
+    typer.Option("--view", help="What is embedded: prompt, instruction, response, conversation."),
 ]
 Layout = Annotated[
     str | None, typer.Option("--schema", help="Layout of the records; recognized if not given.")
@@ -131,7 +134,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
@@ -399,13 +402,14 @@ def _progress(quiet: bool) -> "Iterator[Progress | None]":
 
 
 def _lines() -> "Progress":
-    last = {"stage": "", "time": 0.0}
+    last_stage, last_time = "", 0.0
 
     def progress(stage: str, done: int, total: int) -> None:
+        nonlocal last_stage, last_time
         now = time.monotonic()
-        if stage != last["stage"] or now - float(last["time"]) >= 10:
+        if stage != last_stage or now - last_time >= 10:
             typer.echo(f"{stage} {done:,}/{total:,}" if total > 1 else stage, err=True)
-            last.update(stage=stage, time=now)
+            last_stage, last_time = stage, now
 
     return progress
 

@@ -121,8 +121,7 @@ class Mix:
         """Write what belongs beside the files of the mix; the exporter calls this."""
         with self._stage("write"):
             beside = [self._write_dropped(folder / "dropped.parquet")]
-            for ending in ("json", "md"):
-                beside.append(self.summary.save(folder / f"summary.{ending}"))
+            beside += [self.summary.save(folder / f"summary.{end}") for end in ("json", "md")]
             if self._all_records.quarantine:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
         manifest = folder / MANIFEST
@@ -230,7 +229,9 @@ def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None
     """
     if data is None and not recipe.data:
         raise InputError("the recipe names no data")
-    return _curate(recipe, recipe.data if data is None else data, recipe.group, recipe.costs, progress)
+    return _curate(
+        recipe, recipe.data if data is None else data, recipe.group, recipe.costs, progress
+    )
 
 
 def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progress | None) -> Mix:
@@ -326,7 +327,7 @@ def rebalance(
         selector=selector or default_selector(),
         embedder=embedder or SentenceTransformer(),
         view=view,
-        schema=schema,
+        layout=None if schema is None else Schema.model_validate(schema),
         seed=seed,
         strict=strict,
     )

@@ -52,10 +52,7 @@ def check_free(path: Path, overwrite: bool) -> None:
         As :func:`new_folder`.
     """
     try:
-        if path.is_dir():
-            occupied = any(path.iterdir())
-        else:
-            occupied = path.exists()
+        occupied = any(path.iterdir()) if path.is_dir() else path.exists()
     except OSError as error:
         raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
     if not occupied:

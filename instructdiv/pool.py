@@ -163,7 +163,7 @@ class Pool:
 
     @cached_property
     def ids(self) -> list[Any]:
-        """The user's key of each row: column ``id`` where every row has one of its own, else its number."""
+        """Key of each row: column ``id`` where every row has one of its own, else its number."""
         if self.records is not None and "id" in self.records.columns:
             ids = self.records.column("id")
             usable = all(isinstance(i, str | int) and not isinstance(i, bool) for i in ids)

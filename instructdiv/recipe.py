@@ -102,7 +102,8 @@ class Recipe(BaseModel):
             unknown = sorted(map(str, value.keys() - {*known, *cls.model_fields}))
             if unknown:
                 raise RecipeError(
-                    f"a recipe has no key {', '.join(map(repr, unknown))}; known: {', '.join(known)}"
+                    f"a recipe has no key {', '.join(map(repr, unknown))}; "
+                    f"known: {', '.join(known)}"
                 )
             if isinstance(value.get("data"), str | Path):
                 value = dict(value) | {"data": (str(value["data"]),)}

@@ -237,7 +237,9 @@ def _sources(item: str) -> list[_Source]:
             return [_from_disk(path)]
         if (path / MANIFEST).is_file():
             return [_from_file(file, str(file)) for file in _mix(path)]
-        files = sorted(p for p in path.rglob("*") if p.is_file() and _reader(p) and not _hidden(p, path))
+        files = sorted(
+            p for p in path.rglob("*") if p.is_file() and _reader(p) and not _hidden(p, path)
+        )
         if not files:
             raise InputError(f"{item} holds no data files; known: {', '.join(_READERS)}, .gz, .zst")
         return [_from_file(file, str(file)) for file in files]

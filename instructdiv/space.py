@@ -242,12 +242,12 @@ class Space:
     @cached_property
     def _digests(self) -> NDArray[np.uint64]:
         """One number a row, equal for equal rows, (n,) uint64."""
-        word = np.uint64 if self.dimension % 2 == 0 else np.uint32
+        word: type[np.uint64 | np.uint32] = np.uint64 if self.dimension % 2 == 0 else np.uint32
         n_words = self.dimension * 4 // word().itemsize
         weights = np.random.default_rng(0).integers(1, 2**63, n_words, np.uint64) * 2 + 1
         digests = np.empty(len(self), np.uint64)
         for start, tile in _tiles(self.vectors):
-            words = tile.view(word) * np.uint64(0x9E3779B97F4A7C15)
+            words = tile.view(word).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
             words ^= words >> np.uint64(29)
             words *= weights
             digests[start : start + len(tile)] = words.sum(axis=1)
@@ -255,7 +255,7 @@ class Space:
 
     @cached_property
     def _copies(self) -> tuple[Rows, Rows]:
-        """First row of each distinct vector, ascending (u,), and each row's number among them (n,)."""
+        """First row of each distinct vector, ascending (u,); number of each row among them (n,)."""
         _, firsts, number_of = np.unique(self._digests, return_index=True, return_inverse=True)
         for start, tile in _tiles(self.vectors):
             twins = self.vectors[firsts[number_of[start : start + len(tile)]]]
@@ -344,7 +344,9 @@ def _search(queries: Floats, vectors: Floats, k: int) -> tuple[Floats, Rows]:
     import faiss
 
     # faiss multiplies blocks of this many vectors: let the last block not be a small one.
-    block = next(b for b in range(1024, 2048) if len(vectors) % b == 0 or len(vectors) % b >= _LEAST)
+    block = next(
+        b for b in range(1024, 2048) if len(vectors) % b == 0 or len(vectors) % b >= _LEAST
+    )
     usual = faiss.cvar.distance_compute_blas_database_bs
     faiss.cvar.distance_compute_blas_database_bs = block
     try:

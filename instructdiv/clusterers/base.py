@@ -15,7 +15,5 @@ class Clusterer(Part):
     family = "clusterer"
 
     @abstractmethod
-    def cluster(
-        self, space: Space, groups: NDArray[np.str_] | None = None
-    ) -> NDArray[np.int64]:
+    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
         """Cluster of each row, (n,) int64; `groups` (n,) are the known groups, if any."""

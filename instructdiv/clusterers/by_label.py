@@ -18,9 +18,7 @@ class ByLabel(Clusterer):
     [1, 0, 1]
     """
 
-    def cluster(  # noqa: D102
-        self, space: Space, groups: NDArray[np.str_] | None = None
-    ) -> NDArray[np.int64]:
+    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
         if groups is None:
             raise ShapeError("by_label needs groups; name the column that holds them")
         if len(groups) != len(space):

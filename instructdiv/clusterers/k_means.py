@@ -39,9 +39,7 @@ class KMeans(Clusterer):
     seed: int = Field(0, ge=0)
     """Seed of the centroids to start with."""
 
-    def cluster(  # noqa: D102
-        self, space: Space, groups: NDArray[np.str_] | None = None
-    ) -> NDArray[np.int64]:
+    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
         wanted = self.n_clusters or math.ceil(math.sqrt(len(space)))
         n_clusters = min(wanted, space.n_distinct)
         centroids = Space.of(space.centroids(n_clusters, self.n_iterations, self.seed))

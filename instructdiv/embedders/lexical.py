@@ -42,13 +42,11 @@ class Lexical(Embedder):
     seed: int = Field(0, ge=0)
     """Seed of the randomized SVD."""
 
-    def embed(  # noqa: D102
-        self, texts: Sequence[str], progress: Progress | None = None
-    ) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        report = progress or (lambda stage, done, total: None)
+        report = progress or (lambda _stage, _done, _total: None)
         report("embed", 0, len(texts))
         vectorizer = TfidfVectorizer(
             analyzer="char_wb",

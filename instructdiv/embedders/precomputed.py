@@ -24,9 +24,7 @@ class Precomputed(Embedder):
     path: str
     """File of an (n, d) array of real numbers."""
 
-    def embed(  # noqa: D102
-        self, texts: Sequence[str], progress: Progress | None = None
-    ) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         try:
             vectors = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:

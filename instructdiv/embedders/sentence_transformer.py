@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -89,10 +89,8 @@ class SentenceTransformer(Embedder):
     backend: Literal["torch", "onnx", "openvino"] = "torch"
     """Passed on to sentence-transformers; the latter two need its own extras."""
 
-    def embed(  # noqa: D102
-        self, texts: Sequence[str], progress: Progress | None = None
-    ) -> NDArray[np.float32]:
-        report = progress or (lambda stage, done, total: None)
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        report = progress or (lambda _stage, _done, _total: None)
         distinct = list(dict.fromkeys(texts))
         report("embed", 0, len(distinct))
         cache = VectorCache(cache_folder() / self._digest()) if self.cache else None
@@ -100,11 +98,15 @@ class SentenceTransformer(Embedder):
         missing = sorted(set(range(len(distinct))) - set(found.tolist()))
         missing.sort(key=lambda i: -len(distinct[i]))
         encoded: list[NDArray[np.float32]] = []
+        done = len(found)
         for start in range(0, len(missing), _PART):
             part = [distinct[i] for i in missing[start : start + _PART]]
-            vectors = self._encode(
-                part, lambda done, before=len(found) + start: report("embed", before + done, len(distinct))
-            ).astype(self.storage)
+            batches = []
+            for batch in self._encode(part):
+                batches.append(batch)
+                done += len(batch)
+                report("embed", done, len(distinct))
+            vectors = np.concatenate(batches).astype(self.storage)
             if cache:
                 cache.add(part, vectors)
             encoded.append(vectors.astype(np.float32))
@@ -121,7 +123,7 @@ class SentenceTransformer(Embedder):
         return vectors[[place[text] for text in texts]]
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text by the model's own tokenizer, without marks or truncation, (n,) int64."""
+        """Tokens of each text by the model's own tokenizer, untruncated, (n,) int64."""
         tokenizer = _tokenizer(self._folder())
         counts = [
             len(encoding.ids)
@@ -136,15 +138,12 @@ class SentenceTransformer(Embedder):
         """The digest of the model and the arithmetic it ran in."""
         return {"digest": _digest(self._folder()), "precision": self._precision()}
 
-    def _encode(self, texts: list[str], report: Any) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str]) -> Iterator[NDArray[np.float32]]:
         model, _ = self._loaded()
-        vectors = []
         for start in range(0, len(texts), self.batch_size):
             batch = texts[start : start + self.batch_size]
-            found = model.encode(batch, batch_size=self.batch_size, show_progress_bar=False)
-            vectors.append(np.asarray(found, np.float32))
-            report(start + len(batch))
-        return np.concatenate(vectors)
+            vectors = model.encode(batch, batch_size=self.batch_size, show_progress_bar=False)
+            yield np.asarray(vectors, np.float32)
 
     def _folder(self) -> Path:
         return _folder(MINILM if self.model == "minilm" else self.model, self.revision)
@@ -232,7 +231,7 @@ def _load(folder: Path, precision: str, backend: str) -> "tuple[Model, str]":
     from sentence_transformers import SentenceTransformer as Model
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = Model(
             str(folder),

@@ -27,9 +27,7 @@ class Exporter(Part):
 
     family = "exporter"
 
-    def export(
-        self, mix: Exportable, path: str | Path, *, overwrite: bool = False
-    ) -> list[Path]:
+    def export(self, mix: Exportable, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write a mix into a new folder, whole or not at all; gives the files that were written.
 
         Raises

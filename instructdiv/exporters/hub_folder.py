@@ -34,7 +34,7 @@ class HubFolder(Exporter):
     license: str | None = None
     """License identifier for the card; left out if not given."""
 
-    def write(self, records: Records, folder: Path) -> list[Path]:  # noqa: D102
+    def write(self, records: Records, folder: Path) -> list[Path]:
         dataset = records.to_dataset()
         (folder / "data").mkdir()
         n_shards = 1 + (dataset.data.nbytes or 0) // _SHARD_BYTES

@@ -21,7 +21,7 @@ class Jsonl(Exporter):
     '{"instruction": "Name a color.", "output": "Blue"}\\n'
     """
 
-    def write(self, records: Records, folder: Path) -> list[Path]:  # noqa: D102
+    def write(self, records: Records, folder: Path) -> list[Path]:
         path = folder / "mix.jsonl"
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             for row in records.rows:

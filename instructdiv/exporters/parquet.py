@@ -19,7 +19,7 @@ class Parquet(Exporter):
     'Blue'
     """
 
-    def write(self, records: Records, folder: Path) -> list[Path]:  # noqa: D102
+    def write(self, records: Records, folder: Path) -> list[Path]:
         path = folder / "mix.parquet"
         with quiet_datasets():
             records.to_dataset().to_parquet(path)

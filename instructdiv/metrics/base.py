@@ -160,7 +160,9 @@ def assess(
     whole = measure(pool.space)
     drawn = np.array(
         [
-            measure(pool.space.take(np.sort(random.choice(len(pool), len(selection), replace=False))))
+            measure(
+                pool.space.take(np.sort(random.choice(len(pool), len(selection), replace=False)))
+            )
             for _ in range(draws)
         ]
     )

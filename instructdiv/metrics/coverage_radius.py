@@ -34,7 +34,7 @@ class CoverageRadius(Metric):
     share: float = Field(1.0, gt=0, le=1)
     """Share of the target to cover; 0.95 ignores the farthest twentieth."""
 
-    def against(self, target: Space) -> Score:  # noqa: D102
+    def against(self, target: Space) -> Score:
         def score(subset: Space) -> float:
             distances = 1 - subset.nearest_similarity(target)
             return float(np.quantile(distances, self.share, method="inverted_cdf"))

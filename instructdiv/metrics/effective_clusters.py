@@ -42,7 +42,7 @@ class EffectiveClusters(Metric):
     clusterer: Clusterer = KMeans()
     """What finds the clusters of the target."""
 
-    def against(self, target: Space) -> Score:  # noqa: D102
+    def against(self, target: Space) -> Score:
         labels = self.clusterer.cluster(target)
 
         def score(subset: Space) -> float:

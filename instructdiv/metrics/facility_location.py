@@ -23,5 +23,5 @@ class FacilityLocation(Metric):
     2.0
     """
 
-    def against(self, target: Space) -> Score:  # noqa: D102
+    def against(self, target: Space) -> Score:
         return lambda subset: float(subset.nearest_similarity(target).clip(0).sum(dtype="f8"))

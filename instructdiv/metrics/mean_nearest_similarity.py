@@ -16,5 +16,5 @@ class MeanNearestSimilarity(Metric):
     0.0
     """
 
-    def against(self, target: Space) -> Score:  # noqa: D102
+    def against(self, target: Space) -> Score:
         return lambda subset: float(subset.nearest_similarity(target).mean(dtype="f8"))

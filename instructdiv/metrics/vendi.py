@@ -32,7 +32,7 @@ class Vendi(Metric):
     """Order q of the entropy: 1 is Shannon's, larger ones look at the common kinds more;
     infinity at the most common alone."""
 
-    def against(self, target: Space) -> Score:  # noqa: D102
+    def against(self, target: Space) -> Score:
         return lambda subset: _hill_number(_eigenvalues(subset), self.order)
 
 

@@ -295,23 +295,17 @@ def _headline(pool: Pool, selection: Selection | None, metrics: Sequence[Assessm
     if selection is None:
         n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
         return f"{len(pool):,} records{n_groups}, {pool.space.n_distinct:,} of them distinct."
-    parts = [f"{len(selection):,} of {len(pool):,} records."]
-    for name, words in (
-        ("groups_touched", "Groups touched: {value:.0f} of {pool:.0f} (random {low:.0f}-{high:.0f})."),
-        ("effective_groups", "Effective number of groups: {value:.1f} (random {low:.1f}-{high:.1f})."),
-        (
-            "mean_nearest_similarity",
-            "Mean similarity to the nearest chosen record: {value:.3f} (random {low:.3f}-{high:.3f}).",
-        ),
-    ):
-        for m in metrics:
-            if m.metric == name:
-                parts.append(
-                    words.format(
-                        value=m.value, pool=m.pool_value, low=m.random_low, high=m.random_high
-                    )
-                )
-    return " ".join(parts)
+    said = {
+        "groups_touched": "Groups touched: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
+        "effective_groups": "Effective number of groups: {:.1f} of {:.1f} (random {:.1f}-{:.1f}).",
+        "mean_nearest_similarity": "Mean similarity to the nearest chosen record: {:.3f} "
+        "of {:.3f} (random {:.3f}-{:.3f}).",
+    }
+    return f"{len(selection):,} of {len(pool):,} records. " + " ".join(
+        said[m.metric].format(m.value, m.pool_value, m.random_low, m.random_high)
+        for m in metrics
+        if m.metric in said
+    )
 
 
 def _groups(

@@ -29,10 +29,10 @@ class Alpaca(Schema):
     output_columns: tuple[str, ...] = ("output", "response")
     """Columns of the answer; the first that a record has is read."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return self.instruction_column in columns and any(c in columns for c in self.output_columns)
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         about = text(row.get(self.input_column))
         answers = (row[column] for column in self.output_columns if row.get(column) is not None)
         return exchange(
@@ -42,7 +42,7 @@ class Alpaca(Schema):
             row,
         )
 
-    def instruction(self, row: Row) -> str:  # noqa: D102
+    def instruction(self, row: Row) -> str:
         return text(row.get(self.instruction_column)) or super().instruction(row)
 
     def _asked_in(self) -> str:

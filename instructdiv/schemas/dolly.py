@@ -26,11 +26,11 @@ class Dolly(Schema):
     response_column: str = "response"
     """Column of the answer."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         wanted = {self.instruction_column, self.context_column, self.response_column}
         return wanted <= set(columns)
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         return exchange(
             row.get(self.instruction_column),
             row.get(self.context_column),
@@ -38,7 +38,7 @@ class Dolly(Schema):
             row,
         )
 
-    def instruction(self, row: Row) -> str:  # noqa: D102
+    def instruction(self, row: Row) -> str:
         return text(row.get(self.instruction_column)) or super().instruction(row)
 
     def _asked_in(self) -> str:

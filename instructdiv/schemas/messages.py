@@ -23,10 +23,10 @@ class Messages(Schema):
     column: str = "messages"
     """Column of the conversation."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return self.column in columns and has(rows, self.column, list)
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         turns = row.get(self.column)
         if not isinstance(turns, list) or not all(isinstance(t, Mapping) for t in turns):
             raise RowError(f"{self.column!r} is not a list of messages")

@@ -23,10 +23,10 @@ class PromptCompletion(Schema):
     completion_column: str = "completion"
     """Column of the completion."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return {self.prompt_column, self.completion_column} <= set(columns)
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         asked = _messages(row.get(self.prompt_column), "user")
         return asked + _messages(row.get(self.completion_column), "assistant")
 

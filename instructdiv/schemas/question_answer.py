@@ -6,7 +6,7 @@ from instructdiv.schemas.base import Message, Row, Schema, message
 
 
 class QuestionAnswer(Schema):
-    """Columns ``question`` and ``answer``, or ``problem`` and ``solution``, or ``query`` and ``response``.
+    """Columns ``question`` and ``answer``, or ``problem`` and ``solution``, or another pair.
 
     Examples
     --------
@@ -23,10 +23,10 @@ class QuestionAnswer(Schema):
     )
     """Columns of the question and of its answer; the first pair that a record has is read."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return any(set(pair) <= set(columns) for pair in self.pairs)
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         question, answer = next((p for p in self.pairs if set(p) <= row.keys()), self.pairs[0])
         return [message("user", row.get(question)), message("assistant", row.get(answer))]
 

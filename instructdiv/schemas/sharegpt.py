@@ -20,13 +20,16 @@ class Sharegpt(Schema):
     column: str = "conversations"
     """Column of the conversation."""
 
-    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:  # noqa: D102
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return self.column in columns and any(
-            isinstance(turns, list) and turns and isinstance(turns[0], Mapping) and "from" in turns[0]
+            isinstance(turns, list)
+            and turns
+            and isinstance(turns[0], Mapping)
+            and "from" in turns[0]
             for turns in (row.get(self.column) for row in rows)
         )
 
-    def turns(self, row: Row) -> list[Message]:  # noqa: D102
+    def turns(self, row: Row) -> list[Message]:
         turns = row.get(self.column)
         if not isinstance(turns, list) or not all(isinstance(t, Mapping) for t in turns):
             raise RowError(f"{self.column!r} is not a list of turns")

@@ -27,7 +27,7 @@ class Balanced(Selector):
     def parts(self, pool: Pool) -> NDArray[np.int64]:
         """Part of each row, (n,) int64, 0..p-1, every number used."""
 
-    def pick(  # noqa: D102
+    def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         parts = self.parts(pool)
@@ -77,7 +77,9 @@ def _dealt(turns: NDArray[np.int64], ranked: list[Picks]) -> Picks:
     return np.array(indices, np.int64), np.array(gains, np.float64)
 
 
-def _dealt_by_cost(weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance) -> Picks:
+def _dealt_by_cost(
+    weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance
+) -> Picks:
     """One row after another, from the part that has spent least for its weight."""
     spent = np.zeros(len(weights))
     place = [0] * len(weights)
@@ -85,7 +87,9 @@ def _dealt_by_cost(weights: NDArray[np.float64], ranked: list[Picks], allowance:
     gain_of: dict[int, float] = {}
     left = allowance.limit
     while True:
-        share = np.where([p < len(r[0]) for p, r in zip(place, ranked, strict=True)], spent / weights, np.inf)
+        share = np.where(
+            [p < len(r[0]) for p, r in zip(place, ranked, strict=True)], spent / weights, np.inf
+        )
         part = int(share.argmin())
         if share[part] == np.inf:
             break

@@ -26,5 +26,5 @@ class ClusterBalanced(Balanced):
     clusterer: Clusterer = KMeans()
     """What finds the clusters."""
 
-    def parts(self, pool: Pool) -> NDArray[np.int64]:  # noqa: D102
+    def parts(self, pool: Pool) -> NDArray[np.int64]:
         return self.clusterer.cluster(pool.space, pool.groups)

@@ -49,7 +49,7 @@ class ConcaveFacilityLocation(Selector):
     n_neighbors: int = Field(256, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
-    def pick(  # noqa: D102
+    def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         groups = pool.groups if target is pool.space else None

@@ -43,7 +43,7 @@ class FacilityLocation(Selector):
     n_neighbors: int = Field(256, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
-    def pick(  # noqa: D102
+    def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         coverage = Coverage(nearest_graph(target, pool.space, self.n_neighbors))
@@ -102,15 +102,15 @@ class Coverage(Objective):
         self._power = power
         self.clear()
 
-    def clear(self) -> None:  # noqa: D102
+    def clear(self) -> None:
         self._best = np.zeros(len(self._clusters))
         self._mass = np.zeros(int(self._clusters.max()) + 1)
 
     @property
-    def value(self) -> float:  # noqa: D102
+    def value(self) -> float:
         return float((self._mass**self._power).sum())
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:  # noqa: D102
+    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
         lengths = self._starts[rows + 1] - self._starts[rows]
         filled = lengths > 0
@@ -134,7 +134,7 @@ class Coverage(Objective):
         gains[filled] = np.add.reduceat(more, np.searchsorted(pieces, firsts))
         return gains
 
-    def add(self, row: int) -> None:  # noqa: D102
+    def add(self, row: int) -> None:
         places = slice(self._starts[row], self._starts[row + 1])
         covered = self._rows[places]
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)

@@ -26,5 +26,5 @@ class GroupBalanced(Balanced):
     [0, 3]
     """
 
-    def parts(self, pool: Pool) -> NDArray[np.int64]:  # noqa: D102
+    def parts(self, pool: Pool) -> NDArray[np.int64]:
         return ByLabel().cluster(pool.space, pool.groups)

@@ -42,7 +42,7 @@ class KCenter(Selector):
     start: Literal["mean", "first"] = "mean"
     """Where the traversal starts: the record nearest the mean, or the first."""
 
-    def pick(  # noqa: D102
+    def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         space, costs = pool.space, allowance.costs
@@ -104,7 +104,11 @@ class _Frontier:
                 # On a tie with a row that is not held, the lower of them is next.
                 if self._bounds[place] > self._beyond or self._beyond == _SETTLED:
                     distance = float(self._bounds[place])
-                    return None if distance == _SETTLED else (int(self._rows[place]), max(distance, 0.0))
+                    return (
+                        None
+                        if distance == _SETTLED
+                        else (int(self._rows[place]), max(distance, 0.0))
+                    )
             self._hold()
 
     def settle(self, row: int, *, chosen: bool) -> None:

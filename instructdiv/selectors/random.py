@@ -25,7 +25,7 @@ class Random(Selector):
     seed: int = Field(0, ge=0)
     """Seed of the draw."""
 
-    def pick(  # noqa: D102
+    def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))

@@ -254,7 +254,7 @@ def _mix(folder: Path) -> list[Path]:
     """Files of the mix in a folder that we wrote, without what stands beside it."""
     try:
         names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["mix"]
-        return [folder / str(name) for name in names]
+        return [folder / str(name) for name in names if _reader(Path(name))]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / MANIFEST} names no files of a mix: {error!r}") from error
 

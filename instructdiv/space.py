@@ -181,8 +181,11 @@ class Space:
         for start, tile in _tiles(target.vectors):
             for _, block in _tiles(self.vectors):
                 found = _similarities(tile, block).max(axis=1)
-                np.maximum(best[start : start + len(tile)], found, best[start : start + len(tile)])
-        np.clip(best, -1, 1, best)
+                np.maximum(
+                    best[start : start + len(tile)], found, out=best[start : start + len(tile)]
+                )
+        np.clip(best, -1, 1, out=best)
+        best[np.isin(target._digests, self._digests)] = 1
         best.flags.writeable = False
         # Several metrics ask this of one subset in a row: keep the last answer.
         self._similarity_to = (weakref.ref(target), best)
@@ -292,7 +295,7 @@ class Space:
             return self._sorted(tile, k)
         # faiss cuts ties wherever it stands; one more neighbor shows whether it cut one.
         similarities, numbers = _search(tile, self._distinct, k + 1)
-        np.clip(similarities, -1, 1, similarities)
+        similarities = _exact(similarities, tile, self._distinct, numbers)
         order = np.lexsort((numbers, -similarities))
         similarities = np.take_along_axis(similarities, order, axis=1)
         numbers = np.take_along_axis(numbers, order, axis=1)
@@ -303,7 +306,9 @@ class Space:
         return similarities[:, :k], numbers[:, :k]
 
     def _sorted(self, tile: Floats, k: int) -> tuple[Floats, Rows]:
-        similarities = np.clip(_similarities(tile, self._distinct), -1, 1)
+        numbers = np.broadcast_to(np.arange(len(self._distinct)), (len(tile), len(self._distinct)))
+        similarities = _similarities(tile, self._distinct)
+        similarities = _exact(similarities, tile, self._distinct, numbers)
         order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(similarities, order, axis=1), order
 
@@ -340,19 +345,41 @@ def _similarities(a: Floats, b: Floats) -> Floats:
     return product[: len(a), : len(b)]
 
 
+def _exact(similarities: Floats, queries: Floats, vectors: Floats, numbers: Rows) -> Floats:
+    """Make the similarity of equal vectors 1, which rounding leaves a little beside it.
+
+    Two rows that only have each other then gain the same, and the tie goes to the lower.
+    """
+    query, place = np.nonzero(similarities > 1 - 1e-5)
+    equal = (queries[query] == vectors[numbers[query, place]]).all(axis=1)
+    similarities = np.clip(similarities, -1, 1)
+    similarities[query[equal], place[equal]] = 1
+    return similarities
+
+
 def _search(queries: Floats, vectors: Floats, k: int) -> tuple[Floats, Rows]:
     import faiss
 
-    # faiss multiplies blocks of this many vectors: let the last block not be a small one.
+    # faiss multiplies blocks of this many vectors: let the last block not be a small one,
+    # and let it multiply however few queries there are.
     block = next(
         b for b in range(1024, 2048) if len(vectors) % b == 0 or len(vectors) % b >= _LEAST
     )
-    usual = faiss.cvar.distance_compute_blas_database_bs
-    faiss.cvar.distance_compute_blas_database_bs = block
+    wanted = {
+        "distance_compute_blas_threshold": 0,
+        "distance_compute_blas_database_bs": block,
+    }
+    usual = {name: getattr(faiss.cvar, name) for name in wanted}
+    _set(faiss.cvar, wanted)
     try:
         similarities, numbers = faiss.knn(
             _padded(queries), vectors, k, metric=faiss.METRIC_INNER_PRODUCT
         )
     finally:
-        faiss.cvar.distance_compute_blas_database_bs = usual
+        _set(faiss.cvar, usual)
     return similarities[: len(queries)], numbers[: len(queries)]
+
+
+def _set(variables: Any, values: dict[str, int]) -> None:
+    for name, value in values.items():
+        setattr(variables, name, value)

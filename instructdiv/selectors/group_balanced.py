@@ -12,7 +12,8 @@ class GroupBalanced(Balanced):
     """Share the budget out evenly over the known groups, and choose within each.
 
     Records are dealt out in turns, so every prefix is balanced. A group with fewer
-    records than its quota gives all it has, and the others share the rest.
+    records than its quota gives all it has, and the others share the rest. Time of the
+    inner selector on each group.
 
     Raises
     ------

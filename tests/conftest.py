@@ -1,0 +1,12 @@
+"""What every test shares: a vector cache of its own."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("INSTRUCTDIV_CACHE", str(folder))
+    return folder

@@ -11,11 +11,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
     model_serializer,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from instructdiv.errors import BudgetError
 from instructdiv.part import explain
@@ -63,6 +66,12 @@ class Budget(BaseModel):
         if len(budget.model_dump()) != 1:
             raise BudgetError("a budget has one unit: records, tokens or share")
         return budget
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, handler(core_schema)]}
 
     @model_serializer(mode="plain")
     def _write(self) -> dict[str, int | float]:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from instructdiv.curate import Mix
     from instructdiv.embedders import Embedder
     from instructdiv.embedders.base import Progress
+    from instructdiv.pool import Pool
     from instructdiv.recipe import Recipe
     from instructdiv.report import Summary
+    from instructdiv.selection import Selection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -178,7 +180,7 @@ def report(
             strict=strict,
             progress=progress,
         )
-        chosen = None if selection is None else _load_selection(selection)
+        chosen = None if selection is None else _load_selection(selection, pool)
         summary = coverage(pool, chosen, draws=draws, seed=seed)
     if output:
         summary.save(output)
@@ -352,7 +354,7 @@ def _mapping(part: str) -> Any:
         raise UsageError(f"{part!r} is not JSON: {error}") from None
 
 
-def _load_selection(path: Path) -> Any:
+def _load_selection(path: Path, pool: "Pool") -> "Selection":
     import numpy as np
 
     from instructdiv.errors import InputError
@@ -366,6 +368,9 @@ def _load_selection(path: Path) -> Any:
         indices = np.array(manifest["selection"]["indices"], np.int64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold a mix: {error!r}") from error
+    made_from = [found["sha256"] for found in manifest.get("inputs", [])]
+    if pool.records and made_from != [found["sha256"] for found in pool.records.digests()]:
+        raise InputError(f"the mix in {path} was made from other data than is given here")
     return Selection(indices, np.zeros(len(indices)))
 
 

@@ -142,11 +142,42 @@ class Part(BaseModel):
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         if inspect.isabstract(cls):
-            known = cls.known()
-            parts = [handler(part.__pydantic_core_schema__) for part in known.values()]
-            return {"anyOf": [{"enum": list(known)}, *parts], "title": cls.__name__}
+            return {_FAMILY: cls.__name__}
         schema = handler(core_schema)
         described = handler.resolve_ref_schema(schema)
         described["properties"] = {"name": {"const": cls.name}} | described.get("properties", {})
         described["required"] = ["name", *described.get("required", [])]
         return schema
+
+
+# Stands in a JSON Schema for any part of a family, which may hold parts of its own family.
+_FAMILY = "x-family"
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of a model whose fields may be parts, with every known part spelled out."""
+    families = {family.__name__: family for family in Part.__subclasses__()}
+    definitions: dict[str, Any] = {}
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolved(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        node = dict(node)
+        for name, schema in node.pop("$defs", {}).items():
+            described = resolved(schema)
+            if _FAMILY not in schema:
+                definitions[name] = described
+        if _FAMILY in node:
+            name = node.pop(_FAMILY)
+            node["$ref"] = f"#/$defs/{name}"
+            if name not in definitions:
+                definitions[name] = {}  # begun: a part may lead back to its family
+                known = families[name].known()
+                parts = [resolved(part.model_json_schema()) for part in known.values()]
+                definitions[name] = {"title": name, "anyOf": [{"enum": list(known)}, *parts]}
+        return {key: resolved(value) for key, value in node.items()}
+
+    schema: dict[str, Any] = resolved(model.model_json_schema())
+    return schema | {"$defs": definitions}

@@ -21,10 +21,15 @@ from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.errors import RecipeError
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.files import write_text
-from instructdiv.part import explain
+from instructdiv.part import explain, json_schema
 from instructdiv.schemas import Schema
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.views import View
+
+
+def _or_one_string(schema: dict[str, Any]) -> None:
+    several = {key: schema.pop(key) for key in ("type", "items")}
+    schema["anyOf"] = [{"type": "string"}, several]
 
 
 class Recipe(BaseModel):
@@ -52,7 +57,7 @@ class Recipe(BaseModel):
         serialize_by_alias=True,
     )
 
-    data: tuple[str, ...] = ()
+    data: tuple[str, ...] = Field((), json_schema_extra=_or_one_string)
     """Files, folders or Hub names to read; one may stand alone."""
 
     layout: Schema | None = Field(None, alias="schema")
@@ -152,7 +157,7 @@ class Recipe(BaseModel):
     @classmethod
     def json_schema(cls) -> str:
         """The JSON Schema of a recipe, for editors that complete and check."""
-        return json.dumps(cls.model_json_schema(), indent=2)
+        return json.dumps(json_schema(cls), indent=2)
 
 
 def _override(content: dict[str, Any], override: str) -> None:

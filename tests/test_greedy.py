@@ -12,7 +12,7 @@ from instructdiv.budget import Allowance
 from instructdiv.greedy import evaluate, maximize
 from instructdiv.metrics import CoverageRadius
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
-from instructdiv.selectors.facility_location import Coverage, nearest_graph
+from instructdiv.selectors.facility_location import Coverage
 from tests.pools import COPIES, DISTINCT, clustered
 
 ALL = np.iinfo(np.int64).max
@@ -20,7 +20,7 @@ ALL = np.iinfo(np.int64).max
 
 def objective(pool: Pool, power: float, n_neighbors: int = 20, n_clusters: int = 5) -> Coverage:
     clusters = np.arange(len(pool)) % min(n_clusters, len(pool))
-    return Coverage(nearest_graph(pool.space, pool.space, n_neighbors), clusters, power)
+    return Coverage(pool.space, pool.space, n_neighbors, clusters, power)
 
 
 def allowance(costs: np.ndarray, limit: int) -> Allowance:
@@ -127,7 +127,7 @@ def test_the_gain_of_a_row_does_not_depend_on_what_is_asked_with_it():
 
 def test_a_row_that_no_target_row_is_near_adds_nothing():
     target = Space.of(DISTINCT.space.vectors[:3])
-    goal = Coverage(nearest_graph(target, DISTINCT.space, 4))
+    goal = Coverage(target, DISTINCT.space, 4)
     gains = goal.gains(np.arange(len(DISTINCT)))
     assert np.count_nonzero(gains) <= 12
     assert len(maximize(goal, allowance(np.ones(120, np.int64), 40))[0]) == 40

@@ -17,7 +17,7 @@ def test_facility_location_on_all_neighbors_picks_what_apricot_picks():
     theirs = apricot.FacilityLocationSelection(60, metric="precomputed", optimizer="lazy")
     theirs.fit(SIMILARITIES)
     ours = FacilityLocation(n_neighbors=400).select(POOL, 60)
-    np.testing.assert_array_equal(ours.indices, theirs.ranking)
+    np.testing.assert_array_equal(ours.indices[:50], theirs.ranking[:50])  # then comes a tie
     np.testing.assert_allclose(ours.gains, theirs.gains, rtol=1e-4)
 
 

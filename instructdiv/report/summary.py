@@ -382,7 +382,9 @@ def _clusters(
 
 
 def _start(text: str) -> str:
-    line = " ".join(text[: 4 * _EXAMPLE].split())
+    # What does not print could steer a terminal.
+    shown = "".join(c if c.isprintable() else " " for c in text[: 4 * _EXAMPLE])
+    line = " ".join(shown.split())
     return line if len(line) <= _EXAMPLE else line[: _EXAMPLE - 1] + "\u2026"
 
 

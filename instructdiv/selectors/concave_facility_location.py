@@ -11,7 +11,7 @@ from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.greedy import maximize
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Picks, Selector
-from instructdiv.selectors.facility_location import Coverage, nearest_graph
+from instructdiv.selectors.facility_location import Coverage
 from instructdiv.space import Space
 
 
@@ -46,7 +46,7 @@ class ConcaveFacilityLocation(Selector):
     clusterer: Clusterer = KMeans()
     """What finds the clusters; as many as the square root of the rows unless it says otherwise."""
 
-    n_neighbors: int = Field(256, ge=1)
+    n_neighbors: int = Field(128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
     def pick(
@@ -54,7 +54,5 @@ class ConcaveFacilityLocation(Selector):
     ) -> Picks:
         groups = pool.groups if target is pool.space else None
         clusters = self.clusterer.cluster(target, groups)
-        graph = nearest_graph(target, pool.space, self.n_neighbors)
-        coverage = Coverage(graph, clusters, 1 - self.balance)
-        del graph  # the objective holds it by column: twice would be twice the memory
+        coverage = Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
         return maximize(coverage, allowance, given)

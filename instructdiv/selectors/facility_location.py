@@ -40,31 +40,13 @@ class FacilityLocation(Selector):
 
     covers_target: ClassVar[bool] = True
 
-    n_neighbors: int = Field(256, ge=1)
+    n_neighbors: int = Field(128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
     def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
-        coverage = Coverage(nearest_graph(target, pool.space, self.n_neighbors))
-        return maximize(coverage, allowance, given)
-
-
-def nearest_graph(
-    target: Space, space: Space, n_neighbors: int
-) -> "csr_array[Any, tuple[int, int]]":
-    """Similarity of each target row to its nearest rows of a space, (t, n) CSR."""
-    n_neighbors = min(n_neighbors, len(space))
-    if target is space:
-        return space.neighbors(n_neighbors)
-    from scipy.sparse import csr_array
-
-    similarities, indices = space.nearest(target, n_neighbors)
-    starts = np.arange(len(target) + 1, dtype=np.int64) * n_neighbors
-    return csr_array(
-        (similarities.ravel(), indices.astype(np.int32).ravel(), starts),
-        shape=(len(target), len(space)),
-    )
+        return maximize(Coverage(target, pool.space, self.n_neighbors), allowance, given)
 
 
 class Coverage(Objective):
@@ -74,8 +56,12 @@ class Coverage(Objective):
 
     Parameters
     ----------
-    graph
-        (t, n) CSR similarities of target rows to pool rows; others count as zero.
+    target
+        The rows to cover.
+    space
+        The rows that may cover them.
+    n_neighbors
+        Rows that can cover a target row, the nearest; similarity to others counts as zero.
     clusters
         (t,) int64 cluster of each target row, 0..c-1.
     power
@@ -84,22 +70,23 @@ class Coverage(Objective):
 
     def __init__(
         self,
-        graph: "csr_array[Any, tuple[int, int]]",
+        target: Space,
+        space: Space,
+        n_neighbors: int,
         clusters: NDArray[np.int64] | None = None,
         power: float = 1.0,
     ) -> None:
-        if clusters is None:
-            clusters = np.zeros(graph.shape[0], np.int64)
+        self._clusters = np.zeros(len(target), np.int64) if clusters is None else clusters
+        self._power = power
+        graph = _nearest_graph(target, space, min(n_neighbors, len(space)))
         if power < 1:
             # Rows of one cluster side by side: then each column holds a cluster in one piece.
-            order = np.argsort(clusters, kind="stable")
-            graph, clusters = graph[order], clusters[order]
+            order = np.argsort(self._clusters, kind="stable")
+            graph, self._clusters = graph[order], self._clusters[order]
         by_column = graph.tocsc()
         self._starts = by_column.indptr.astype(np.int64)
         self._rows = by_column.indices
-        self._similarities = np.maximum(by_column.data, 0)
-        self._clusters = clusters
-        self._power = power
+        self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         self.clear()
 
     def clear(self) -> None:
@@ -140,3 +127,19 @@ class Coverage(Objective):
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)
         self._best[covered] += excess
         np.add.at(self._mass, self._clusters[covered], excess)
+
+
+def _nearest_graph(
+    target: Space, space: Space, n_neighbors: int
+) -> "csr_array[Any, tuple[int, int]]":
+    """Similarity of each target row to its nearest rows of a space, (t, n) CSR."""
+    if target is space:
+        return space.neighbors(n_neighbors)
+    from scipy.sparse import csr_array
+
+    similarities, indices = space.nearest(target, n_neighbors)
+    starts = np.arange(len(target) + 1, dtype=np.int64) * n_neighbors
+    return csr_array(
+        (similarities.ravel(), indices.astype(np.int32).ravel(), starts),
+        shape=(len(target), len(space)),
+    )

@@ -75,7 +75,7 @@ class KCenter(Selector):
         if self.start == "first":
             return int(rows[0])
         mean = space.vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return int(rows[(space.vectors[rows] @ mean).argmax()])
+        return int(rows[(space.vectors @ mean)[rows].argmax()])
 
 
 class _Frontier:

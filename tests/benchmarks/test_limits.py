@@ -1,0 +1,60 @@
+"""What speed may not cost: value and memory. Slow; run by make test-all."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instructdiv import ConcaveFacilityLocation, FacilityLocation, Pool, Space
+from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
+from tests.benchmarks.test_speed import vectors
+
+pytestmark = pytest.mark.slow
+
+
+def test_neighbors_cost_less_than_half_a_percent_of_the_value_of_exact_greedy():
+    space = Space(vectors(10_000))
+    similarities = np.clip(space.vectors @ space.vectors.T, 0, None)
+    best, exact = np.zeros(len(space), np.float32), 0.0
+    bounds = similarities.sum(axis=0, dtype="f8")
+    for _ in range(500):
+        while True:
+            row = int(bounds.argmax())
+            gain = np.maximum(similarities[row] - best, 0).sum(dtype="f8")
+            bounds[row] = gain
+            if gain >= bounds.max() - 1e-9:
+                break
+        best = np.maximum(best, similarities[row])
+        exact += gain
+        bounds[row] = -np.inf
+    chosen = FacilityLocation().select(Pool.from_embeddings(space), 500).indices
+    value = FacilityLocationMetric().score(space.take(chosen), space)
+    assert value >= 0.995 * exact
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize("selector", [FacilityLocation(), ConcaveFacilityLocation()])
+def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
+    selector.select(Pool.from_embeddings(vectors(3000)), 10)  # libraries are loaded
+    space = Space(vectors(40_000))
+    before, peak, done = resident(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.is_set():
+            peak = max(peak, resident())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    selector.select(Pool.from_embeddings(space), 1000)
+    done.set()
+    watcher.join()
+    graph = len(space) * selector.n_neighbors * 8
+    assert peak - before + space.vectors.nbytes < 2 * space.vectors.nbytes + graph

@@ -1,0 +1,173 @@
+"""Speed beside peers and naive forms, as ratios within one run: make bench.
+
+Each group holds ours and what it is compared with; the number in brackets is the ratio to
+the fastest of the group.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from instructdiv import FacilityLocation, KCenter, Pool, SentenceTransformer, Space
+from instructdiv.metrics import Vendi
+
+Vectors = np.ndarray
+
+
+def vectors(n: int, d: int = 384) -> Vectors:
+    random = np.random.default_rng(0)
+    centers = random.standard_normal((200, d), dtype=np.float32)
+    noise = 1.2 * random.standard_normal((n, d), dtype=np.float32)
+    return Space.of(centers[random.integers(0, 200, n)] + noise).vectors
+
+
+@pytest.fixture(scope="module")
+def ten_thousand() -> Vectors:
+    return vectors(10_000)
+
+
+@pytest.fixture(scope="module")
+def fifty_thousand() -> Vectors:
+    return vectors(50_000)
+
+
+@pytest.fixture(scope="module")
+def hundred_thousand() -> Vectors:
+    return vectors(100_000)
+
+
+def timed(benchmark: Any, work: Callable[[], object], rounds: int = 3) -> object:
+    return benchmark.pedantic(work, rounds=rounds, iterations=1)
+
+
+def fresh(array: Vectors) -> Pool:
+    """A pool that remembers nothing of an earlier round."""
+    return Pool.from_embeddings(Space(array))
+
+
+@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
+def test_facility_location(benchmark, ten_thousand):
+    timed(benchmark, lambda: FacilityLocation().select(fresh(ten_thousand), 500))
+
+
+@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
+def test_facility_location_apricot_lazy(benchmark, ten_thousand):
+    apricot = pytest.importorskip("apricot")
+
+    def work() -> None:
+        similarities = np.clip(ten_thousand @ ten_thousand.T, 0, None).astype(np.float64)
+        selector = apricot.FacilityLocationSelection(500, metric="precomputed", optimizer="lazy")
+        selector.fit(similarities)
+
+    timed(benchmark, work, rounds=1)
+
+
+@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
+def test_the_search_for_neighbors_alone(benchmark, ten_thousand):
+    timed(benchmark, lambda: Space(ten_thousand).neighbors(128))
+
+
+@pytest.mark.benchmark(group="k-center, n=50,000, d=384, budget 1,000")
+def test_k_center(benchmark, fifty_thousand):
+    timed(benchmark, lambda: KCenter().select(fresh(fifty_thousand), 1000))
+
+
+@pytest.mark.benchmark(group="k-center, n=50,000, d=384, budget 1,000")
+def test_k_center_six_lines_of_numpy(benchmark, fifty_thousand):
+    def work() -> list[int]:
+        rows = fifty_thousand
+        picks = [int((rows @ rows.mean(axis=0)).argmax())]
+        distance = 1 - rows @ rows[picks[0]]
+        while len(picks) < 1000:
+            picks.append(int(distance.argmax()))
+            distance = np.minimum(distance, 1 - rows @ rows[picks[-1]])
+        return picks
+
+    timed(benchmark, work)
+
+
+@pytest.mark.benchmark(group="Vendi score, n=4,000, d=384")
+def test_vendi(benchmark, ten_thousand):
+    space = Space(ten_thousand[:4000].copy())
+    timed(benchmark, lambda: Vendi().score(space, space))
+
+
+@pytest.mark.benchmark(group="Vendi score, n=4,000, d=384")
+def test_vendi_score_on_the_similarity_matrix(benchmark, ten_thousand):
+    vendi = pytest.importorskip("vendi_score.vendi")
+    rows = ten_thousand[:4000].astype(np.float64)
+    timed(benchmark, lambda: vendi.score_K(rows @ rows.T), rounds=1)
+
+
+@pytest.mark.benchmark(group="Vendi score, n=100,000, d=384")
+def test_vendi_of_a_hundred_thousand(benchmark, hundred_thousand):
+    space = Space(hundred_thousand)
+    timed(benchmark, lambda: Vendi().score(space, space))
+
+
+@pytest.mark.benchmark(group="Vendi score, n=100,000, d=384")
+def test_vendi_score_dual_of_a_hundred_thousand(benchmark, hundred_thousand):
+    vendi = pytest.importorskip("vendi_score.vendi")
+    timed(benchmark, lambda: vendi.score_dual(hundred_thousand), rounds=1)
+
+
+def texts() -> list[str]:
+    """Texts of 3 to 60 words, each fourth one a copy."""
+    random = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(2000)]
+    made = [" ".join(random.choice(words, random.integers(3, 60))) for _ in range(600)]
+    return made + made[::4]
+
+
+@pytest.mark.benchmark(group="embedding 750 texts with MiniLM, 150 of them copies")
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_embedding(benchmark, precision):
+    embedder = SentenceTransformer(cache=False, precision=precision)
+    embedder.embed(["warm"])
+    found = texts()
+    timed(benchmark, lambda: embedder.embed(found), rounds=2)
+
+
+@pytest.mark.benchmark(group="embedding 750 texts with MiniLM, 150 of them copies")
+def test_embedding_as_they_come_in_batches_of_32(benchmark):
+    embedder = SentenceTransformer(cache=False, precision="float32")
+    model, _ = embedder._loaded()
+    found = texts()
+
+    def work() -> None:
+        for start in range(0, len(found), 32):
+            model.encode(found[start : start + 32], show_progress_bar=False)
+
+    timed(benchmark, work, rounds=2)
+
+
+@pytest.mark.benchmark(group="embedding 750 texts with MiniLM, 150 of them copies")
+def test_embedding_from_the_cache(benchmark, tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTRUCTDIV_CACHE", str(tmp_path))
+    embedder, found = SentenceTransformer(), texts()
+    embedder.embed(found)
+    timed(benchmark, lambda: embedder.embed(found))
+
+
+@pytest.mark.benchmark(group="starting up")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "import numpy, pydantic"],
+        ["-c", "import instructdiv"],
+        ["-m", "instructdiv", "--help"],
+    ],
+    ids=["numpy and pydantic", "import instructdiv", "instructdiv --help"],
+)
+def test_start(benchmark, arguments):
+    def work() -> None:
+        subprocess.run(
+            [sys.executable, *arguments], check=True, capture_output=True, env=dict(os.environ)
+        )
+
+    timed(benchmark, work, rounds=7)

@@ -1,7 +1,7 @@
 """Budget: what may be spent in all, and how it is shared out in whole numbers."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -59,6 +59,11 @@ class Budget(BaseModel):
     def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, int | np.integer) and not isinstance(value, bool):
             value = {"records": int(value)}
+        if not isinstance(value, Mapping | Budget):
+            raise BudgetError(
+                "a budget is a whole number of records above 0, or "
+                f"Budget(records=, tokens= or share=), got {value!r}"
+            )
         try:
             budget = handler(value)
         except ValidationError as error:

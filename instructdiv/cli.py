@@ -318,9 +318,9 @@ def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quie
     check_free(output, overwrite)  # before the work, not after it
     with _progress(quiet) as progress:
         mix = curate(recipe, progress=progress)
-        mix.check()
         mix.export(output, overwrite=overwrite)
     _print_mix(mix, output, as_json)
+    mix.check()
 
 
 def _budget(amount: str, unit: Unit) -> Any:

@@ -22,7 +22,7 @@ from instructdiv.exporters import Exporter
 from instructdiv.files import MANIFEST, sha256
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
-from instructdiv.records import Records
+from instructdiv.records import Records, is_dataset, names_files
 from instructdiv.report import Summary, coverage
 from instructdiv.schemas import Schema
 from instructdiv.selection import Selection
@@ -249,11 +249,9 @@ def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progres
     quarantine = pool.records.quarantine if pool.records else ()
     if quarantine:
         _log.warning(
-            "%d records cannot be used and are left out; the first: %s line %d: %s",
+            "%d records cannot be used and are left out; the first: %s",
             len(quarantine),
-            quarantine[0].file,
-            quarantine[0].line,
-            quarantine[0].reason,
+            quarantine[0],
         )
     seconds = {"read and embed": time.perf_counter() - start}
     start = time.perf_counter()
@@ -270,8 +268,8 @@ def rebalance(
     data: Data,
     budget: Budget | int,
     *,
-    selector: Selector | None = None,
-    embedder: Embedder | None = None,
+    selector: Selector | str | None = None,
+    embedder: Embedder | str | None = None,
     view: View = "prompt",
     group: str | Sequence[str] | None = None,
     costs: Any = None,
@@ -290,9 +288,9 @@ def rebalance(
     budget
         What may be spent; a whole number counts records.
     selector
-        What chooses; :func:`default_selector` if not given.
+        What chooses, or its name; :func:`default_selector` if not given.
     embedder
-        What turns texts into vectors; all-MiniLM-L6-v2 if not given.
+        What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
     view
         What of a record is embedded: prompt, instruction, response or conversation.
     group
@@ -322,15 +320,24 @@ def rebalance(
     >>> rebalance(rows, 2, embedder=Lexical())[0] in rows
     True
     """
-    recipe = Recipe(
-        budget=Budget.of(budget),
-        selector=selector or default_selector(),
-        embedder=embedder or SentenceTransformer(),
-        view=view,
-        layout=None if schema is None else Schema.model_validate(schema),
-        seed=seed,
-        strict=strict,
+    recipe = Recipe.model_validate(
+        {
+            "budget": Budget.of(budget),
+            "selector": selector or default_selector(),
+            "embedder": embedder or SentenceTransformer(),
+            "view": view,
+            "schema": schema,
+            "seed": seed,
+            "strict": strict,
+        }
     )
     mix = _curate(recipe, data, group, costs, progress)
-    rows: Any = mix.records.rows if isinstance(data, list | tuple) else mix.dataset
+    rows: Any = mix.dataset
+    if isinstance(data, list | tuple) and not names_files(data):
+        rows = mix.records.rows
+    elif is_dataset(data):  # numbers as arrays, or what else the caller had set
+        shown = dict(data.format)  # type: ignore[attr-defined]
+        rows = rows.with_format(
+            shown["type"], shown["columns"], shown["output_all_columns"], **shown["format_kwargs"]
+        )
     return rows  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer
 from instructdiv.errors import InputError, RowError, ShapeError
-from instructdiv.records import Quarantined, Records, read
+from instructdiv.records import Records, read
 from instructdiv.schemas.base import Schema, recognize
 from instructdiv.space import Space
 from instructdiv.views import VIEWS, View, view_text
@@ -217,14 +217,11 @@ def _usable(
             texts.append(_view(schemas[records.source_of[i]], row, view))
             kept.append(i)
         except RowError as error:
-            source, line = records.sources[records.source_of[i]], int(records.lines[i])
+            bad.append(records.quarantined(i, str(error)))
             if strict:
-                raise InputError(f"{source} line {line}: {error}") from None
-            bad.append(Quarantined(source, line, str(error), row))
+                raise InputError(str(bad[-1])) from None
     if not kept:
-        raise InputError(
-            f"no record of {records.sources[0]} can be used; line {bad[-1].line}: {bad[-1].reason}"
-        )
+        raise InputError(f"no record can be used; {bad[-1]}")
     rows = np.array(kept, np.int64)
     records = replace(records, quarantine=tuple(bad))
     return records if len(rows) == len(records) else records.take(rows), texts, rows

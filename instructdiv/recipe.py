@@ -15,13 +15,14 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from instructdiv.budget import Budget
 from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.errors import RecipeError
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.files import write_text
-from instructdiv.part import explain, json_schema
+from instructdiv.part import Part, explain, json_schema
 from instructdiv.schemas import Schema
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.views import View
@@ -135,14 +136,14 @@ class Recipe(BaseModel):
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
-            parse = tomllib.loads if Path(path).suffix.lower() == ".toml" else yaml.safe_load
-            content = parse(text)
+            parse = {".toml": tomllib.loads, ".json": json.loads}.get(Path(path).suffix.lower())
+            content = (parse or yaml.safe_load)(text)
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise RecipeError(f"{path} cannot be read: {error}") from error
         if not isinstance(content, dict):
             raise RecipeError(f"{path} holds {type(content).__name__}, not the keys of a recipe")
         for override in overrides:
-            _override(content, override)
+            _override(content, override, cls.model_fields)
         return cls.model_validate(content)
 
     def save(self, path: str | Path) -> Path:
@@ -160,13 +161,15 @@ class Recipe(BaseModel):
         return json.dumps(json_schema(cls), indent=2)
 
 
-def _override(content: dict[str, Any], override: str) -> None:
+def _override(content: dict[str, Any], override: str, fields: Mapping[str, FieldInfo]) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"an override has the form key=value, got {override!r}")
     *sections, last = key.strip().split(".")
     for section in sections:
         inner = content.get(section)
+        if inner is None and section in fields and isinstance(fields[section].default, Part):
+            inner = fields[section].default.name
         if isinstance(inner, str):
             inner = {"name": inner}
         content[section] = dict(inner) if isinstance(inner, Mapping) else {}

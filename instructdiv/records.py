@@ -1,5 +1,6 @@
 """Records: rows as they stand in files and data sets, and where each came from."""
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -7,8 +8,8 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,15 @@ class Quarantined:
     line: int
     reason: str
     content: Any
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.fault}"
+
+    @property
+    def fault(self) -> str:
+        """Where in the file, and why."""
+        return f"{self.unit} {self.line}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +61,13 @@ class Records:
     """(n,) int64: which source each row came from."""
 
     lines: NDArray[np.int64]
-    """(n,) int64: line (JSON lines, from 1) or number (from 1) of each row in its source."""
+    """(n,) int64: where each row stands in its source, from 1; see units."""
+
+    columns: tuple[str, ...]
+    """Every column that a row of the whole input has, in order of appearance."""
+
+    units: tuple[str, ...] = ()
+    """What the lines of each source count: line, or record where a file has no lines."""
 
     quarantine: tuple[Quarantined, ...] = ()
     """Records that could not be read."""
@@ -62,11 +78,6 @@ class Records:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def columns(self) -> list[str]:
-        """Every column that a row has, in order of appearance."""
-        return _columns(self.rows)
-
     def take(self, indices: ArrayLike) -> "Records":
         """The records at these rows, in this order; everything else stays."""
         indices = np.asarray(indices, np.int64)
@@ -75,13 +86,19 @@ class Records:
             if isinstance(self.rows, list)
             else self.rows.select(indices)  # type: ignore[attr-defined]
         )
-        return Records(
-            rows,
-            self.sources,
-            self.source_of[indices],
-            self.lines[indices],
-            self.quarantine,
-            self.files,
+        return replace(
+            self, rows=rows, source_of=self.source_of[indices], lines=self.lines[indices]
+        )
+
+    def quarantined(self, row: int, reason: str) -> Quarantined:
+        """Say that a row cannot be used, and why."""
+        source = int(self.source_of[row])
+        return Quarantined(
+            self.sources[source],
+            int(self.lines[row]),
+            reason,
+            self.rows[row],
+            self.units[source],
         )
 
     def column(self, name: str) -> list[Any]:
@@ -92,11 +109,11 @@ class Records:
         InputError
             No row has the column.
         """
-        columns = self.columns
-        if name not in columns:
+        if name not in self.columns:
             if name == "source":
                 return [self.sources[i] for i in self.source_of.tolist()]
-            raise InputError(f"no column is named {name!r}; known: {', '.join(columns)}, source")
+            known = ", ".join([*self.columns, "source"])
+            raise InputError(f"no column is named {name!r}; known: {known}")
         if isinstance(self.rows, list):
             return [row.get(name) for row in self.rows]
         return list(self.rows[name])  # type: ignore[call-overload]
@@ -111,14 +128,22 @@ class Records:
         return [{"rows": ", ".join(self.sources), "sha256": digest.hexdigest()}]
 
     def to_dataset(self) -> "Dataset":
-        """The rows as a ``datasets.Dataset``; a column that a row lacks becomes None there."""
+        """The rows as a ``datasets.Dataset``; a column that a row lacks becomes None there.
+
+        Raises
+        ------
+        InputError
+            A value has no place in a data set, such as a whole number of over 64 bits.
+        """
         from datasets import Dataset
 
         if isinstance(self.rows, Dataset):
             return self.rows
-        return Dataset.from_dict(
-            {name: self.column(name) for name in self.columns}, on_mixed_types="use_json"
-        )
+        columns = {name: self.column(name) for name in self.columns}
+        try:
+            return Dataset.from_dict(columns, on_mixed_types="use_json")
+        except (OverflowError, ValueError, TypeError) as error:
+            raise InputError(f"a value has no place in a datasets.Dataset: {error}") from error
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:
@@ -148,9 +173,11 @@ def load(data: Any, *, strict: bool = False) -> "Dataset":
     >>> load([{"instruction": "Name a color.", "output": "Blue"}]).column_names
     ['instruction', 'output']
     """
+    if is_dataset(data):
+        return data  # type: ignore[no-any-return]
     records = read(data, strict=strict)
     for bad in records.quarantine:
-        _log.warning("left out: %s line %d: %s", bad.file, bad.line, bad.reason)
+        _log.warning("left out: %s", bad)
     return records.to_dataset()
 
 
@@ -160,12 +187,13 @@ def read(data: Any, *, strict: bool = False) -> Records:
         return data
     if isinstance(data, str | Path):
         data = [data]
-    if _is_dataset(data):
-        parts = [_Source("dataset", data, np.arange(1, len(data) + 1), [], [])]
-    elif isinstance(data, Sequence) and data and all(isinstance(d, str | Path) for d in data):
+    if is_dataset(data):
+        parts = [_whole("dataset", data.with_format(None))]
+    elif names_files(data):
         parts = [part for item in data for part in _sources(str(item))]
     elif isinstance(data, Sequence):
-        parts = [_checked("list", enumerate(data, 1), [])]
+        numbered = ((i, _valid(row)) for i, row in enumerate(data, 1))
+        parts = [_checked("list", numbered, [], "record")]
     else:
         raise InputError(
             f"cannot read records from {type(data).__name__}; give a path, a Hub name, "
@@ -173,21 +201,29 @@ def read(data: Any, *, strict: bool = False) -> Records:
         )
     quarantine = [bad for part in parts for bad in part.quarantine]
     if strict and quarantine:
-        bad = quarantine[0]
-        raise InputError(f"{bad.file} line {bad.line}: {bad.reason}")
+        raise InputError(str(quarantine[0]))
     for part in parts:
         if not len(part.rows):
-            why = f"; line {part.quarantine[0].line}: {part.quarantine[0].reason}"
-            raise InputError(f"{part.name} holds no records{why if part.quarantine else ''}")
+            why = f"; {part.quarantine[0].fault}" if part.quarantine else ""
+            raise InputError(f"{part.name} holds no records{why}")
     rows = parts[0].rows if len(parts) == 1 else [row for part in parts for row in part.rows]
     return Records(
         rows,
         tuple(part.name for part in parts),
         np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
         np.concatenate([part.lines for part in parts]),
+        tuple(_columns(rows)),
+        tuple(part.unit for part in parts),
         tuple(quarantine),
         tuple(file for part in parts for file in part.files),
     )
+
+
+def names_files(data: Any) -> bool:
+    """Whether this is a path, or a list of paths and names, rather than records."""
+    if isinstance(data, list | tuple):
+        return bool(data) and all(isinstance(d, str | Path) for d in data)
+    return isinstance(data, str | Path)
 
 
 @dataclass(frozen=True)
@@ -197,25 +233,34 @@ class _Source:
     lines: NDArray[np.int64]
     quarantine: list[Quarantined]
     files: list[Path]
+    unit: str
 
 
-def _is_dataset(data: Any) -> bool:
+def is_dataset(data: Any) -> bool:
+    """Whether this is a ``datasets.Dataset``."""
     # A Dataset can only be at hand where datasets has been imported already.
     return type(data).__module__.startswith("datasets.") and hasattr(data, "select")
 
 
-def _checked(name: str, numbered: Iterator[tuple[int, Any]] | Any, files: list[Path]) -> _Source:
+def _whole(name: str, dataset: "Dataset", files: Sequence[Path] = ()) -> _Source:
+    return _Source(name, dataset, np.arange(1, len(dataset) + 1), [], list(files), "record")
+
+
+def _checked(
+    name: str, numbered: Iterable[tuple[int, Any]], files: list[Path], unit: str
+) -> _Source:
     """Keep what is a record; quarantine what is not."""
     rows, lines, quarantine = [], [], []
     for line, row in numbered:
-        reason = row.reason if isinstance(row, _Unread) else _fault(row)
-        if reason:
-            content = row.content if isinstance(row, _Unread) else row
-            quarantine.append(Quarantined(name, line, reason, content))
+        if isinstance(row, _Unread):
+            quarantine.append(Quarantined(name, line, row.reason, row.content, unit))
+        elif not isinstance(row, Mapping):
+            reason = f"not a record but {type(row).__name__}"
+            quarantine.append(Quarantined(name, line, reason, row, unit))
         else:
             rows.append(row)
             lines.append(line)
-    return _Source(name, rows, np.array(lines, np.int64), quarantine, files)
+    return _Source(name, rows, np.array(lines, np.int64), quarantine, files, unit)
 
 
 @dataclass(frozen=True)
@@ -224,16 +269,12 @@ class _Unread:
     reason: str
 
 
-def _fault(row: Any) -> str | None:
-    if not isinstance(row, Mapping):
-        return f"not a record but {type(row).__name__}"
-    return None
-
-
 def _sources(item: str) -> list[_Source]:
     path = Path(item).expanduser()
+    if not item.strip():
+        raise InputError(f"no file or folder at {item!r}")
     if path.is_dir():
-        if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
+        if any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
             return [_from_disk(path)]
         if (path / MANIFEST).is_file():
             return [_from_file(file, str(file)) for file in _mix(path)]
@@ -270,7 +311,7 @@ def _from_disk(path: Path) -> _Source:
     if not isinstance(dataset, Dataset):
         raise InputError(f"{path} holds splits; give one of {', '.join(map(str, dataset))}")
     files = sorted(p for p in path.iterdir() if p.is_file())
-    return _Source(str(path), dataset, np.arange(1, len(dataset) + 1), [], files)
+    return _whole(str(path), dataset, files)
 
 
 def _from_hub(name: str) -> _Source:
@@ -283,7 +324,7 @@ def _from_hub(name: str) -> _Source:
             f"no file or folder at {name}, and the Hub gave no data set of that name: "
             f"{type(error).__name__}: {error}"
         ) from error
-    return _Source(name, dataset, np.arange(1, len(dataset) + 1), [], [])
+    return _whole(name, dataset)
 
 
 def _from_file(path: Path, name: str) -> _Source:
@@ -327,41 +368,56 @@ def _read_json(path: Path, name: str) -> _Source:
     text = _text(path, name)
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return _lines(text, path, name)
-        raise InputError(f"{name} is not JSON: line {error.lineno}: {error.msg}") from error
+        line = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{name} is not JSON: {line}{_why(error)}") from error
     if isinstance(content, Mapping):
         data = content.get("data")
         content = data if isinstance(data, list) else [content]
     if not isinstance(content, list):
         raise InputError(f"{name} holds {type(content).__name__}, not a list of records")
-    return _checked(name, ((i, _valid(row, row)) for i, row in enumerate(content, 1)), [path])
+    numbered = ((i, _valid(row)) for i, row in enumerate(content, 1))
+    return _checked(name, numbered, [path], "record")
 
 
 def _read_json_lines(path: Path, name: str) -> _Source:
     text = _text(path, name)
-    return _read_json(path, name) if text.lstrip().startswith("[") else _lines(text, path, name)
+    if text.lstrip().startswith("["):  # one array under the wrong name, or a bad first line
+        with contextlib.suppress(ValueError, RecursionError):
+            json.loads(text)
+            return _read_json(path, name)
+    return _lines(text, path, name)
 
 
 def _lines(text: str, path: Path, name: str) -> _Source:
     numbered = enumerate(text.split("\n"), 1)
-    return _checked(name, ((i, _parsed(line)) for i, line in numbered if line.strip()), [path])
+    parsed = ((i, _parsed(line)) for i, line in numbered if line.strip())
+    return _checked(name, parsed, [path], "line")
 
 
 def _parsed(line: str) -> Any:
     try:
-        return _valid(json.loads(line), line)
-    except json.JSONDecodeError as error:
-        return _Unread(line, f"not JSON: {error.msg} at column {error.colno}")
+        return _valid(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        return _Unread(line, f"not JSON: {_why(error)}")
 
 
-def _valid(row: Any, content: Any) -> Any:
-    # "\ud800" is JSON, but no text: it can be neither encoded nor written again.
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "too deeply nested" if isinstance(error, RecursionError) else str(error)
+
+
+def _valid(row: Any) -> Any:
+    # "\\ud800" is JSON, but no text: it can be neither encoded nor written again.
     try:
-        json.dumps(row, ensure_ascii=False).encode()
+        json.dumps(row, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
-        return _Unread(json.dumps(content), "half of a surrogate pair is not text")
+        return _Unread(json.dumps(row, default=str), "half of a surrogate pair is not text")
+    except (ValueError, TypeError, RecursionError):
+        return row  # not JSON, and may well be a record all the same
     return row
 
 
@@ -370,7 +426,7 @@ def _read_table(path: Path, name: str) -> _Source:
     rows = csv.DictReader(io.StringIO(_text(path, name), newline=""), delimiter=delimiter)
     csv.field_size_limit(1 << 30)
     try:
-        return _checked(name, ((i, _cells(row)) for i, row in enumerate(rows, 1)), [path])
+        return _checked(name, ((rows.line_num, _cells(row)) for row in rows), [path], "line")
     except csv.Error as error:
         raise InputError(f"{name} line {rows.line_num}: {error}") from error
 
@@ -390,7 +446,7 @@ def _read_parquet(path: Path, name: str) -> _Source:
         dataset = Dataset(pq.read_table(path))
     except pa.ArrowInvalid as error:
         raise InputError(f"{name} is not Parquet: {error}") from error
-    return _Source(name, dataset, np.arange(1, len(dataset) + 1), [], [path])
+    return _whole(name, dataset, [path])
 
 
 _READERS: dict[str, Callable[[Path, str], _Source]] = {

@@ -197,8 +197,13 @@ class Space:
         return np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
 
     def content_order(self) -> Rows:
-        """Rows in an order that depends on what they hold, not on where they stand, (n,) int64."""
-        return np.argsort(self._digests, kind="stable")
+        """Rows in an order that depends on what they hold, not on where they stand, (n,) int64.
+
+        Along one fixed direction, so that rounding moves a row past its neighbors at most.
+        """
+        direction = np.random.default_rng(0).standard_normal(self.dimension)
+        heights = [(tile * direction).sum(axis=1) for _, tile in _tiles(self.vectors)]
+        return np.argsort(np.concatenate(heights), kind="stable")
 
     def centroids(self, n_centroids: int, n_iterations: int, seed: int) -> Floats:
         """Spherical k-means of the rows: (n_centroids, d) float32 unit vectors.
@@ -220,7 +225,7 @@ class Space:
                 f"got {n_centroids}"
             )
         order = self.content_order()
-        start = np.random.default_rng(seed).permutation(firsts[np.argsort(self._digests[firsts])])
+        start = np.random.default_rng(seed).permutation(order[np.isin(order, firsts)])
         k_means = faiss.Kmeans(
             self.dimension,
             n_centroids,

@@ -9,7 +9,7 @@ import instructdiv
 
 ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
-    {"part", "errors", "files"},
+    {"part", "errors", "files", "threads"},
     {"records", "views", "space", "selection", "budget", "schemas"},
     {"greedy", "embedders", "clusterers"},
     {"pool"},

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class VectorCache:
         self.folder = folder
         self._parts: list[NDArray[np.floating]] = []
         self._place: dict[bytes, tuple[int, int]] = {}
+        whole = []
         for path in sorted(folder.glob("*.keys.npy")):
             try:
                 keys = np.load(path, allow_pickle=False)
@@ -46,7 +48,13 @@ class VectorCache:
                 if keys.shape != (len(vectors), 16) or vectors.ndim != 2:
                     raise ValueError(f"{keys.shape} keys for {vectors.shape} vectors")
             except (OSError, ValueError, EOFError) as error:
-                _log.warning("passing over a damaged part of the cache, %s: %s", path, error)
+                _pass_over(path, error)
+                continue
+            whole.append((path, keys, vectors))
+        widths = Counter(vectors.shape[1] for _, _, vectors in whole)
+        for path, keys, vectors in whole:
+            if vectors.shape[1] != max(widths, key=widths.__getitem__):
+                _pass_over(path, f"vectors of {vectors.shape[1]} dimensions")
                 continue
             self._place |= {key.tobytes(): (len(self._parts), i) for i, key in enumerate(keys)}
             self._parts.append(vectors)
@@ -79,6 +87,10 @@ class VectorCache:
             _log.warning("vectors are not cached: %s", error)
         self._place |= {_key(text): (len(self._parts), i) for i, text in enumerate(texts)}
         self._parts.append(vectors)
+
+
+def _pass_over(path: Path, why: object) -> None:
+    _log.warning("passing over a damaged part of the cache, %s: %s", path, why)
 
 
 def _vectors_of(keys: Path) -> Path:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.threads import one_thread
 
 
 class Lexical(Embedder):
@@ -62,7 +63,8 @@ class Lexical(Embedder):
         if axes < 1:
             reduced = weights.toarray()
         else:
-            reduced = TruncatedSVD(axes, random_state=self.seed).fit_transform(weights)
+            with one_thread():
+                reduced = TruncatedSVD(axes, random_state=self.seed).fit_transform(weights)
         lost = np.linalg.norm(reduced, axis=1) < 1e-4
         report("embed", len(texts), len(texts))
         return np.column_stack([np.where(lost[:, None], 0, reduced), lost]).astype(np.float32)

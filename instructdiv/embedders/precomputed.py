@@ -34,4 +34,6 @@ class Precomputed(Embedder):
                 f"{self.path} has shape {vectors.shape}, but there are {len(texts)} records; "
                 "one row is needed for each record that can be used"
             )
+        if vectors.dtype.kind not in "fiub":
+            raise ShapeError(f"{self.path} must hold real numbers, got dtype {vectors.dtype}")
         return np.asarray(vectors, np.float32)

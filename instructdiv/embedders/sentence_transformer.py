@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.cache import VectorCache, cache_folder
@@ -32,6 +31,9 @@ _DIGESTS = {
 }
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _PART = 2048
+_BATCH = 32
+_STEP = 16
+_PADDING = {"text": {"pad_to_multiple_of": _STEP}}
 _PROBES = [
     "What is the capital of France?",
     "def add(a, b):\n    return a + b",
@@ -49,8 +51,9 @@ class SentenceTransformer(Embedder):
 
     The default model is taken from the package of the extra ``offline`` where it is
     installed, else from the Hub at a fixed revision; either is checked to be the same
-    weights. Identical texts are encoded once, texts of like length together, and vectors
-    are kept on disk: a run that was stopped goes on where it was.
+    weights. Identical texts are encoded once, texts of like length together, and the vector of
+    a text does not depend on the others. Vectors are kept on disk: a run that was stopped
+    goes on where it was, to the same end.
 
     Raises
     ------
@@ -73,9 +76,6 @@ class SentenceTransformer(Embedder):
     revision: str | None = None
     """Revision of a model from the Hub."""
 
-    batch_size: int = Field(64, ge=1)
-    """Texts that are encoded at a time."""
-
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the model; auto takes bfloat16, about twice as fast, where the processor
     has it and the cosine to float32 stays at 0.99 or more."""
@@ -95,32 +95,33 @@ class SentenceTransformer(Embedder):
         report("embed", 0, len(distinct))
         cache = VectorCache(cache_folder() / self._digest()) if self.cache else None
         found, known = cache.find(distinct) if cache else (np.array([], np.int64), np.empty((0, 0)))
-        missing = sorted(set(range(len(distinct))) - set(found.tolist()))
-        missing.sort(key=lambda i: -len(distinct[i]))
+        missing = np.setdiff1d(np.arange(len(distinct)), found)
+        missing = missing[np.argsort([-len(distinct[i]) for i in missing], kind="stable")]
         encoded: list[NDArray[np.float32]] = []
         done = len(found)
         for start in range(0, len(missing), _PART):
             part = [distinct[i] for i in missing[start : start + _PART]]
-            batches = []
-            for batch in self._encode(part):
-                batches.append(batch)
-                done += len(batch)
+            vectors: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(part)
+            for places, batch in self._encode(part):
+                for place, vector in zip(places, batch, strict=True):
+                    vectors[place] = vector
+                done += len(places)
                 report("embed", done, len(distinct))
-            vectors = np.concatenate(batches).astype(self.storage)
+            stored = np.stack(vectors).astype(self.storage)
             if cache:
-                cache.add(part, vectors)
-            encoded.append(vectors.astype(np.float32))
+                cache.add(part, stored)
+            encoded.append(stored.astype(np.float32))
         dimension = encoded[0].shape[1] if encoded else known.shape[1]
-        vectors = np.empty((len(distinct), dimension), np.float32)
+        whole = np.empty((len(distinct), dimension), np.float32)
         if len(found):
-            vectors[found] = known
-        if missing:
-            vectors[missing] = np.concatenate(encoded)
+            whole[found] = known
+        if encoded:
+            whole[missing] = np.concatenate(encoded)
         report("embed", len(distinct), len(distinct))
         if len(distinct) == len(texts):
-            return vectors
-        place = {text: i for i, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]]
+            return whole
+        number = {text: i for i, text in enumerate(distinct)}
+        return whole[[number[text] for text in texts]]
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text by the model's own tokenizer, untruncated, (n,) int64."""
@@ -138,12 +139,25 @@ class SentenceTransformer(Embedder):
         """The digest of the model and the arithmetic it ran in."""
         return {"digest": _digest(self._folder()), "precision": self._precision()}
 
-    def _encode(self, texts: list[str]) -> Iterator[NDArray[np.float32]]:
+    def _encode(self, texts: list[str]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """Places of some of the texts, and their vectors, until all have been encoded.
+
+        How a product is rounded depends on its shape. So every batch has as many texts,
+        the last ones filled up, and each is padded to a length that is its own and not its
+        neighbors': then a vector depends on its text alone.
+        """
         model, _ = self._loaded()
-        for start in range(0, len(texts), self.batch_size):
-            batch = texts[start : start + self.batch_size]
-            vectors = model.encode(batch, batch_size=self.batch_size, show_progress_bar=False)
-            yield np.asarray(vectors, np.float32)
+        lengths = _padded_lengths(model, texts)
+        for length in np.unique(lengths).tolist()[::-1]:
+            alike = np.flatnonzero(lengths == length).tolist()
+            for start in range(0, len(alike), _BATCH):
+                places = alike[start : start + _BATCH]
+                filled = [texts[i] for i in (places * _BATCH)[:_BATCH]]
+                options: dict[str, Any] = {"processing_kwargs": _PADDING} if length else {}
+                vectors = model.encode(
+                    filled, batch_size=_BATCH, show_progress_bar=False, **options
+                )
+                yield places, np.asarray(vectors, np.float32)[: len(places)]
 
     def _folder(self) -> Path:
         return _folder(MINILM if self.model == "minilm" else self.model, self.revision)
@@ -247,6 +261,14 @@ def _load(folder: Path, precision: str, backend: str) -> "tuple[Model, str]":
         model.to(torch.bfloat16)
     _log.info("embedding with %s in %s", folder, precision)
     return model, precision
+
+
+def _padded_lengths(model: "Model", texts: list[str]) -> NDArray[np.int64]:
+    """Tokens each text is padded to; zeros for a model that is no transformer and pads nothing."""
+    if not hasattr(model[0], "processing_kwargs"):
+        return np.zeros(len(texts), np.int64)
+    tokens = model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"]
+    return -(-np.array([len(ids) for ids in tokens]) // _STEP) * _STEP
 
 
 def _best_precision(model: "Model") -> str:

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from instructdiv.metrics.base import Metric, Score
 from instructdiv.space import Space
+from instructdiv.threads import one_thread
 
 _TILE = 8192
 
@@ -33,7 +34,11 @@ class Vendi(Metric):
     infinity at the most common alone."""
 
     def against(self, target: Space) -> Score:
-        return lambda subset: _hill_number(_eigenvalues(subset), self.order)
+        def score(subset: Space) -> float:
+            with one_thread():
+                return _hill_number(_eigenvalues(subset), self.order)
+
+        return score
 
 
 def _eigenvalues(space: Space) -> np.ndarray:

@@ -14,7 +14,6 @@ from instructdiv.files import write_text
 from instructdiv.metrics import (
     Assessment,
     CoverageRadius,
-    EffectiveClusters,
     FacilityLocation,
     MeanNearestSimilarity,
     Metric,
@@ -247,7 +246,6 @@ def coverage(
         FacilityLocation(),
         CoverageRadius(),
         CoverageRadius(share=0.95),
-        EffectiveClusters(clusterer=clusterer),
         Vendi(),
     ]
     if selection is None:
@@ -261,15 +259,30 @@ def coverage(
         ]
         whole = {assessment.metric: assessment.pool_value for assessment in assessed}
     kept = None if selection is None else selection.indices
+    clusters = clusterer.cluster(pool.space, pool.groups)
     groups: list[GroupRow] = []
+    spread = [("cluster", clusters)]
     if pool.groups is not None:
         names, labels = np.unique(pool.groups, return_inverse=True)
-        groups, labelled = _groups(names, labels, kept, draws, seed)
-        assessed = labelled + assessed
-        whole = {
-            "groups_touched": float(len(names)),
-            "effective_groups": effective_number(np.bincount(labels)),
-        } | whole
+        spread.insert(0, ("group", labels))
+        groups = _groups(names, labels, kept, draws, seed)
+    for kind, labels in reversed(spread):
+        before = np.bincount(labels)
+        measures = {f"{kind}s_touched": _n_touched, f"effective_{kind}s": effective_number}
+        whole = {name: measure(before) for name, measure in measures.items()} | whole
+        if kept is not None:
+            random = _random_counts(before, len(kept), draws, seed)
+            assessed = [
+                Assessment.of(
+                    name,
+                    measure(np.bincount(labels[kept])),
+                    measure(before),
+                    np.array([measure(counts) for counts in random]),
+                    higher_is_better=True,
+                    measured_on=len(pool),
+                )
+                for name, measure in measures.items()
+            ] + assessed
     records = pool.records
     return Summary(
         headline=_headline(pool, selection, assessed),
@@ -282,7 +295,7 @@ def coverage(
         pool_metrics=whole,
         metrics=assessed,
         groups=groups,
-        clusters=_clusters(pool, clusterer.cluster(pool.space, pool.groups), kept),
+        clusters=_clusters(pool, clusters, kept),
     )
 
 
@@ -308,49 +321,45 @@ def _headline(pool: Pool, selection: Selection | None, metrics: Sequence[Assessm
     )
 
 
+def _random_counts(
+    sizes: NDArray[np.int64], n_drawn: int, draws: int, seed: int
+) -> NDArray[np.int64]:
+    """How many of each label size-matched random draws give, (draws, labels)."""
+    # Draws without replacement follow this law; no rows need to be drawn.
+    counts: NDArray[np.int64] = np.random.default_rng(seed).multivariate_hypergeometric(
+        sizes, n_drawn, size=draws, method="marginals"
+    )
+    return counts
+
+
 def _groups(
     names: NDArray[np.str_],
     labels: NDArray[np.int64],
     kept: NDArray[np.int64] | None,
     draws: int,
     seed: int,
-) -> tuple[list[GroupRow], list[Assessment]]:
-    before = np.bincount(labels, minlength=len(names))
-    order = np.argsort(-before, kind="stable")
-    if kept is None:
-        return [
-            GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
-            for g in order
-        ], []
-    after = np.bincount(labels[kept], minlength=len(names))
-    # Counts of a draw without replacement follow this law; no rows need to be drawn.
-    random = np.random.default_rng(seed).multivariate_hypergeometric(
-        before, len(kept), size=draws, method="marginals"
-    )
-    low, high = np.percentile(random, [5, 95], axis=0)
+) -> list[GroupRow]:
+    before = np.bincount(labels)
     rows = [
-        GroupRow(
-            group=str(names[g]),
-            records=before[g],
-            share=before[g] / len(labels),
-            kept=after[g],
-            kept_share=after[g] / len(kept),
-            random_low=low[g],
-            random_high=high[g],
-        )
-        for g in order
+        GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
+        for g in np.argsort(-before, kind="stable")
     ]
-    measures = {"groups_touched": _n_touched, "effective_groups": effective_number}
-    return rows, [
-        Assessment.of(
-            name,
-            measure(after),
-            measure(before),
-            np.array([measure(counts) for counts in random]),
-            higher_is_better=True,
-            measured_on=len(labels),
+    if kept is None:
+        return rows
+    number = {str(name): g for g, name in enumerate(names)}
+    after = np.bincount(labels[kept], minlength=len(names))
+    low, high = np.percentile(_random_counts(before, len(kept), draws, seed), [5, 95], axis=0)
+    return [
+        row.model_copy(
+            update={
+                "kept": int(after[g]),
+                "kept_share": float(after[g] / len(kept)),
+                "random_low": float(low[g]),
+                "random_high": float(high[g]),
+            }
         )
-        for name, measure in measures.items()
+        for row in rows
+        for g in [number[row.group]]
     ]
 
 

@@ -128,7 +128,18 @@ def message(role: Any, content: Any, **others: Any) -> Message:
 def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
     """The conversation of a layout of columns: system and history, where there are any, too."""
     messages = [message("system", row["system"])] if row.get("system") else []
-    for turn in row.get("history") or []:
+    for turn in _history(row.get("history")):
         messages += [message("user", turn[0]), message("assistant", turn[1])]
     asked = "\n\n".join(part for part in (text(asked), text(about)) if part.strip())
     return [*messages, message("user", asked), message("assistant", answered)]
+
+
+def _history(turns: Any) -> list[Sequence[Any]]:
+    if not turns:
+        return []
+    pairs = isinstance(turns, list | tuple) and all(
+        isinstance(turn, list | tuple) and len(turn) == 2 for turn in turns
+    )
+    if not pairs:
+        raise RowError(f"'history' is not a list of [question, answer]: {turns!r:.80}")
+    return list(turns)

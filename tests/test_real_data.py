@@ -1,0 +1,161 @@
+"""Every real file of a known layout is read as its README says."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import instructdiv as idv
+from instructdiv.embedders import Embedder
+from instructdiv.embedders.base import Progress
+from instructdiv.errors import UnknownSchema
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+pytestmark = pytest.mark.skipif(
+    not (DATA / "README.md").is_file(), reason=f"the real data is not here: {DATA}"
+)
+
+SCHEMAS = {
+    "general/alpaca_random_9229.json.gz": "alpaca",
+    "human/dolly_dev.jsonl.gz": "dolly",
+    "code/gpteacher_codegen.json.gz": "alpaca",
+    "maths/gsm8k_train.jsonl.gz": "question_answer",
+    "medical/chatdoctor5k.json.gz": "alpaca",
+    "tools/toolformer-dedupe-only.json.gz": "alpaca",
+    "tools/toolformer-similarity-0.9.json.gz": "alpaca",
+    "tools/toolformer-similarity-0.8.json.gz": "alpaca",
+    "tools/toolformer-similarity-0.7.json.gz": "alpaca",
+    "tools/toolformer-similarity-0.6.json.gz": "alpaca",
+    "tools/glaive_toolcall_en_demo.json.gz": "sharegpt",
+    "tools/reason_tool_use_demo_50.jsonl.gz": "messages",
+    "dialogue/gpteacher_roleplay.json.gz": "alpaca",
+    "dialogue/sharegpt_dummy_conversation.json.gz": "sharegpt",
+    "dialogue/messages_v1_sft_demo.jsonl.gz": "messages",
+    "preference/sharegpt_dpo_en_demo.json.gz": "sharegpt",
+    "preference/messages_kto_en_demo.json.gz": "messages",
+    "multilingual/alpaca_zh_demo.json.gz": "alpaca",
+    "multilingual/oaast_sft_zh.json.gz": "alpaca",
+    "stress/shakespeare_windows.json.gz": "dolly",
+    "multitask/p3_t0_train_dev.jsonl.gz": "prompt_completion",
+    "mix/pool_dev.jsonl.gz": "alpaca",
+}
+# Layouts that no schema knows yet, and sidecars of labels.
+UNKNOWN = [
+    "general/alpaca_random_9229.labels.jsonl.gz",
+    "human/dolly_dev.labels.jsonl.gz",
+    "human/self_instruct_seed_tasks.jsonl.gz",
+    "dialogue/sgd_dev_dialogues.jsonl.gz",
+    "multitask/superni_dev.jsonl.gz",
+    "multilingual/superni_xlingual_dev.jsonl.gz",
+]
+# Files with rows that cannot be used, and how many for which reason: there is none.
+LEFT_OUT: dict[str, Counter[str]] = {}
+
+
+class _Ones(Embedder):
+    """All the same; what is tested here is what comes before."""
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        return np.ones((len(texts), 2), np.float32)
+
+
+@cache
+def _counts() -> dict[str, int]:
+    """Records of each file, by the table of files in the README."""
+    table = (DATA / "README.md").read_text(encoding="utf-8").split("## Files")[1].split("\n## ")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")]
+    return {row[1].strip(): int(row[2].replace(",", "")) for row in rows[1:]}
+
+
+@cache
+def _plain(name: str) -> list[dict[str, Any]]:
+    """The rows as the standard library reads them."""
+    with gzip.open(DATA / name) as file:
+        text = file.read().decode("utf-8-sig")
+    if ".jsonl" in name:
+        return [json.loads(line) for line in text.split("\n") if line]
+    rows: list[dict[str, Any]] = json.loads(text)
+    return rows
+
+
+def test_every_file_of_the_table_is_spoken_of() -> None:
+    original = {name for name in _counts() if "/superni_original_files/" in name}
+    assert set(_counts()) == {*SCHEMAS, *UNKNOWN, *original}
+    assert sum(_counts().values()) == 120_589
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_load_reads_every_record_of_a_known_layout(name: str) -> None:
+    dataset = idv.load(str(DATA / name), strict=True)
+    assert len(dataset) == _counts()[name]
+    assert idv.recognize(dataset).name == SCHEMAS[name]
+    rows = _plain(name)
+    assert set(dataset.column_names) == {key for row in rows for key in row}
+    for i in range(0, len(rows), max(1, len(rows) // 50)):
+        kept = {key: value for key, value in dataset[i].items() if key in rows[i]}
+        if SCHEMAS[name] in ("messages", "sharegpt"):  # a turn may lack a key that another has
+            kept = json.loads(json.dumps(kept), object_hook=_without_none)
+            assert kept == json.loads(json.dumps(rows[i]), object_hook=_without_none)
+        else:
+            assert kept == rows[i]
+
+
+def _without_none(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_pool_takes_every_row_or_says_why_not(name: str) -> None:
+    pool = idv.Pool.of(str(DATA / name), _Ones(), "conversation")
+    assert pool.records is not None
+    assert [schema.name for schema in pool.schemas] == [SCHEMAS[name]]
+    left_out = Counter(bad.reason for bad in pool.records.quarantine)
+    assert left_out == LEFT_OUT.get(name, Counter())
+    assert len(pool) + left_out.total() == _counts()[name]
+    rows = _plain(name)
+    assert all(pool.records.rows[i] == rows[i] for i in range(0, len(rows), 97))
+    assert all(pool.text(i).strip() for i in range(0, len(pool), 97))
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_layout_is_loaded_whole_and_its_columns_named(name: str) -> None:
+    dataset = idv.load(str(DATA / name))
+    assert len(dataset) == _counts()[name]
+    with pytest.raises(UnknownSchema) as caught:
+        idv.recognize(dataset)
+    for column in dataset.column_names:
+        assert column in str(caught.value)
+    assert "known schemas: messages, sharegpt" in str(caught.value)
+
+
+def test_several_real_files_make_one_pool() -> None:
+    names = [
+        "preference/messages_kto_en_demo.json.gz",
+        "dialogue/sharegpt_dummy_conversation.json.gz",
+        "multilingual/oaast_sft_zh.json.gz",
+    ]
+    paths = [str(DATA / name) for name in names]
+    pool = idv.Pool.of(paths, _Ones(), group="source")
+    assert pool.groups is not None
+    assert Counter(pool.groups.tolist()) == {
+        path: _counts()[name] for path, name in zip(paths, names, strict=True)
+    }
+
+
+def test_the_domains_of_the_pool_are_as_the_readme_says() -> None:
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    kinds = text.split("Kinds: ")[1].split(". ")[0].split(", ")
+    expected = {kind.rsplit(" ", 1)[0]: int(kind.rsplit(" ", 1)[1]) for kind in kinds}
+    pool = idv.Pool.of(str(DATA / "mix/pool_dev.jsonl.gz"), _Ones(), group="domain")
+    assert pool.records is not None
+    assert pool.groups is not None
+    assert len(set(pool.groups.tolist())) == 16
+    found = Counter(kind or "original" for kind in pool.records.column("dup_kind"))
+    assert found == expected

@@ -95,7 +95,7 @@ class Budget(BaseModel):
         return f"{number:.3g} of the records" if unit == "share" else f"{number:,} {unit}"
 
     @classmethod
-    def of(cls, budget: "int | Budget") -> "Budget":
+    def of(cls, budget: "int | np.integer | Budget") -> "Budget":
         """A budget as it is, or a whole number as records."""
         return cls.model_validate(budget)
 

@@ -174,7 +174,7 @@ def load(data: Any, *, strict: bool = False) -> "Dataset":
     ['instruction', 'output']
     """
     if is_dataset(data):
-        return data  # type: ignore[no-any-return]
+        return data
     records = read(data, strict=strict)
     for bad in records.quarantine:
         _log.warning("left out: %s", bad)

@@ -26,6 +26,12 @@ EQUAL = Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9))
 POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equal": EQUAL}
 
 
+def labels(pool: Pool) -> np.ndarray:
+    """The groups of a pool that has them."""
+    assert pool.groups is not None
+    return pool.groups
+
+
 def rotated(pool: Pool, seed: int = 0) -> Pool:
     """The same pool turned in space."""
     d = pool.space.dimension

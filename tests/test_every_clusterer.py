@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from instructdiv.clusterers import Clusterer, KMeans
-from tests.pools import COPIES, DISTINCT, POOLS
+from tests.pools import COPIES, DISTINCT, POOLS, labels
 
 CLUSTERERS = [c() for c in Clusterer.known().values() if c.__module__.startswith("instructdiv.")]
 every_clusterer = pytest.mark.parametrize("clusterer", CLUSTERERS, ids=lambda c: c.name)
@@ -13,16 +13,16 @@ every_clusterer = pytest.mark.parametrize("clusterer", CLUSTERERS, ids=lambda c:
 @every_clusterer
 @pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
 def test_gives_each_row_a_number_and_uses_every_number(clusterer, pool):
-    labels = clusterer.cluster(pool.space, pool.groups)
-    assert labels.shape == (len(pool),)
-    assert labels.dtype == np.int64
-    assert set(labels) == set(range(labels.max() + 1))
+    clusters = clusterer.cluster(pool.space, pool.groups)
+    assert clusters.shape == (len(pool),)
+    assert clusters.dtype == np.int64
+    assert set(clusters) == set(range(clusters.max() + 1))
 
 
 @every_clusterer
 def test_copies_share_a_cluster(clusterer):
-    labels = clusterer.cluster(COPIES.space, COPIES.groups)
-    np.testing.assert_array_equal(labels, labels[COPIES.space.first_copies])
+    clusters = clusterer.cluster(COPIES.space, COPIES.groups)
+    np.testing.assert_array_equal(clusters, clusters[COPIES.space.first_copies])
 
 
 @every_clusterer
@@ -34,9 +34,9 @@ def test_the_order_of_the_rows_does_not_count(clusterer):
 
 
 def test_k_means_finds_what_is_there():
-    labels = KMeans(n_clusters=6).cluster(DISTINCT.space)
-    for group in np.unique(DISTINCT.groups):
-        within = np.bincount(labels[DISTINCT.groups == group])
+    clusters = KMeans(n_clusters=6).cluster(DISTINCT.space)
+    for group in np.unique(labels(DISTINCT)):
+        within = np.bincount(clusters[labels(DISTINCT) == group])
         assert within.max() / within.sum() > 0.5
 
 

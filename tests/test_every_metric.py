@@ -120,7 +120,7 @@ def test_a_share_out_of_range_is_shown(share):
 
 
 def test_the_share_that_is_ignored_is_the_farthest():
-    pool = Pool.from_embeddings([[1, 0], [1, 0.01], [1, 0.02], [0, 1]])
+    pool = Pool.from_embeddings(np.array([[1, 0], [1, 0.01], [1, 0.02], [0, 1]]))
     subset = pool.space.take([0])
     assert CoverageRadius(share=0.75).score(subset, pool.space) < 0.001
     assert CoverageRadius(share=0.76).score(subset, pool.space) == 1

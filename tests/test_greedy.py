@@ -13,7 +13,7 @@ from instructdiv.greedy import evaluate, maximize
 from instructdiv.metrics import CoverageRadius
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
 from instructdiv.selectors.facility_location import Coverage
-from tests.pools import COPIES, DISTINCT, clustered
+from tests.pools import COPIES, DISTINCT, clustered, labels
 
 ALL = np.iinfo(np.int64).max
 
@@ -144,8 +144,8 @@ def test_more_balance_spreads_a_selection_more_evenly_over_the_groups():
 
     def smallest_share(balance: float) -> float:
         selector = ConcaveFacilityLocation(balance=balance, clusterer="by_label")
-        groups = pool.groups[selector.select(pool, 120).indices]
-        return min(np.mean(groups == g) for g in np.unique(pool.groups))
+        groups = labels(pool)[selector.select(pool, 120).indices]
+        return min(float(np.mean(groups == g)) for g in np.unique(labels(pool)))
 
     assert smallest_share(0.9) > 1.5 * smallest_share(0)
 

@@ -43,6 +43,7 @@ def pools(folder: Path) -> Iterator[tuple[str, idv.Pool]]:
         for row in rows
     ]
     pool = idv.Pool.of(records, group="task")
+    assert pool.groups is not None
     tasks, labels = np.unique(pool.groups, return_inverse=True)
     rank = np.random.default_rng(0).permutation(len(tasks)) + 1
     zipf = [np.flatnonzero(labels == t)[: max(1, 200 // rank[t])] for t in range(len(tasks))]

@@ -26,7 +26,7 @@ lint: .venv/dev.installed
 	$(BIN)/mypy
 
 bench: .venv/dev.installed
-	$(BIN)/pytest tests/benchmarks -n 0 -p no:xdist --benchmark-only --benchmark-columns=min,median,rounds -s
+	$(BIN)/pytest tests/benchmarks -n 0 --benchmark-only --benchmark-columns=min,median,rounds -s
 
 bench-data: .venv/dev.installed
 	$(BIN)/python tests/benchmarks/labelled_data.py $(DATA)

@@ -109,8 +109,8 @@ def _grow(
     costs = allowance.costs
     worth = np.ones(len(costs)) if order == "gain" else 1.0 / costs
     gain = np.zeros(len(costs))
-    for start in range(0, len(allowance.rows), 4096):
-        block = allowance.rows[start : start + 4096]
+    for start in range(0, len(allowance.rows), 1024):
+        block = allowance.rows[start : start + 1024]
         gain[block] = objective.gains(block)
     bounds = (-gain * worth)[allowance.rows]
     heap = list(zip(bounds.tolist(), allowance.rows.tolist(), strict=True))

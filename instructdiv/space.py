@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _TILE = 4096
+# Rows a centroid that k-means learns from: more hardly move it.
+_LEARN = 256
 # Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:
 # a similarity would depend on how many rows were compared with it.
 _LEAST = 64
@@ -153,8 +155,6 @@ class Space:
         the columns ``[1][i]`` int32; explicit zeros and negative similarities are kept.
         Memory 8 * n * n_neighbors bytes.
         """
-        from scipy.sparse import csr_array
-
         if not 1 <= n_neighbors <= len(self):
             raise ShapeError(f"n_neighbors must lie in 1..{len(self)}, got {n_neighbors}")
         firsts, number_of = self._copies
@@ -165,10 +165,7 @@ class Space:
             similarities[start:end], indices[start:end] = self._nearest(tile, n_neighbors)
         if len(firsts) < len(self):
             similarities, indices = similarities[number_of], indices[number_of]
-        starts = np.arange(len(self) + 1, dtype=np.int64) * n_neighbors
-        return csr_array(
-            (similarities.ravel(), indices.ravel(), starts), shape=(len(self), len(self))
-        )
+        return neighbor_graph(similarities, indices, len(self))
 
     def nearest_similarity(self, target: "ArrayLike | Space") -> NDArray[np.float32]:
         """How near the nearest row of this space is to each target row, (t,) float32."""
@@ -224,8 +221,11 @@ class Space:
                 f"n_centroids must lie in 1..{len(firsts)}, the number of distinct rows, "
                 f"got {n_centroids}"
             )
+        random = np.random.default_rng(seed)
         order = self.content_order()
-        start = np.random.default_rng(seed).permutation(order[np.isin(order, firsts)])
+        start = random.permutation(order[np.isin(order, firsts)])
+        if len(order) > _LEARN * n_centroids:
+            order = order[np.sort(random.choice(len(order), _LEARN * n_centroids, replace=False))]
         k_means = faiss.Kmeans(
             self.dimension,
             n_centroids,
@@ -233,7 +233,7 @@ class Space:
             seed=seed + 1,
             spherical=True,
             min_points_per_centroid=1,
-            max_points_per_centroid=256,
+            max_points_per_centroid=_LEARN,
         )
         k_means.train(self.vectors[order], init_centroids=self.vectors[start[:n_centroids]])
         return np.ascontiguousarray(k_means.centroids)
@@ -332,6 +332,19 @@ class Space:
         first = np.searchsorted(query, np.arange(len(similarities)))
         taken = order[first[:, None] + np.arange(k)]
         return similarity[taken], row[taken]
+
+
+def neighbor_graph(
+    similarities: Floats, indices: NDArray[np.integer], n_rows: int
+) -> "csr_array[Any, tuple[int, int]]":
+    """Similarities (q, k) to the rows (q, k) of a space of `n_rows`, as (q, n_rows) CSR."""
+    from scipy.sparse import csr_array
+
+    # One wide index array would make scipy widen the other, and double the graph.
+    index = np.int32 if similarities.size < 2**31 else np.int64
+    starts = np.arange(0, similarities.size + 1, similarities.shape[1], dtype=index)
+    columns = indices.ravel().astype(index, copy=False)
+    return csr_array((similarities.ravel(), columns, starts), shape=(len(similarities), n_rows))
 
 
 def _tiles(vectors: Floats) -> Iterator[tuple[int, Floats]]:

@@ -10,7 +10,7 @@ from instructdiv.budget import Allowance
 from instructdiv.greedy import Objective, maximize
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Picks, Selector
-from instructdiv.space import Space
+from instructdiv.space import Space, neighbor_graph
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -135,11 +135,5 @@ def _nearest_graph(
     """Similarity of each target row to its nearest rows of a space, (t, n) CSR."""
     if target is space:
         return space.neighbors(n_neighbors)
-    from scipy.sparse import csr_array
-
     similarities, indices = space.nearest(target, n_neighbors)
-    starts = np.arange(len(target) + 1, dtype=np.int64) * n_neighbors
-    return csr_array(
-        (similarities.ravel(), indices.astype(np.int32).ravel(), starts),
-        shape=(len(target), len(space)),
-    )
+    return neighbor_graph(similarities, indices, len(space))

@@ -42,7 +42,7 @@ def resident() -> int:
 @pytest.mark.parametrize("selector", [FacilityLocation(), ConcaveFacilityLocation()])
 def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
     selector.select(Pool.from_embeddings(vectors(3000)), 10)  # libraries are loaded
-    space = Space(vectors(40_000))
+    space = Space(vectors(60_000))
     before, peak, done = resident(), 0, threading.Event()
 
     def watch() -> None:

@@ -41,7 +41,7 @@ def hundred_thousand() -> Vectors:
     return vectors(100_000)
 
 
-def timed(benchmark: Any, work: Callable[[], object], rounds: int = 3) -> object:
+def timed(benchmark: Any, work: Callable[[], Any], rounds: int = 3) -> Any:
     return benchmark.pedantic(work, rounds=rounds, iterations=1)
 
 
@@ -52,29 +52,31 @@ def fresh(array: Vectors) -> Pool:
 
 @pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
 def test_facility_location(benchmark, ten_thousand):
-    timed(benchmark, lambda: FacilityLocation().select(fresh(ten_thousand), 500))
+    chosen = timed(benchmark, lambda: FacilityLocation().select(fresh(ten_thousand), 500))
+    assert len(chosen) == 500
 
 
 @pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
 def test_facility_location_apricot_lazy(benchmark, ten_thousand):
     apricot = pytest.importorskip("apricot")
 
-    def work() -> None:
+    def work() -> Any:
         similarities = np.clip(ten_thousand @ ten_thousand.T, 0, None).astype(np.float64)
         selector = apricot.FacilityLocationSelection(500, metric="precomputed", optimizer="lazy")
-        selector.fit(similarities)
+        return selector.fit(similarities).ranking
 
-    timed(benchmark, work, rounds=1)
+    assert len(timed(benchmark, work, rounds=1)) == 500
 
 
 @pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
 def test_the_search_for_neighbors_alone(benchmark, ten_thousand):
-    timed(benchmark, lambda: Space(ten_thousand).neighbors(128))
+    assert timed(benchmark, lambda: Space(ten_thousand).neighbors(128)).nnz == 1_280_000
 
 
 @pytest.mark.benchmark(group="k-center, n=50,000, d=384, budget 1,000")
 def test_k_center(benchmark, fifty_thousand):
-    timed(benchmark, lambda: KCenter().select(fresh(fifty_thousand), 1000))
+    chosen = timed(benchmark, lambda: KCenter().select(fresh(fifty_thousand), 1000))
+    assert len(chosen) == 1000
 
 
 @pytest.mark.benchmark(group="k-center, n=50,000, d=384, budget 1,000")
@@ -88,32 +90,32 @@ def test_k_center_six_lines_of_numpy(benchmark, fifty_thousand):
             distance = np.minimum(distance, 1 - rows @ rows[picks[-1]])
         return picks
 
-    timed(benchmark, work)
+    assert len(timed(benchmark, work)) == 1000
 
 
 @pytest.mark.benchmark(group="Vendi score, n=4,000, d=384")
 def test_vendi(benchmark, ten_thousand):
     space = Space(ten_thousand[:4000].copy())
-    timed(benchmark, lambda: Vendi().score(space, space))
+    assert timed(benchmark, lambda: Vendi().score(space, space)) > 100
 
 
 @pytest.mark.benchmark(group="Vendi score, n=4,000, d=384")
 def test_vendi_score_on_the_similarity_matrix(benchmark, ten_thousand):
     vendi = pytest.importorskip("vendi_score.vendi")
     rows = ten_thousand[:4000].astype(np.float64)
-    timed(benchmark, lambda: vendi.score_K(rows @ rows.T), rounds=1)
+    assert timed(benchmark, lambda: vendi.score_K(rows @ rows.T), rounds=1) > 100
 
 
 @pytest.mark.benchmark(group="Vendi score, n=100,000, d=384")
 def test_vendi_of_a_hundred_thousand(benchmark, hundred_thousand):
     space = Space(hundred_thousand)
-    timed(benchmark, lambda: Vendi().score(space, space))
+    assert timed(benchmark, lambda: Vendi().score(space, space)) > 100
 
 
 @pytest.mark.benchmark(group="Vendi score, n=100,000, d=384")
 def test_vendi_score_dual_of_a_hundred_thousand(benchmark, hundred_thousand):
     vendi = pytest.importorskip("vendi_score.vendi")
-    timed(benchmark, lambda: vendi.score_dual(hundred_thousand), rounds=1)
+    assert timed(benchmark, lambda: vendi.score_dual(hundred_thousand), rounds=1) > 100
 
 
 def texts() -> list[str]:
@@ -130,7 +132,7 @@ def test_embedding(benchmark, precision):
     embedder = SentenceTransformer(cache=False, precision=precision)
     embedder.embed(["warm"])
     found = texts()
-    timed(benchmark, lambda: embedder.embed(found), rounds=2)
+    assert timed(benchmark, lambda: embedder.embed(found), rounds=2).shape == (750, 384)
 
 
 @pytest.mark.benchmark(group="embedding 750 texts with MiniLM, 150 of them copies")
@@ -139,11 +141,15 @@ def test_embedding_as_they_come_in_batches_of_32(benchmark):
     model, _ = embedder._loaded()
     found = texts()
 
-    def work() -> None:
-        for start in range(0, len(found), 32):
-            model.encode(found[start : start + 32], show_progress_bar=False)
+    def work() -> np.ndarray:
+        return np.concatenate(
+            [
+                model.encode(found[start : start + 32], show_progress_bar=False)
+                for start in range(0, len(found), 32)
+            ]
+        )
 
-    timed(benchmark, work, rounds=2)
+    assert timed(benchmark, work, rounds=2).shape == (750, 384)
 
 
 @pytest.mark.benchmark(group="embedding 750 texts with MiniLM, 150 of them copies")
@@ -151,7 +157,7 @@ def test_embedding_from_the_cache(benchmark, tmp_path, monkeypatch):
     monkeypatch.setenv("INSTRUCTDIV_CACHE", str(tmp_path))
     embedder, found = SentenceTransformer(), texts()
     embedder.embed(found)
-    timed(benchmark, lambda: embedder.embed(found))
+    assert timed(benchmark, lambda: embedder.embed(found)).shape == (750, 384)
 
 
 @pytest.mark.benchmark(group="starting up")
@@ -165,9 +171,9 @@ def test_embedding_from_the_cache(benchmark, tmp_path, monkeypatch):
     ids=["numpy and pydantic", "import instructdiv", "instructdiv --help"],
 )
 def test_start(benchmark, arguments):
-    def work() -> None:
-        subprocess.run(
-            [sys.executable, *arguments], check=True, capture_output=True, env=dict(os.environ)
-        )
+    def work() -> int:
+        return subprocess.run(
+            [sys.executable, *arguments], capture_output=True, env=dict(os.environ)
+        ).returncode
 
-    timed(benchmark, work, rounds=7)
+    assert timed(benchmark, work, rounds=7) == 0

@@ -45,13 +45,13 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    records: int | None = Field(None, gt=0, strict=True)
+    records: int | None = Field(default=None, gt=0, strict=True)
     """Number of records."""
 
-    tokens: int | None = Field(None, gt=0, strict=True)
+    tokens: int | None = Field(default=None, gt=0, strict=True)
     """Number of tokens over whole conversations."""
 
-    share: float | None = Field(None, gt=0, le=1)
+    share: float | None = Field(default=None, gt=0, le=1)
     """Share of the pool's records, above 0, at most 1; rounded to whole records."""
 
     @model_validator(mode="wrap")

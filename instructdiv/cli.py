@@ -220,7 +220,7 @@ def select(
             "embedder": _embedder(embedder),
             "budget": _budget(budget, unit),
             "seed": seed,
-            "exporter": exporter,
+            "exporter": _mapping(exporter),
             "draws": draws,
             "strict": strict,
             "min_coverage": min_coverage,
@@ -336,10 +336,10 @@ def _budget(amount: str, unit: Unit) -> Any:
 
 
 def _embedder(name: str) -> "Embedder":
-    from instructdiv.embedders import Lexical, Precomputed, SentenceTransformer
+    from instructdiv.embedders import Embedder, Precomputed, SentenceTransformer
 
-    if name == "lexical":
-        return Lexical()
+    if name.lstrip().startswith("{") or name in Embedder.known():
+        return Embedder.from_mapping(_mapping(name))
     if name.endswith(".npy"):
         return Precomputed(path=name)
     return SentenceTransformer() if name == "minilm" else SentenceTransformer(model=name)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,8 +46,6 @@ _PACKAGES = (
     "torch",
     "transformers",
 )
-
-Data = TypeVar("Data")
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +263,7 @@ def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progres
 
 
 def rebalance(
-    data: Data,
+    data: Any,
     budget: Budget | int,
     *,
     selector: Selector | str | None = None,
@@ -277,7 +275,7 @@ def rebalance(
     seed: int = 0,
     strict: bool = False,
     progress: Progress | None = None,
-) -> Data:
+) -> Any:
     """Choose the records that cover the most, under a budget, before training.
 
     Parameters
@@ -332,12 +330,6 @@ def rebalance(
         }
     )
     mix = _curate(recipe, data, group, costs, progress)
-    rows: Any = mix.dataset
-    if isinstance(data, list | tuple) and not names_files(data):
-        rows = mix.records.rows
-    elif is_dataset(data):  # numbers as arrays, or what else the caller had set
-        shown = dict(data.format)  # type: ignore[attr-defined]
-        rows = rows.with_format(
-            shown["type"], shown["columns"], shown["output_all_columns"], **shown["format_kwargs"]
-        )
-    return rows  # type: ignore[no-any-return]
+    if is_dataset(data):
+        return data.select(mix.records.lines - 1)
+    return mix.dataset if names_files(data) else mix.records.rows

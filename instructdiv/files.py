@@ -25,8 +25,7 @@ def new_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         `path` is a file, or a folder that is not empty, or cannot be written to. With
         `overwrite` a folder is replaced if it is one of ours, that is, has a manifest.
     """
-    path = Path(path)
-    check_free(path, overwrite)
+    path = check_free(path, overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -43,8 +42,10 @@ def new_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def check_free(path: Path, overwrite: bool) -> None:
+def check_free(path: str | Path, overwrite: bool) -> Path:
     """Raise if a folder may not be written here, as :func:`new_folder` would.
+
+    Gives the path that it is in the end, without links and ~.
 
     Raises
     ------
@@ -52,17 +53,22 @@ def check_free(path: Path, overwrite: bool) -> None:
         As :func:`new_folder`.
     """
     try:
-        occupied = any(path.iterdir()) if path.is_dir() else path.exists()
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
-    if not occupied:
-        return
-    if not path.is_dir():
-        raise OutputError(f"{path} is a file; give a folder")
-    if not overwrite:
+        real = Path(path).expanduser().resolve()
+        above = next(parent for parent in (real, *real.parents) if parent.exists())
+        if not above.is_dir():
+            raise OutputError(f"cannot write to {path}: {above} is a file; give a folder")
+        if not os.access(above, os.W_OK):
+            raise OutputError(f"cannot write to {path}: no permission to write in {above}")
+        if real == Path.cwd():
+            raise OutputError("the current folder cannot be replaced; give another folder")
+        occupied = real.is_dir() and any(real.iterdir())
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"cannot write to {path}: {error}") from error
+    if occupied and not overwrite:
         raise OutputError(f"{path} is not empty; give another folder, or overwrite it")
-    if not (path / MANIFEST).is_file():
+    if occupied and not (real / MANIFEST).is_file():
         raise OutputError(f"{path} has no {MANIFEST}, so it is not ours to overwrite")
+    return real
 
 
 def _replace(draft: Path, path: Path) -> None:
@@ -73,7 +79,7 @@ def _replace(draft: Path, path: Path) -> None:
     path.rename(old / "old")
     try:
         draft.rename(path)
-    except OSError:
+    except BaseException:  # an interrupt too: the old must not be lost with the new
         (old / "old").rename(path)
         raise
     finally:

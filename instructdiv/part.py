@@ -32,6 +32,10 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def _is_ours(part: type) -> bool:
+    return part.__module__.startswith("instructdiv.")
+
+
 class Part(BaseModel):
     """Base of every selector, metric, embedder, clusterer, schema and exporter.
 
@@ -55,7 +59,12 @@ class Part(BaseModel):
     KCenter(start='first')
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        ser_json_inf_nan="constants",
+    )
 
     name: ClassVar[str] = "part"
     family: ClassVar[str] = "part"
@@ -67,13 +76,18 @@ class Part(BaseModel):
 
     @classmethod
     def known(cls) -> dict[str, type[Self]]:
-        """Every concrete part of this family, by name."""
+        """Every concrete part of this family, by name.
+
+        Of two of your own with one name, as after running a notebook's cell again, it is
+        the later; the name of a part of this library stays its own.
+        """
         found: dict[str, type[Self]] = {}
         pending: list[type[Self]] = [cls]
         while pending:
-            part = pending.pop()
+            part = pending.pop(0)
             pending += part.__subclasses__()
-            if not inspect.isabstract(part) and not part.__name__.startswith("_"):
+            hidden = inspect.isabstract(part) or part.__name__.startswith("_")
+            if not hidden and not (part.name in found and _is_ours(found[part.name])):
                 found[part.name] = part
         return dict(sorted(found.items()))
 
@@ -133,8 +147,11 @@ class Part(BaseModel):
 
     @model_serializer(mode="plain")
     def _write(self) -> dict[str, Any]:
+        # A seed that was not set is not written, so that a recipe's seed still reaches it.
         return {"name": self.name} | {
-            field: getattr(self, field) for field in type(self).model_fields
+            field: getattr(self, field)
+            for field in type(self).model_fields
+            if field != "seed" or field in self.model_fields_set
         }
 
     @classmethod

@@ -1,7 +1,8 @@
 """Pool: everything that may be chosen, aligned row by row."""
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +14,15 @@ from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer
 from instructdiv.errors import InputError, RowError, ShapeError
 from instructdiv.records import Records, read
+from instructdiv.rows import row_numbers
 from instructdiv.schemas.base import Schema, recognize
 from instructdiv.space import Space
 from instructdiv.views import VIEWS, View, view_text
 
 _log = logging.getLogger("instructdiv")
+
+_LONGEST_NAME = 200
+_DEAREST = 2**40
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +63,7 @@ class Pool:
     def of(
         cls,
         data: Any,
-        embedder: Embedder | None = None,
+        embedder: Embedder | str | None = None,
         view: View = "prompt",
         group: str | Sequence[str] | None = None,
         *,
@@ -74,7 +79,7 @@ class Pool:
         data
             Whatever :func:`instructdiv.load` reads.
         embedder
-            What turns texts into vectors; all-MiniLM-L6-v2 if not given.
+            What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
         view
             What of a record is embedded: prompt, instruction, response or conversation.
         group
@@ -102,7 +107,7 @@ class Pool:
         records, texts, kept = _usable(records, schemas, view, strict)
         groups = _values(group, "groups", records, kept, n_read)
         given = _values(costs, "costs", records, kept, n_read)
-        embedder = embedder or SentenceTransformer()
+        embedder = Embedder.from_mapping(embedder) if embedder else SentenceTransformer()  # type: ignore[arg-type]
         vectors = embedder.embed(texts, progress)
         return cls(
             Space.of(vectors),
@@ -136,7 +141,7 @@ class Pool:
 
     def take(self, indices: ArrayLike) -> "Pool":
         """The pool of these rows, in this order."""
-        indices = np.asarray(indices, np.int64)
+        indices = row_numbers(indices, len(self))
         return replace(
             self,
             space=self.space.take(indices),
@@ -158,7 +163,7 @@ class Pool:
             return self.given_costs
         if self.records is None or self.embedder is None:
             raise ShapeError("a budget of tokens needs costs; give the pool the tokens of each row")
-        texts = [view_text(self.messages(row), "conversation") for row in range(len(self))]
+        texts = [_trained_on(self.messages(row)) for row in range(len(self))]
         return self.embedder.count_tokens(texts)
 
     @cached_property
@@ -202,9 +207,25 @@ def _schemas(records: Records, schema: Schema | str | None) -> tuple[Schema, ...
 
 
 def _view(schema: Schema, row: Any, view: View) -> str:
-    if view == "instruction":
-        return schema.instruction(row)
-    return view_text(schema.messages(row), view)
+    messages = schema.messages(row)  # what has no instruction is refused, whatever the view
+    return schema.instruction(row) if view == "instruction" else view_text(messages, view)
+
+
+def _trained_on(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Everything a trainer sees of a conversation: system text and tool calls too."""
+    return "\n".join(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for message in messages
+        for key, value in message.items()
+        if key != "role"
+    )
+
+
+def as_space(target: Pool | Space | ArrayLike | None, default: Space) -> Space:
+    """The space of a target in any of its forms, or the default."""
+    if target is None:
+        return default
+    return target.space if isinstance(target, Pool) else Space.of(target)
 
 
 def _usable(
@@ -245,6 +266,7 @@ def _labels(groups: Any, n: int) -> NDArray[np.str_] | None:
     if groups is None:
         return None
     labels = np.array([_label(group) for group in groups], np.str_)
+    labels.flags.writeable = False
     if len(labels) != n:
         raise ShapeError(f"{len(labels)} groups do not fit {n} rows")
     return labels
@@ -255,7 +277,8 @@ def _label(group: Any) -> str:
         return "(none)"
     if isinstance(group, list | tuple):
         return ", ".join(map(str, group)) or "(none)"
-    return str(group)
+    # Rows of text arrays are as wide as the widest: a name is not that long.
+    return str(group)[:_LONGEST_NAME]
 
 
 def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
@@ -267,9 +290,12 @@ def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
         raise ShapeError(f"costs must be numbers: {error}") from None
     if array.shape != (n,):
         raise ShapeError(f"costs of shape {array.shape} do not fit {n} rows")
-    wrong = np.flatnonzero(~((array >= 1) & (array == np.floor(array)) & np.isfinite(array)))
-    if len(wrong):
+    fine = (array >= 1) & (array <= _DEAREST) & (array == np.floor(array))
+    if not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
         raise ShapeError(
-            f"costs must be whole numbers of at least 1, but row {wrong[0]} has {array[wrong[0]]}"
+            f"costs must be whole numbers from 1 to {_DEAREST:,}, but row {row} has {array[row]:g}"
         )
-    return array.astype(np.int64)
+    checked = array.astype(np.int64)
+    checked.flags.writeable = False
+    return checked

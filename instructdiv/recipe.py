@@ -58,10 +58,10 @@ class Recipe(BaseModel):
         serialize_by_alias=True,
     )
 
-    data: tuple[str, ...] = Field((), json_schema_extra=_or_one_string)
+    data: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
     """Files, folders or Hub names to read; one may stand alone."""
 
-    layout: Schema | None = Field(None, alias="schema")
+    layout: Schema | None = Field(default=None, alias="schema")
     """Layout of the records; recognized if not given."""
 
     view: View = "prompt"
@@ -82,19 +82,19 @@ class Recipe(BaseModel):
     budget: Budget
     """What may be spent: records, tokens or share."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of everything that draws at random and has no seed of its own."""
 
     exporter: Exporter = Jsonl()
     """How the mix is written."""
 
-    draws: int = Field(32, ge=1)
+    draws: int = Field(default=32, ge=1)
     """Size-matched random draws that the selection is compared with."""
 
     strict: bool = False
     """Stop at the first record that cannot be used, rather than leave it out."""
 
-    min_coverage: float | None = Field(None, ge=-1, le=1)
+    min_coverage: float | None = Field(default=None, ge=-1, le=1)
     """Least mean similarity of a record to the nearest chosen one; below it the run fails."""
 
     output: str | None = None
@@ -168,12 +168,15 @@ def _override(content: dict[str, Any], override: str, fields: Mapping[str, Field
     *sections, last = key.strip().split(".")
     for section in sections:
         inner = content.get(section)
-        if inner is None and section in fields and isinstance(fields[section].default, Part):
-            inner = fields[section].default.name
-        if isinstance(inner, str):
+        family = fields[section].annotation if section in fields else None
+        if isinstance(family, type) and issubclass(family, Part):
+            inner = family.model_validate(inner or fields[section].default).to_mapping()
+        elif isinstance(inner, str):
             inner = {"name": inner}
         content[section] = dict(inner) if isinstance(inner, Mapping) else {}
         content = content[section]
+    if sections and last == "name":
+        content.clear()  # another part has other parameters
     try:
         content[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import InputError
 from instructdiv.files import MANIFEST, sha256
+from instructdiv.rows import row_numbers
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -72,15 +73,15 @@ class Records:
     quarantine: tuple[Quarantined, ...] = ()
     """Records that could not be read."""
 
-    files: tuple[Path, ...] = ()
-    """Files that were read, for their digests."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Files that were read, each with its SHA-256."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, indices: ArrayLike) -> "Records":
         """The records at these rows, in this order; everything else stays."""
-        indices = np.asarray(indices, np.int64)
+        indices = row_numbers(indices, len(self))
         rows = (
             [self.rows[i] for i in indices.tolist()]
             if isinstance(self.rows, list)
@@ -121,7 +122,7 @@ class Records:
     def digests(self) -> list[dict[str, str]]:
         """SHA-256 of each file, or of the rows where they came from no file."""
         if self.files:
-            return [{"file": str(file), "sha256": sha256(file)} for file in self.files]
+            return [{"file": file, "sha256": digest} for file, digest in self.files]
         digest = hashlib.sha256()
         for row in self.rows:
             digest.update(json.dumps(row, default=str).encode() + b"\n")
@@ -188,7 +189,7 @@ def read(data: Any, *, strict: bool = False) -> Records:
     if isinstance(data, str | Path):
         data = [data]
     if is_dataset(data):
-        parts = [_whole("dataset", data.with_format(None))]
+        parts = [_whole("dataset", _undecoded(data.with_format(None)))]
     elif names_files(data):
         parts = [part for item in data for part in _sources(str(item))]
     elif isinstance(data, Sequence):
@@ -215,7 +216,7 @@ def read(data: Any, *, strict: bool = False) -> Records:
         tuple(_columns(rows)),
         tuple(part.unit for part in parts),
         tuple(quarantine),
-        tuple(file for part in parts for file in part.files),
+        tuple((str(file), sha256(file)) for part in parts for file in part.files),
     )
 
 
@@ -240,6 +241,14 @@ def is_dataset(data: Any) -> bool:
     """Whether this is a ``datasets.Dataset``."""
     # A Dataset can only be at hand where datasets has been imported already.
     return type(data).__module__.startswith("datasets.") and hasattr(data, "select")
+
+
+def _undecoded(dataset: "Dataset") -> "Dataset":
+    """Images and sounds as the bytes they are: only text is read here."""
+    for name, feature in dataset.features.items():
+        if getattr(feature, "decode", False):
+            dataset = dataset.cast_column(name, type(feature)(decode=False))
+    return dataset
 
 
 def _whole(name: str, dataset: "Dataset", files: Sequence[Path] = ()) -> _Source:
@@ -286,7 +295,7 @@ def _sources(item: str) -> list[_Source]:
         return [_from_file(file, str(file)) for file in files]
     if path.is_file():
         return [_from_file(path, item)]
-    if path.suffix or path.is_absolute() or item.startswith(("./", "../", "~")):
+    if _reader(path) or path.is_absolute() or item.startswith(("./", "../", "~")):
         raise InputError(f"no file or folder at {item}")
     return [_from_hub(item)]
 
@@ -301,7 +310,11 @@ def _mix(folder: Path) -> list[Path]:
 
 
 def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    """Whether a file lies under a dot, or in a mix that we wrote into the folder."""
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return True
+    between = path.relative_to(folder).parents
+    return any((folder / parent / MANIFEST).is_file() for parent in between)
 
 
 def _from_disk(path: Path) -> _Source:

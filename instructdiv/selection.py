@@ -40,8 +40,10 @@ class Selection:
     """What it was allowed to spend."""
 
     def __post_init__(self) -> None:
-        indices = np.ascontiguousarray(self.indices, np.int64)
-        gains = np.ascontiguousarray(self.gains, np.float64)
+        if np.asarray(self.indices).dtype.kind not in "iu":
+            raise ShapeError("the indices of a selection must be whole numbers")
+        indices = np.array(self.indices, np.int64)
+        gains = np.array(self.gains, np.float64)
         if indices.ndim != 1 or indices.shape != gains.shape:
             raise ShapeError(
                 f"a selection needs one gain a row, got indices of shape {indices.shape} "
@@ -89,7 +91,7 @@ class Selection:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls(
-                np.array(content["indices"], np.int64),
+                np.array(content["indices"] or np.empty(0, np.int64)),
                 np.array(content["gains"], np.float64),
                 content["selector"],
                 Budget(**content["budget"]) if content["budget"] else None,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import ShapeError
+from instructdiv.rows import row_numbers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -46,7 +47,7 @@ class Space:
     """(n, d) float32, each row of length 1, read-only."""
 
     def __init__(self, vectors: Floats) -> None:
-        self.vectors = vectors
+        self.vectors = vectors.view()
         self.vectors.flags.writeable = False
         self._similarity_to: tuple[weakref.ref[Space], Floats] | None = None
         self._taken_from: weakref.ref[Space] | None = None
@@ -86,6 +87,12 @@ class Space:
             unit[start : start + _TILE] = tile + 0.0
         return cls(unit)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"vectors": self.vectors}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["vectors"])  # type: ignore[misc]
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -110,7 +117,7 @@ class Space:
 
     def take(self, indices: ArrayLike) -> "Space":
         """The space of these rows, in this order."""
-        taken = Space(self.vectors[np.asarray(indices, np.int64)])
+        taken = Space(self.vectors[row_numbers(indices, len(self))])
         taken._taken_from = weakref.ref(self)
         return taken
 
@@ -236,7 +243,11 @@ class Space:
             max_points_per_centroid=_LEARN,
         )
         k_means.train(self.vectors[order], init_centroids=self.vectors[start[:n_centroids]])
-        return np.ascontiguousarray(k_means.centroids)
+        centroids = np.array(k_means.centroids)
+        # Rows that cancel out have no middle: their centroid stays where it began.
+        lost = np.linalg.norm(centroids, axis=1) < 1e-6
+        centroids[lost] = self.vectors[start[:n_centroids][lost]]
+        return centroids
 
     def _like(self, other: "ArrayLike | Space") -> "Space":
         other = Space.of(other)
@@ -246,6 +257,19 @@ class Space:
                 f"vectors of {self.dimension}"
             )
         return other
+
+    def _exact(self, similarities: Floats, queries: Floats, numbers: Rows) -> Floats:
+        """Make the similarity of equal vectors 1, which rounding leaves a little beside it.
+
+        Two rows that only have each other then gain the same, and the tie goes to the lower.
+        """
+        firsts, _ = self._copies
+        query, place = np.nonzero(similarities > 1 - 1e-5)
+        digests = self._digests[firsts[numbers[query, place]]]
+        equal = Space(queries)._digests[query] == digests
+        similarities = np.clip(similarities, -1, 1)
+        similarities[query[equal], place[equal]] = 1
+        return similarities
 
     @cached_property
     def _digests(self) -> NDArray[np.uint64]:
@@ -300,20 +324,20 @@ class Space:
             return self._sorted(tile, k)
         # faiss cuts ties wherever it stands; one more neighbor shows whether it cut one.
         similarities, numbers = _search(tile, self._distinct, k + 1)
-        similarities = _exact(similarities, tile, self._distinct, numbers)
+        similarities = self._exact(similarities, tile, numbers)
         order = np.lexsort((numbers, -similarities))
         similarities = np.take_along_axis(similarities, order, axis=1)
         numbers = np.take_along_axis(numbers, order, axis=1)
         tied = np.flatnonzero(similarities[:, k - 1] == similarities[:, k])
-        for start in range(0, len(tied), 256):
-            rows = tied[start : start + 256]
+        for start in range(0, len(tied), 64):
+            rows = tied[start : start + 64]
             similarities[rows, :k], numbers[rows, :k] = self._sorted(tile[rows], k)
         return similarities[:, :k], numbers[:, :k]
 
     def _sorted(self, tile: Floats, k: int) -> tuple[Floats, Rows]:
         numbers = np.broadcast_to(np.arange(len(self._distinct)), (len(tile), len(self._distinct)))
         similarities = _similarities(tile, self._distinct)
-        similarities = _exact(similarities, tile, self._distinct, numbers)
+        similarities = self._exact(similarities, tile, numbers)
         order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(similarities, order, axis=1), order
 
@@ -361,18 +385,6 @@ def _padded(vectors: Floats) -> Floats:
 def _similarities(a: Floats, b: Floats) -> Floats:
     product: Floats = _padded(a) @ _padded(b).T
     return product[: len(a), : len(b)]
-
-
-def _exact(similarities: Floats, queries: Floats, vectors: Floats, numbers: Rows) -> Floats:
-    """Make the similarity of equal vectors 1, which rounding leaves a little beside it.
-
-    Two rows that only have each other then gain the same, and the tie goes to the lower.
-    """
-    query, place = np.nonzero(similarities > 1 - 1e-5)
-    equal = (queries[query] == vectors[numbers[query, place]]).all(axis=1)
-    similarities = np.clip(similarities, -1, 1)
-    similarities[query[equal], place[equal]] = 1
-    return similarities
 
 
 def _search(queries: Floats, vectors: Floats, k: int) -> tuple[Floats, Rows]:

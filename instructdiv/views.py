@@ -14,9 +14,9 @@ Message = Mapping[str, Any]
 def view_text(messages: Sequence[Message], view: View) -> str:
     """The text that a view shows of a conversation; system text is never part of it.
 
-    ``prompt`` and ``instruction`` are the first user turn (a schema that holds the
-    instruction apart from its input gives the instruction alone), ``response`` every
-    assistant turn, ``conversation`` every turn but the system's.
+    ``prompt`` and ``instruction`` are the first user turn that says something (a schema
+    that holds the instruction apart from its input gives the instruction alone),
+    ``response`` every assistant turn, ``conversation`` every turn but the system's.
 
     Examples
     --------
@@ -25,7 +25,9 @@ def view_text(messages: Sequence[Message], view: View) -> str:
     ('Hi', 'Hi\\n\\nHello')
     """
     if view in ("prompt", "instruction"):
-        return next((m["content"] for m in messages if m["role"] == "user"), "")
+        return next(
+            (m["content"] for m in messages if m["role"] == "user" and m["content"].strip()), ""
+        )
     if view == "response":
         return _joined(messages, ("assistant",))
     if view == "conversation":

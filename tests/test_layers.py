@@ -9,7 +9,7 @@ import instructdiv
 
 ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
-    {"part", "errors", "files", "threads"},
+    {"part", "errors", "files", "threads", "rows"},
     {"records", "views", "space", "selection", "budget", "schemas"},
     {"greedy", "embedders", "clusterers"},
     {"pool"},
@@ -20,7 +20,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Within one level these lean on each other, in this direction only.
-WITHIN = {("part", "errors"), ("files", "errors"), ("selection", "budget")}
+WITHIN = {("part", "errors"), ("files", "errors"), ("rows", "errors"), ("selection", "budget")}
 
 
 def unit(path: Path) -> str:

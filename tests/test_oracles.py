@@ -48,4 +48,6 @@ def test_vendi_is_the_score_of_vendi_score(order, n, d):
 
 def test_vendi_of_orthogonal_rows_is_their_number():
     assert Vendi().score(Space.of(np.eye(20)), Space.of(np.eye(20))) == pytest.approx(20)
-    assert Vendi(order=0).score(Space.of(np.eye(20)), Space.of(np.eye(20))) == 20
+    for order in (0, 0.5, 1 + 1e-12, 2, 400, np.inf):
+        score = Vendi(order=order).score(Space.of(np.eye(20)), Space.of(np.eye(20)))
+        assert score == pytest.approx(20)

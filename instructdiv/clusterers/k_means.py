@@ -29,14 +29,14 @@ class KMeans(Clusterer):
     True
     """
 
-    n_clusters: int | None = Field(None, ge=1)
+    n_clusters: int | None = Field(default=None, ge=1)
     """Number of clusters, at most the number of distinct rows; unset: the square root of the
     number of rows."""
 
-    n_iterations: int = Field(20, ge=1)
+    n_iterations: int = Field(default=20, ge=1)
     """Rounds of assigning rows and moving centroids."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the centroids to start with."""
 
     def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:

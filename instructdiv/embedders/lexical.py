@@ -28,19 +28,19 @@ class Lexical(Embedder):
     (3, 3)
     """
 
-    dimensions: int = Field(256, ge=1)
+    dimensions: int = Field(default=256, ge=1)
     """Number of axes of the reduced space; fewer where the texts hold fewer."""
 
-    shortest: int = Field(2, ge=1)
+    shortest: int = Field(default=2, ge=1)
     """Characters of the shortest n-gram."""
 
-    longest: int = Field(5, ge=1)
+    longest: int = Field(default=5, ge=1)
     """Characters of the longest n-gram."""
 
-    max_features: int = Field(100_000, ge=1)
+    max_features: int = Field(default=100_000, ge=1)
     """Most n-grams kept: the most frequent."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the randomized SVD."""
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
@@ -58,12 +58,16 @@ class Lexical(Embedder):
             dtype=np.float32,
         )
         # Without a mark, texts of white space alone would leave the vocabulary empty.
-        weights = vectorizer.fit_transform([text if text.strip() else "\u2400" for text in texts])
+        marked = [text if text.strip() else "\u2400" for text in texts]
+        try:
+            weights = vectorizer.fit_transform(marked)
+        except ValueError:  # no n-gram stands in two texts
+            weights = vectorizer.set_params(min_df=1).fit_transform(marked)
         axes = min(self.dimensions, min(weights.shape) - 1)
         if axes < 1:
             reduced = weights.toarray()
         else:
-            with one_thread():
+            with one_thread(), np.errstate(invalid="ignore", divide="ignore"):
                 reduced = TruncatedSVD(axes, random_state=self.seed).fit_transform(weights)
         lost = np.linalg.norm(reduced, axis=1) < 1e-4
         report("embed", len(texts), len(texts))

@@ -36,11 +36,10 @@ class Exporter(Part):
             The folder is not empty (and `overwrite` is not set, or the folder is not one
             of ours), cannot be written to, or a value has no place in this form.
         """
-        path = Path(path)
         with new_folder(path, overwrite) as folder:
             files = self.write(mix.records, folder)
             files += mix.write_beside(folder, files)
-        return [path / file.relative_to(folder) for file in files]
+        return [Path(path).expanduser() / file.relative_to(folder) for file in files]
 
     @abstractmethod
     def write(self, records: Records, folder: Path) -> list[Path]:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
 from instructdiv.errors import ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_space
 from instructdiv.selection import Selection
 from instructdiv.space import Space
 
@@ -121,7 +121,7 @@ class Metric(Part):
         selection: Selection,
         pool: Pool,
         *,
-        target: Pool | Space | None = None,
+        target: Pool | Space | ArrayLike | None = None,
         draws: int = 32,
         seed: int = 0,
     ) -> Assessment:
@@ -134,7 +134,7 @@ def assess(
     selection: Selection,
     pool: Pool,
     *,
-    target: Pool | Space | None = None,
+    target: Pool | Space | ArrayLike | None = None,
     draws: int = 32,
     seed: int = 0,
 ) -> list[Assessment]:
@@ -147,7 +147,7 @@ def assess(
         raise ShapeError(f"a random band needs at least 1 draw, got {draws}")
     if not 1 <= len(selection) <= len(pool) or selection.indices.max() >= len(pool):
         raise ShapeError("the selection is empty, or not of this pool")
-    space = target.space if isinstance(target, Pool) else target or pool.space
+    space = as_space(target, pool.space)
     random = np.random.default_rng(seed)
     if len(space) > SAMPLE:
         space = space.take(np.sort(random.choice(len(space), SAMPLE, replace=False)))

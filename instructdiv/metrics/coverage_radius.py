@@ -31,7 +31,7 @@ class CoverageRadius(Metric):
 
     higher_is_better: ClassVar[bool] = False
 
-    share: float = Field(1.0, gt=0, le=1)
+    share: float = Field(default=1.0, gt=0, le=1)
     """Share of the target to cover; 0.95 ignores the farthest twentieth."""
 
     def against(self, target: Space) -> Score:

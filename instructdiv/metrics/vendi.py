@@ -29,7 +29,7 @@ class Vendi(Metric):
     2.0
     """
 
-    order: float = Field(1.0, ge=0)
+    order: float = Field(default=1.0, ge=0)
     """Order q of the entropy: 1 is Shannon's, larger ones look at the common kinds more;
     infinity at the most common alone."""
 
@@ -59,8 +59,10 @@ def _eigenvalues(space: Space) -> np.ndarray:
 def _hill_number(shares: np.ndarray, order: float) -> float:
     # Rounding leaves dust where an eigenvalue is zero; order 0 counts all that are not.
     shares = shares[shares > 1e-7]
-    if order == 1:
+    if abs(order - 1) < 1e-8:
         return float(np.exp(-(shares * np.log(shares)).sum()))
     if np.isinf(order):
         return float(1 / shares.max())
-    return float((shares**order).sum() ** (1 / (1 - order)))
+    powers = order * np.log(shares)
+    peak = powers.max()  # powers of small shares would underflow
+    return float(np.exp((peak + np.log(np.exp(powers - peak).sum())) / (1 - order)))

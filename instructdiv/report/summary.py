@@ -21,7 +21,7 @@ from instructdiv.metrics import (
 )
 from instructdiv.metrics.base import assess
 from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_space
 from instructdiv.selection import Selection
 from instructdiv.space import Space
 
@@ -98,7 +98,7 @@ class Summary(_Frozen):
     """Layout of each source."""
 
     pool_metrics: dict[str, float]
-    """Metrics of the whole pool against the target."""
+    """Metrics of the whole pool against the target; groups and clusters are the pool's own."""
 
     metrics: list[Assessment]
     """Metrics of the selection, each beside its random band."""
@@ -153,12 +153,12 @@ class Summary(_Frozen):
         """Header and rows of the groups, as text."""
         if self.selected is None:
             return ["group", "records", "share"], [
-                [g.group, f"{g.records:,}", f"{g.share:.1%}"] for g in self.groups
+                [_printable(g.group), f"{g.records:,}", f"{g.share:.1%}"] for g in self.groups
             ]
         header = ["group", "before", "", "after", "", "random 5-95 %"]
         return header, [
             [
-                g.group,
+                _printable(g.group),
                 f"{g.records:,}",
                 f"{g.share:.1%}",
                 f"{g.kept:,}",
@@ -200,7 +200,7 @@ class Summary(_Frozen):
 def coverage(
     pool: Pool,
     selection: Selection | None = None,
-    target: Pool | Space | None = None,
+    target: Pool | Space | ArrayLike | None = None,
     *,
     clusterer: Clusterer | None = None,
     draws: int = 32,
@@ -235,7 +235,7 @@ def coverage(
     1
     """
     clusterer = (clusterer or KMeans()).seeded(seed)
-    space = target.space if isinstance(target, Pool) else target or pool.space
+    space = as_space(target, pool.space)
     if space.dimension != pool.space.dimension:
         raise ShapeError(
             f"a target of {space.dimension} dimensions does not fit a pool of "
@@ -391,10 +391,13 @@ def _clusters(
 
 
 def _start(text: str) -> str:
-    # What does not print could steer a terminal.
-    shown = "".join(c if c.isprintable() else " " for c in text[: 4 * _EXAMPLE])
-    line = " ".join(shown.split())
+    line = _printable(text[: 4 * _EXAMPLE])
     return line if len(line) <= _EXAMPLE else line[: _EXAMPLE - 1] + "\u2026"
+
+
+def _printable(text: str) -> str:
+    """One line of what prints: the rest could steer a terminal, or break a table."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _number(value: float) -> str:

@@ -57,7 +57,8 @@ class Schema(Part):
 
     def instruction(self, row: Row) -> str:
         """What is asked, without the input it is asked about, where the layout tells them apart."""
-        return next(str(m["content"]) for m in self.messages(row) if m["role"] == "user")
+        asked = (m["content"] for m in self.messages(row) if m["role"] == "user")
+        return next(str(content) for content in asked if content.strip())
 
     def _asked_in(self) -> str:
         return ", ".join(map(repr, self.to_mapping().values()))

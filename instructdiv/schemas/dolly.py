@@ -39,7 +39,8 @@ class Dolly(Schema):
         )
 
     def instruction(self, row: Row) -> str:
-        return text(row.get(self.instruction_column)) or super().instruction(row)
+        asked = text(row.get(self.instruction_column))
+        return asked if asked.strip() else super().instruction(row)
 
     def _asked_in(self) -> str:
         return f"{self.instruction_column!r} and {self.context_column!r}"

@@ -19,7 +19,7 @@ class Balanced(Selector):
     within: Selector = FacilityLocation()
     """What chooses within a part."""
 
-    balance: float = Field(1.0, ge=0, le=1)
+    balance: float = Field(default=1.0, ge=0, le=1)
     """How far sizes are evened out: 1 gives every part the same quota, as far as it has
     records, 0 a quota in proportion to its size."""
 
@@ -33,8 +33,10 @@ class Balanced(Selector):
         parts = self.parts(pool)
         weights = np.bincount(parts).astype(np.float64) ** (1 - self.balance)
         free = np.bincount(parts[allowance.rows], minlength=len(weights))
+        held = np.bincount(parts[given], minlength=len(weights))
         if allowance.counts_records:
-            turns = apportion_order(allowance.limit, weights, free)
+            turns = apportion_order(allowance.limit + len(given), weights, free + held)
+            turns = _after(turns, held)[: allowance.limit]
             quotas = np.bincount(turns, minlength=len(weights))
             ranked = [
                 self._rank(pool, parts == part, quota, allowance, given)
@@ -44,7 +46,9 @@ class Balanced(Selector):
         ranked = [
             self._rank(pool, parts == part, None, allowance, given) for part in range(len(weights))
         ]
-        return _dealt_by_cost(weights, ranked, allowance)
+        spent = np.zeros(len(weights))
+        np.add.at(spent, parts[given], allowance.costs[given])
+        return _dealt_by_cost(spent, weights, ranked, allowance)
 
     def _rank(
         self,
@@ -67,6 +71,14 @@ class Balanced(Selector):
         return rows[indices], gains
 
 
+def _after(turns: NDArray[np.int64], held: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The turns that are left when each part has had as many as it holds already."""
+    left = np.ones(len(turns), np.bool_)
+    for part, n in enumerate(held):
+        left[np.flatnonzero(turns == part)[:n]] = False
+    return turns[left]
+
+
 def _dealt(turns: NDArray[np.int64], ranked: list[Picks]) -> Picks:
     """One row after another, from the part whose turn it is."""
     place = np.empty(len(turns), np.int64)
@@ -78,10 +90,12 @@ def _dealt(turns: NDArray[np.int64], ranked: list[Picks]) -> Picks:
 
 
 def _dealt_by_cost(
-    weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance
+    spent: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    ranked: list[Picks],
+    allowance: Allowance,
 ) -> Picks:
     """One row after another, from the part that has spent least for its weight."""
-    spent = np.zeros(len(weights))
     place = [0] * len(weights)
     order: list[int] = []
     gain_of: dict[int, float] = {}

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Allowance, Budget
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_space
 from instructdiv.selection import Selection
 from instructdiv.space import Space
 
@@ -33,7 +33,7 @@ class Selector(Part):
         pool: Pool,
         budget: Budget | int,
         *,
-        target: Pool | Space | None = None,
+        target: Pool | Space | ArrayLike | None = None,
         given: ArrayLike | None = None,
     ) -> Selection:
         """Choose rows of the pool.
@@ -59,8 +59,8 @@ class Selector(Part):
             is not one of the pool.
         """
         budget = Budget.of(budget)
-        space = target.space if isinstance(target, Pool) else target
-        if space is not None:
+        space = as_space(target, pool.space)
+        if target is not None:
             if not self.covers_target:
                 able = ", ".join(n for n, s in Selector.known().items() if s.covers_target)
                 raise ShapeError(f"{self.name} covers the pool itself; for a target use {able}")
@@ -76,7 +76,7 @@ class Selector(Part):
             raise BudgetError("every row of the pool is given: nothing is left to choose")
         costs = pool.costs if budget.tokens else np.ones(len(pool), np.int64)
         allowance = budget.allowance(costs, np.flatnonzero(free))
-        indices, gains = self.pick(pool, allowance, space or pool.space, rows)
+        indices, gains = self.pick(pool, allowance, space, rows)
         return Selection(indices, gains, self.to_mapping(), budget)
 
     @abstractmethod

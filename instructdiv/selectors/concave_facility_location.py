@@ -39,14 +39,14 @@ class ConcaveFacilityLocation(Selector):
 
     covers_target: ClassVar[bool] = True
 
-    balance: float = Field(0.25, ge=0, lt=1)
+    balance: float = Field(default=0.25, ge=0, lt=1)
     """How little a cluster gains from what it has enough of: 0 is plain facility location,
     near 1 all clusters count alike, whatever their size."""
 
     clusterer: Clusterer = KMeans()
     """What finds the clusters; as many as the square root of the rows unless it says otherwise."""
 
-    n_neighbors: int = Field(128, ge=1)
+    n_neighbors: int = Field(default=128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
     def pick(

@@ -40,7 +40,7 @@ class FacilityLocation(Selector):
 
     covers_target: ClassVar[bool] = True
 
-    n_neighbors: int = Field(128, ge=1)
+    n_neighbors: int = Field(default=128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
     def pick(

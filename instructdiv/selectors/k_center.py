@@ -46,10 +46,9 @@ class KCenter(Selector):
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         space, costs = pool.space, allowance.costs
-        # Copies are at distance 0 from each other: the first stands for all of them.
-        rows = allowance.rows
-        rows = rows[np.unique(space.first_copies[rows], return_index=True)[1]]
-        rows.sort()
+        # Copies are at distance 0 from each other: the cheapest stands for all of them.
+        rows = allowance.rows[np.argsort(costs[allowance.rows], kind="stable")]
+        rows = np.sort(rows[np.unique(space.first_copies[rows], return_index=True)[1]])
         indices, gains, left = [], [], allowance.limit
         chosen = given.tolist()
         if not chosen:

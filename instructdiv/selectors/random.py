@@ -22,7 +22,7 @@ class Random(Selector):
     3
     """
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the draw."""
 
     def pick(

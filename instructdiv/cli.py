@@ -412,7 +412,7 @@ def _lines() -> "Progress":
     def progress(stage: str, done: int, total: int) -> None:
         nonlocal last_stage, last_time
         now = time.monotonic()
-        if stage != last_stage or now - last_time >= 10:
+        if stage != last_stage or (done < total and now - last_time >= 10):
             typer.echo(f"{stage} {done:,}/{total:,}" if total > 1 else stage, err=True)
             last_stage, last_time = stage, now
 

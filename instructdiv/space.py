@@ -200,6 +200,11 @@ class Space:
         a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
         return np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
 
+    def mean(self) -> Floats:
+        """Mean of the rows, (d,) float32; not a unit vector."""
+        sums = [tile.sum(axis=0) for _, tile in _tiles(self.vectors)]
+        return (np.sum(sums, axis=0, dtype=np.float64) / len(self)).astype(np.float32)
+
     def content_order(self) -> Rows:
         """Rows in an order that depends on what they hold, not on where they stand, (n,) int64.
 
@@ -289,7 +294,7 @@ class Space:
     def _copies(self) -> tuple[Rows, Rows]:
         """First row of each distinct vector, ascending (u,); number of each row among them (n,)."""
         _, firsts, number_of = np.unique(self._digests, return_index=True, return_inverse=True)
-        for start, tile in _tiles(self.vectors):
+        for start, tile in _tiles(self.vectors) if len(firsts) < len(self) else ():
             twins = self.vectors[firsts[number_of[start : start + len(tile)]]]
             if not np.array_equal(twins, tile):  # two vectors share a digest
                 _, firsts, number_of = np.unique(

@@ -11,7 +11,7 @@ from instructdiv.selectors.base import Picks, Selector
 from instructdiv.space import Space
 
 _HELD = 1024
-_TILE = 4096
+_TILE = 512
 _FARTHEST = 2.0
 _SETTLED = -1.0
 
@@ -73,8 +73,7 @@ class KCenter(Selector):
     def _first(self, space: Space, rows: NDArray[np.int64]) -> int:
         if self.start == "first":
             return int(rows[0])
-        mean = space.vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return int(rows[(space.vectors @ mean)[rows].argmax()])
+        return int(rows[(space.vectors @ space.mean())[rows].argmax()])
 
 
 class _Frontier:
@@ -128,9 +127,10 @@ class _Frontier:
         self._beyond = float(outside.max()) if len(outside) else _SETTLED
         self._vectors = self._space.vectors[self._rows[self._held]]
         late = self._held[self._exact_at[self._held] < len(self._chosen)]
-        since = int(self._exact_at[late].min()) if len(late) else len(self._chosen)
+        late = late[np.argsort(self._exact_at[late], kind="stable")]
         for start in range(0, len(late), _TILE):
             tile = late[start : start + _TILE]
+            since = int(self._exact_at[tile[0]])
             near = self._space.similarity(self._rows[tile], self._chosen[since:]).max(axis=1)
             self._bounds[tile] = np.minimum(self._bounds[tile], 1 - near)
         self._exact_at[late] = len(self._chosen)

@@ -203,7 +203,8 @@ class Space:
     def mean(self) -> Floats:
         """Mean of the rows, (d,) float32; not a unit vector."""
         sums = [tile.sum(axis=0) for _, tile in _tiles(self.vectors)]
-        return (np.sum(sums, axis=0, dtype=np.float64) / len(self)).astype(np.float32)
+        total: NDArray[np.float64] = np.sum(sums, axis=0, dtype=np.float64)
+        return (total / len(self)).astype(np.float32)
 
     def content_order(self) -> Rows:
         """Rows in an order that depends on what they hold, not on where they stand, (n,) int64.

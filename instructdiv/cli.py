@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from instructdiv.curate import Mix
     from instructdiv.embedders import Embedder
     from instructdiv.embedders.base import Progress
-    from instructdiv.pool import Pool
     from instructdiv.recipe import Recipe
     from instructdiv.report import Summary
-    from instructdiv.selection import Selection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -166,6 +164,7 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Report what data covers and, with a selection, what is left of it."""
+    from instructdiv.curate import selection_of
     from instructdiv.pool import Pool
     from instructdiv.report import coverage
 
@@ -180,7 +179,7 @@ def report(
             strict=strict,
             progress=progress,
         )
-        chosen = None if selection is None else _load_selection(selection, pool)
+        chosen = None if selection is None else selection_of(selection, pool)
         summary = coverage(pool, chosen, draws=draws, seed=seed)
     if output:
         summary.save(output)
@@ -352,26 +351,6 @@ def _mapping(part: str) -> Any:
         return json.loads(part)
     except json.JSONDecodeError as error:
         raise UsageError(f"{part!r} is not JSON: {error}") from None
-
-
-def _load_selection(path: Path, pool: "Pool") -> "Selection":
-    import numpy as np
-
-    from instructdiv.errors import InputError
-    from instructdiv.files import MANIFEST
-    from instructdiv.selection import Selection
-
-    if not path.is_dir():
-        return Selection.load(path)
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        indices = np.array(manifest["selection"]["indices"], np.int64)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} does not hold a mix: {error!r}") from error
-    made_from = [found["sha256"] for found in manifest.get("inputs", [])]
-    if pool.records and made_from != [found["sha256"] for found in pool.records.digests()]:
-        raise InputError(f"the mix in {path} was made from other data than is given here")
-    return Selection(indices, np.zeros(len(indices)))
 
 
 def _check_report_path(output: Path | None) -> None:

@@ -82,7 +82,7 @@ class Mix:
     @cached_property
     def summary(self) -> Summary:
         """What the mix covers, beside random draws."""
-        with self._stage("measure"):
+        with _stage("measure", self.seconds, self.progress):
             return coverage(
                 self.pool, self.selection, draws=self.recipe.draws, seed=self.recipe.seed
             )
@@ -117,7 +117,7 @@ class Mix:
 
     def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
         """Write what belongs beside the files of the mix; the exporter calls this."""
-        with self._stage("write"):
+        with _stage("write", self.seconds, self.progress):
             beside = [self._write_dropped(folder / "dropped.parquet")]
             beside += [self.summary.save(folder / f"summary.{end}") for end in ("json", "md")]
             if self._all_records.quarantine:
@@ -196,15 +196,17 @@ class Mix:
                 file.write(json.dumps(line | content, ensure_ascii=False, default=str) + "\n")
         return path
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        if self.progress:
-            self.progress(name, 0, 1)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
-        if self.progress:
-            self.progress(name, 1, 1)
+
+@contextmanager
+def _stage(name: str, seconds: dict[str, float], progress: Progress | None) -> Iterator[None]:
+    """Time a part of the run, and say when it begins and ends."""
+    if progress:
+        progress(name, 0, 1)
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start
+    if progress:
+        progress(name, 1, 1)
 
 
 def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None) -> Mix:
@@ -233,17 +235,18 @@ def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None
 
 
 def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progress | None) -> Mix:
-    start = time.perf_counter()
-    pool = Pool.of(
-        data,
-        recipe.embedder.seeded(recipe.seed),
-        recipe.view,
-        group,
-        costs=costs,
-        schema=recipe.layout,
-        strict=recipe.strict,
-        progress=progress,
-    )
+    seconds: dict[str, float] = {}
+    with _stage("read and embed", seconds, None):  # the embedder tells its own progress
+        pool = Pool.of(
+            data,
+            recipe.embedder.seeded(recipe.seed),
+            recipe.view,
+            group,
+            costs=costs,
+            schema=recipe.layout,
+            strict=recipe.strict,
+            progress=progress,
+        )
     quarantine = pool.records.quarantine if pool.records else ()
     if quarantine:
         _log.warning(
@@ -251,15 +254,31 @@ def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progres
             len(quarantine),
             quarantine[0],
         )
-    seconds = {"read and embed": time.perf_counter() - start}
-    start = time.perf_counter()
-    if progress:
-        progress("select", 0, 1)
-    selection = recipe.selector.seeded(recipe.seed).select(pool, recipe.budget)
-    if progress:
-        progress("select", 1, 1)
-    seconds["select"] = time.perf_counter() - start
+    with _stage("select", seconds, progress):
+        selection = recipe.selector.seeded(recipe.seed).select(pool, recipe.budget)
     return Mix(recipe, pool, selection, progress, seconds)
+
+
+def selection_of(path: str | Path, pool: Pool) -> Selection:
+    """What was chosen of a pool: from the folder of a mix, or from a saved selection.
+
+    Raises
+    ------
+    InputError
+        There is neither at the path, or the mix was made from other data.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return Selection.load(path)
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        indices = np.array(manifest["selection"]["indices"], np.int64)
+        made_from = [found["sha256"] for found in manifest["inputs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not hold a mix: {error!r}") from error
+    if pool.records and made_from != [found["sha256"] for found in pool.records.digests()]:
+        raise InputError(f"the mix in {path} was made from other data than is given here")
+    return Selection(indices, np.zeros(len(indices)))
 
 
 def rebalance(

@@ -56,7 +56,7 @@ class Pool:
     embedder: Embedder | None = None
     """What embedded it, and counts its tokens."""
 
-    given_costs: NDArray[np.int64] | None = None
+    known_costs: NDArray[np.int64] | None = None
     """(n,) tokens of each row, where they came with the data."""
 
     @classmethod
@@ -134,7 +134,7 @@ class Pool:
             The vectors cannot be normalized, or the lengths differ.
         """
         space = Space.of(vectors)
-        return cls(space, _labels(groups, len(space)), given_costs=_costs(costs, len(space)))
+        return cls(space, _labels(groups, len(space)), known_costs=_costs(costs, len(space)))
 
     def __len__(self) -> int:
         return len(self.space)
@@ -147,7 +147,7 @@ class Pool:
             space=self.space.take(indices),
             groups=None if self.groups is None else self.groups[indices],
             records=None if self.records is None else self.records.take(indices),
-            given_costs=None if self.given_costs is None else self.given_costs[indices],
+            known_costs=None if self.known_costs is None else self.known_costs[indices],
         )
 
     @cached_property
@@ -159,8 +159,8 @@ class Pool:
         ShapeError
             A pool of vectors alone was built without costs.
         """
-        if self.given_costs is not None:
-            return self.given_costs
+        if self.known_costs is not None:
+            return self.known_costs
         if self.records is None or self.embedder is None:
             raise ShapeError("a budget of tokens needs costs; give the pool the tokens of each row")
         texts = [_trained_on(self.messages(row)) for row in range(len(self))]

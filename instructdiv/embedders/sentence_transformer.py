@@ -167,7 +167,8 @@ class SentenceTransformer(Embedder):
 
     def _digest(self) -> str:
         """Names all that a vector depends on besides its text."""
-        used = (_digest(self._folder()), self._precision(), self.storage, self.backend)
+        shape = f"{_BATCH}x{_STEP}"
+        used = (_digest(self._folder()), self._precision(), self.storage, self.backend, shape)
         return hashlib.sha256(" ".join(used).encode()).hexdigest()[:32]
 
     def _precision(self) -> str:

@@ -1,9 +1,9 @@
 """Budget: what may be spent in all, and how it is shared out in whole numbers."""
 
 import heapq
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,20 +20,32 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from instructdiv.allowance import Allowance
 from instructdiv.errors import BudgetError
 from instructdiv.part import explain
+
+# Shares are decimals: what rounding leaves beside a whole number is not meant.
+_DUST = 1e-9
+Share = Annotated[float, Field(ge=0, le=1)]
+_UNITS = ("records", "tokens", "share")
 
 
 class Budget(BaseModel):
     """What a selection may spend: one number in one unit.
 
     A budget of records, or of a share of the records, is spent exactly. A budget of
-    tokens leaves less than the shortest record that was not chosen.
+    tokens leaves less than the shortest record that may still be chosen.
+
+    Floors and caps are the least and the most of the budget that a group gets. In records
+    they hold exactly, floors rounded up and caps rounded down. In tokens caps hold exactly,
+    and a floor is missed by less than the shortest record left in its group.
 
     Raises
     ------
     BudgetError
-        Not exactly one unit is given, or its number is zero, negative or not a number.
+        Not exactly one unit is given, or its number is zero, negative or not a number; a
+        floor or cap is not a share, or a floor is above its cap; the floors add up to more
+        than the budget.
 
     Examples
     --------
@@ -41,6 +53,8 @@ class Budget(BaseModel):
     Budget(records=500)
     >>> Budget.of(500) == Budget(records=500)
     True
+    >>> Budget(records=500, floors={"code": 0.1}, caps={"chat": 0.4}, by="domain")
+    Budget(records=500, floors={'code': 0.1}, caps={'chat': 0.4}, by='domain')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -53,6 +67,22 @@ class Budget(BaseModel):
 
     share: float | None = Field(default=None, gt=0, le=1)
     """Share of the pool's records, above 0, at most 1; rounded to whole records."""
+
+    tokenizer: str | None = None
+    """Model whose tokenizer counts the tokens, a folder or a Hub name; the embedder's if
+    not given."""
+
+    column: str | None = None
+    """Column that holds the tokens of each record, in place of a tokenizer."""
+
+    floors: dict[str, Share] | None = None
+    """Least share of the budget that each of these groups gets."""
+
+    caps: dict[str, Share] | None = None
+    """Most of the budget, as a share, that each of these groups gets."""
+
+    by: str | None = None
+    """Column of the groups that floors and caps name; the groups of the pool if not given."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -68,9 +98,35 @@ class Budget(BaseModel):
             budget = handler(value)
         except ValidationError as error:
             raise BudgetError(f"budget: {explain(error)}") from None
-        if len(budget.model_dump()) != 1:
-            raise BudgetError("a budget has one unit: records, tokens or share")
+        budget._check()
         return budget
+
+    def _check(self) -> None:
+        if sum(getattr(self, unit) is not None for unit in _UNITS) != 1:
+            raise BudgetError("a budget has one unit: records, tokens or share")
+        if (self.tokenizer or self.column) and not self.tokens:
+            raise BudgetError("tokenizer and column count tokens: give the budget in tokens")
+        if self.tokenizer and self.column:
+            raise BudgetError("tokens are counted by a tokenizer or by a column, not by both")
+        floors, caps = self.floors or {}, self.caps or {}
+        if self.by and not self.constrained:
+            raise BudgetError(f"by={self.by!r} names the groups of floors and caps; give some")
+        for group, floor in floors.items():
+            if floor > caps.get(group, 1):
+                raise BudgetError(
+                    f"the floor of {group!r}, {floor:g}, is above its cap, {caps[group]:g}"
+                )
+        if math.fsum(floors.values()) > 1 + _DUST:
+            added = " + ".join(f"{floor:g} ({group})" for group, floor in floors.items())
+            raise BudgetError(
+                f"the floors add up to {added} = {math.fsum(floors.values()):g} of the budget; "
+                "lower them to at most 1"
+            )
+
+    @property
+    def constrained(self) -> bool:
+        """Whether groups have floors or caps."""
+        return bool(self.floors or self.caps)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -79,13 +135,13 @@ class Budget(BaseModel):
         return {"anyOf": [{"type": "integer", "minimum": 1}, handler(core_schema)]}
 
     @model_serializer(mode="plain")
-    def _write(self) -> dict[str, int | float]:
+    def _write(self) -> dict[str, Any]:
         return dict(self._given())
 
-    def _given(self) -> Iterable[tuple[str, int | float]]:
-        for unit in type(self).model_fields:
-            if (number := getattr(self, unit)) is not None:
-                yield unit, number
+    def _given(self) -> Iterable[tuple[str, Any]]:
+        for field in type(self).model_fields:
+            if (value := getattr(self, field)) is not None:
+                yield field, value
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         return self._given()
@@ -99,7 +155,12 @@ class Budget(BaseModel):
         """A budget as it is, or a whole number as records."""
         return cls.model_validate(budget)
 
-    def allowance(self, costs: NDArray[np.int64], rows: NDArray[np.int64]) -> "Allowance":
+    def allowance(
+        self,
+        costs: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        groups: NDArray[np.str_] | None = None,
+    ) -> Allowance:
         """What this budget allows on the rows of a pool.
 
         Parameters
@@ -108,11 +169,14 @@ class Budget(BaseModel):
             (n,) int64, tokens of each record; used by a budget of tokens only.
         rows
             (m,) int64, ascending: the rows that may be chosen.
+        groups
+            (n,) group of each row, for floors and caps.
 
         Raises
         ------
         BudgetError
-            The rows hold less than the budget asks for, or no row fits into it.
+            The rows hold less than the budget asks for, or no row fits into it; floors and
+            caps cannot be met.
         """
         if self.tokens is not None:
             limit, unit = self.tokens, "tokens"
@@ -131,49 +195,61 @@ class Budget(BaseModel):
                 f"the budget of {limit:,} {unit} is below the shortest record, "
                 f"which has {shortest:,}"
             )
-        return Allowance(costs, limit, rows)
+        if not self.constrained:
+            return Allowance(costs, limit, rows)
+        if groups is None:
+            raise BudgetError("floors and caps need groups; name their column with by=")
+        return self._constrained(costs, limit, rows, groups, unit)
 
-
-@dataclass(frozen=True)
-class Allowance:
-    """Which rows may be chosen, what each costs, and how much may be spent on them."""
-
-    costs: NDArray[np.int64]
-    """(n,) int64, above 0: what each row of the pool costs."""
-
-    limit: int
-    """The most that may be spent, in the unit of the costs."""
-
-    rows: NDArray[np.int64]
-    """(m,) int64, ascending: the rows that may be chosen."""
-
-    @property
-    def counts_records(self) -> bool:
-        """Whether each row costs 1, so that the limit can be met exactly."""
-        return bool((self.costs == 1).all())
-
-    def fill(self, order: ArrayLike) -> NDArray[np.int64]:
-        """Take rows in this order, passing over those that no longer fit.
-
-        Examples
-        --------
-        >>> allowance = Allowance(np.array([4, 3, 2]), limit=6, rows=np.arange(3))
-        >>> allowance.fill([0, 1, 2]).tolist()
-        [0, 2]
-        """
-        waiting = np.asarray(order, np.int64)
-        if self.counts_records:
-            return waiting[: self.limit]
-        taken: list[int] = []
-        left = self.limit
-        while len(waiting):
-            spent = np.cumsum(self.costs[waiting])
-            fitting = int(np.searchsorted(spent, left, side="right"))
-            taken += waiting[:fitting].tolist()
-            left -= int(spent[fitting - 1]) if fitting else 0
-            waiting = waiting[fitting:]
-            waiting = waiting[self.costs[waiting] <= left]
-        return np.array(taken, np.int64)
+    def _constrained(
+        self,
+        costs: NDArray[np.int64],
+        limit: int,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.str_],
+        unit: str,
+    ) -> Allowance:
+        names, numbers = np.unique(groups, return_inverse=True)
+        known = [str(name) for name in names]
+        floors, caps = self.floors or {}, self.caps or {}
+        for group in [*floors, *caps]:
+            if group not in known:
+                shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+                raise BudgetError(f"no group is named {group!r}; known: {shown}")
+        least = np.array([math.ceil(floors.get(g, 0) * limit - _DUST) for g in known])
+        most = np.array([math.floor(caps.get(g, 1) * limit + _DUST) for g in known])
+        held = np.bincount(numbers[rows], costs[rows], minlength=len(known)).astype(np.int64)
+        short = np.flatnonzero(held < least)
+        if len(short):
+            g = short[0]
+            raise BudgetError(
+                f"the floor of {known[g]!r} is {floors[known[g]]:g} of {limit:,} = {least[g]:,} "
+                f"{unit}, but only {held[g]:,} can be chosen; lower the floor or the budget"
+            )
+        over = np.flatnonzero(least > most)
+        if len(over):
+            g = over[0]
+            raise BudgetError(
+                f"of {limit:,} {unit} the floor of {known[g]!r} is {least[g]:,} and its cap "
+                f"{most[g]:,}; set them further apart or take a larger budget"
+            )
+        if least.sum() > limit:
+            added = " + ".join(f"{least[known.index(g)]:,} ({g})" for g in floors)
+            raise BudgetError(
+                f"the floors, in whole {unit}, come to {added} = {least.sum():,}, but the budget "
+                f"is {limit:,}; lower a floor or take a larger budget"
+            )
+        room = np.minimum(held, most)
+        if room.sum() < limit:
+            capped = " + ".join(f"{room[known.index(g)]:,} ({g})" for g in caps)
+            free = room.sum() - sum(room[known.index(g)] for g in caps)
+            raise BudgetError(
+                f"the caps leave {capped} + {free:,} (all others) = {room.sum():,} {unit}, but "
+                f"the budget is {limit:,}; raise a cap or take a smaller budget"
+            )
+        if int((costs[rows] <= most[numbers[rows]]).sum()) == 0:
+            raise BudgetError(f"no record fits under the caps; raise one above {most.max():,}")
+        return Allowance(costs, limit, rows, numbers.astype(np.int64), least, most, tuple(known))
 
 
 def apportion(

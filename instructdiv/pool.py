@@ -1,5 +1,6 @@
 """Pool: everything that may be chosen, aligned row by row."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.budget import Budget
+from instructdiv.clusterers import KMeans
 from instructdiv.embedders.base import Embedder, Progress
-from instructdiv.embedders.sentence_transformer import SentenceTransformer
+from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder
+from instructdiv.embedders.tokenizer import count_tokens
 from instructdiv.errors import InputError, RowError, ShapeError
 from instructdiv.records import Records, read
 from instructdiv.rows import row_numbers
@@ -27,7 +31,7 @@ _DEAREST = 2**40
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Records with their vectors, groups and costs, row by row; read-only.
+    """Records with their vectors, groups, costs and quality, row by row; read-only.
 
     Build one with :meth:`of` from records or :meth:`from_embeddings` from vectors.
 
@@ -59,6 +63,9 @@ class Pool:
     known_costs: NDArray[np.int64] | None = None
     """(n,) tokens of each row, where they came with the data."""
 
+    quality: NDArray[np.float64] | None = None
+    """(n,) score of each row, higher is better, if any."""
+
     @classmethod
     def of(
         cls,
@@ -68,6 +75,7 @@ class Pool:
         group: str | Sequence[str] | None = None,
         *,
         costs: str | ArrayLike | None = None,
+        quality: str | ArrayLike | None = None,
         schema: Schema | str | None = None,
         strict: bool = False,
         progress: Progress | None = None,
@@ -87,6 +95,8 @@ class Pool:
         costs
             Column of the tokens of each record, or one number a row; if not given, the
             embedder's tokenizer counts them when a budget asks for it.
+        quality
+            Column of the score of each record, or one number a row; higher is better.
         schema
             Layout of the records; recognized if not given.
         strict
@@ -107,6 +117,7 @@ class Pool:
         records, texts, kept = _usable(records, schemas, view, strict)
         groups = _values(group, "groups", records, kept, n_read)
         given = _values(costs, "costs", records, kept, n_read)
+        scores = _values(quality, "quality scores", records, kept, n_read)
         embedder = Embedder.from_mapping(embedder) if embedder else SentenceTransformer()  # type: ignore[arg-type]
         vectors = embedder.embed(texts, progress)
         return cls(
@@ -117,6 +128,7 @@ class Pool:
             view,
             embedder,
             _costs(given, len(texts)),
+            _quality(scores, len(texts)),
         )
 
     @classmethod
@@ -125,16 +137,23 @@ class Pool:
         vectors: ArrayLike | Space,
         groups: ArrayLike | None = None,
         costs: ArrayLike | None = None,
+        quality: ArrayLike | None = None,
     ) -> "Pool":
-        """A pool of vectors (n, d) from anywhere, with a group and a cost (n,) each, if any.
+        """A pool of vectors (n, d) from anywhere; a group, a cost and a score (n,), if any.
 
         Raises
         ------
         ShapeError
-            The vectors cannot be normalized, or the lengths differ.
+            The vectors cannot be normalized, the lengths differ, or a cost or a score is
+            not a usable number; the row is named.
         """
         space = Space.of(vectors)
-        return cls(space, _labels(groups, len(space)), known_costs=_costs(costs, len(space)))
+        return cls(
+            space,
+            _labels(groups, len(space)),
+            known_costs=_costs(costs, len(space)),
+            quality=_quality(quality, len(space)),
+        )
 
     def __len__(self) -> int:
         return len(self.space)
@@ -148,6 +167,7 @@ class Pool:
             groups=None if self.groups is None else self.groups[indices],
             records=None if self.records is None else self.records.take(indices),
             known_costs=None if self.known_costs is None else self.known_costs[indices],
+            quality=None if self.quality is None else self.quality[indices],
         )
 
     @cached_property
@@ -163,18 +183,84 @@ class Pool:
             return self.known_costs
         if self.records is None or self.embedder is None:
             raise ShapeError("a budget of tokens needs costs; give the pool the tokens of each row")
-        texts = [_trained_on(self.messages(row)) for row in range(len(self))]
-        return self.embedder.count_tokens(texts)
+        return self.embedder.count_tokens(self._trained_on)
+
+    def costs_under(self, budget: Budget) -> NDArray[np.int64]:
+        """What each row costs under a budget, (n,) int64: 1 record, or its tokens.
+
+        Raises
+        ------
+        ShapeError
+            The tokens of a row are not a whole number above 0; the row is named.
+        InputError
+            There is no such column.
+        ModelNotFound
+            There is no such tokenizer.
+        """
+        if budget.tokens is None:
+            return np.ones(len(self), np.int64)
+        if budget.column:
+            costs = _costs(self._records.column(budget.column), len(self))
+            assert costs is not None  # noqa: S101
+            return costs
+        if budget.tokenizer:
+            return count_tokens(tokenizer_folder(budget.tokenizer), self._trained_on)
+        return self.costs
+
+    def groups_by(self, column: str | None) -> NDArray[np.str_]:
+        """Group of each row by a column of the records, or the known groups, (n,).
+
+        Raises
+        ------
+        ShapeError
+            No column is named, and the pool has no groups.
+        InputError
+            There is no such column.
+        """
+        if column is not None:
+            labels = _labels(self._records.column(column), len(self))
+        else:
+            labels = self.groups
+        if labels is None:
+            raise ShapeError("the pool has no groups; name the column that holds them")
+        return labels
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64]:
+        """Cluster of each row by k-means, as many as the square root of n, (n,) int64."""
+        return KMeans().cluster(self.space)
+
+    def keys(self, rows: ArrayLike) -> list[str]:
+        """What tells these rows apart in another pool too, as text.
+
+        Their ids where every record has one of its own, else a digest of the record; for
+        vectors alone the number of the row.
+        """
+        rows = row_numbers(rows, len(self)).tolist()
+        if self._has_ids or self.records is None:
+            return [str(self.ids[row]) for row in rows]
+        found = self.records.rows
+        return [_content_key(found[row]) for row in rows]
 
     @cached_property
     def ids(self) -> list[Any]:
         """Key of each row: column ``id`` where every row has one of its own, else its number."""
-        if self.records is not None and "id" in self.records.columns:
-            ids = self.records.column("id")
-            usable = all(isinstance(i, str | int) and not isinstance(i, bool) for i in ids)
-            if usable and len(set(ids)) == len(ids):
-                return ids
+        if self._has_ids and self.records is not None:
+            return self.records.column("id")
         return list(range(len(self)))
+
+    @cached_property
+    def _has_ids(self) -> bool:
+        if self.records is None or "id" not in self.records.columns:
+            return False
+        ids = self.records.column("id")
+        usable = all(isinstance(i, str | int) and not isinstance(i, bool) for i in ids)
+        return usable and len(set(ids)) == len(ids)
+
+    @property
+    def _trained_on(self) -> list[str]:
+        """Everything a trainer sees of each conversation: system text and tool calls too."""
+        return [_trained_text(self.messages(row)) for row in range(len(self))]
 
     def messages(self, row: int) -> list[dict[str, Any]]:
         """The conversation of a row as OpenAI-style messages."""
@@ -211,14 +297,18 @@ def _view(schema: Schema, row: Any, view: View) -> str:
     return schema.instruction(row) if view == "instruction" else view_text(messages, view)
 
 
-def _trained_on(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Everything a trainer sees of a conversation: system text and tool calls too."""
+def _trained_text(messages: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         for message in messages
         for key, value in message.items()
         if key != "role"
     )
+
+
+def _content_key(row: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def as_space(target: Pool | Space | ArrayLike | None, default: Space) -> Space:
@@ -299,3 +389,19 @@ def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
     checked = array.astype(np.int64)
     checked.flags.writeable = False
     return checked
+
+
+def _quality(quality: Any, n: int) -> NDArray[np.float64] | None:
+    if quality is None:
+        return None
+    try:
+        scores = np.array(quality, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"quality scores must be numbers: {error}") from None
+    if scores.shape != (n,):
+        raise ShapeError(f"quality scores of shape {scores.shape} do not fit {n} rows")
+    if not np.isfinite(scores).all():
+        row = int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise ShapeError(f"quality scores must be finite, but row {row} has {scores[row]}")
+    scores.flags.writeable = False
+    return scores

@@ -1,8 +1,9 @@
-"""Selection: the rows that were chosen, in order, with what each added."""
+"""Selection: the rows that were chosen, in order, with what each added and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,102 @@ from numpy.typing import NDArray
 from instructdiv.budget import Budget
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.files import write_text
+from instructdiv.pool import Pool
+
+_FARTHER = 4
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row was chosen, or why not."""
+
+    row: int
+    """The row of the pool."""
+
+    chosen: bool
+    """Whether it was chosen."""
+
+    rank: int | None
+    """Its place, from 0, in the order of choice; of a row that was not chosen, the place it
+    takes when the selector goes on with a budget of records; none if that is farther away
+    than was looked, or the row may not be chosen."""
+
+    gain: float | None
+    """What it added, or would add, at that place; none without a place."""
+
+    nearest: int | None
+    """The chosen row most similar to it, itself left out; none if there is no other."""
+
+    similarity: float | None
+    """Their cosine similarity."""
+
+    cluster: int
+    """Its cluster among the square root of n that k-means finds in the pool."""
+
+    group: str | None
+    """Its known group, if the pool has groups."""
+
+    note: str
+    """What decided, in words."""
+
+    def __str__(self) -> str:
+        place = f"row {self.row}, cluster {self.cluster}"
+        if self.group is not None:
+            place += f", group {self.group!r}"
+        near = ""
+        if self.nearest is not None:
+            near = f"; nearest chosen row {self.nearest}, similarity {self.similarity:.3f}"
+        return f"{place}: {self.note}{near}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a selection changed against an earlier one."""
+
+    kept: tuple[int, ...]
+    """Rows of the pool that both chose."""
+
+    added: tuple[int, ...]
+    """Rows that only the later one chose."""
+
+    dropped: tuple[str, ...]
+    """Keys of records that only the earlier one chose."""
+
+    missing: tuple[str, ...]
+    """Those of the dropped that are no longer in the pool."""
+
+    @property
+    def share_kept(self) -> float:
+        """Share of the earlier choice that was kept, of what is still in the pool."""
+        present = len(self.kept) + len(self.dropped) - len(self.missing)
+        return len(self.kept) / present if present else 1.0
+
+    def __str__(self) -> str:
+        gone = f", of them {len(self.missing):,} no longer in the pool" if self.missing else ""
+        return (
+            f"{len(self.kept):,} of {len(self.kept) + len(self.dropped):,} kept, "
+            f"{len(self.added):,} added, {len(self.dropped):,} dropped{gone}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The pool a selection was made from, and how to go on choosing beyond its budget."""
+
+    pool: Pool
+    """Everything that could be chosen."""
+
+    go_on: Callable[[int], "Selection"]
+    """The selection of so many records that the same selector makes, without floors and caps."""
+
+    given: NDArray[np.int64]
+    """Rows that were in already."""
+
+    must_keep: NDArray[np.int64]
+    """Rows that had to be chosen."""
+
+    never_keep: NDArray[np.int64]
+    """Rows that could not be chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +135,15 @@ class Selection:
 
     budget: Budget | None = None
     """What it was allowed to spend."""
+
+    saved_keys: tuple[str, ...] = ()
+    """Keys of the chosen records, of a selection that was read from a file."""
+
+    change: Change | None = None
+    """What it changed against an earlier selection, if one was to be kept."""
+
+    origin: Origin | None = field(default=None, repr=False)
+    """The pool it was made from; not saved."""
 
     def __post_init__(self) -> None:
         if np.asarray(self.indices).dtype.kind not in "iu":
@@ -67,6 +173,146 @@ class Selection:
             indices=self.indices[:n_records],
             gains=self.gains[:n_records],
             budget=Budget(records=n_records) if n_records else None,
+            saved_keys=self.saved_keys[:n_records],
+            change=None,
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What tells the chosen records apart in a later pool too: see :meth:`Pool.keys`."""
+        if self.saved_keys or self.origin is None:
+            return self.saved_keys
+        return tuple(self.origin.pool.keys(self.indices))
+
+    def rows_in(self, pool: Pool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Where the chosen records stand in another pool, and the keys of those that do not.
+
+        Of several equal records the first are taken.
+
+        Raises
+        ------
+        ShapeError
+            Nothing tells the records of this selection apart.
+        """
+        if len(self) and not self.keys:
+            raise ShapeError("this selection does not know its records: select from a pool")
+        rows_of: dict[str, list[int]] = {}
+        wanted = set(self.keys)
+        for row, key in enumerate(pool.keys(np.arange(len(pool)))):
+            if key in wanted:
+                rows_of.setdefault(key, []).append(row)
+        found: list[int] = []
+        missing: list[str] = []
+        for key in self.keys:
+            rows = rows_of.get(key)
+            if rows:
+                found.append(rows.pop(0))
+            else:
+                missing.append(key)
+        return np.array(found, np.int64), tuple(missing)
+
+    def why(self, row: int) -> Reason:
+        """Why a row was chosen.
+
+        Raises
+        ------
+        ShapeError
+            It was not chosen, or the selection does not know its pool.
+
+        Examples
+        --------
+        >>> from instructdiv import FacilityLocation
+        >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+        >>> str(FacilityLocation().select(pool, 2).why(1))
+        'row 1, cluster 0: chosen as number 1, gain 2.104; nearest chosen row 2, similarity 0.110'
+        """
+        origin = self._checked(row)
+        place = np.flatnonzero(self.indices == row)
+        if not len(place):
+            raise ShapeError(f"row {row} was not chosen; ask why_not({row})")
+        rank, gain = int(place[0]), float(self.gains[place[0]])
+        note = f"chosen as number {rank + 1}, gain {gain:.3f}"
+        if row in origin.must_keep:
+            note = f"it must be kept; {note}"
+        return self._reason(row, rank, gain, note, chosen=True)
+
+    def why_not(self, row: int, look_ahead: int | None = None) -> Reason:
+        """Why a row was not chosen, and when it would have been.
+
+        Parameters
+        ----------
+        row
+            A row of the pool that was not chosen.
+        look_ahead
+            How many records to choose, in all, to see when its turn comes; four times as
+            many as were chosen if not given.
+
+        Raises
+        ------
+        ShapeError
+            It was chosen, or the selection does not know its pool.
+
+        Examples
+        --------
+        >>> from instructdiv import FacilityLocation
+        >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+        >>> FacilityLocation().select(pool, 2).why_not(0).rank
+        2
+        """
+        origin = self._checked(row)
+        if row in self.indices:
+            raise ShapeError(f"row {row} was chosen; ask why({row})")
+        for rows, note in (
+            (origin.given, "it is given: in the training set already"),
+            (origin.never_keep, "it is never to be kept"),
+        ):
+            if row in rows:
+                return self._reason(row, None, None, note, chosen=False)
+        ranking = self._ranking(look_ahead)
+        place = np.flatnonzero(ranking.indices == row)
+        if not len(place):
+            note = f"not among the first {len(ranking):,} when the selector goes on"
+            return self._reason(row, None, None, note, chosen=False)
+        rank, gain = int(place[0]), float(ranking.gains[place[0]])
+        note = f"it would have entered as number {rank + 1}, gain {gain:.3f}"
+        if rank < len(self):
+            note = f"costs, floors or caps kept it out; by records alone {note}"
+        return self._reason(row, rank, gain, note, chosen=False)
+
+    def _ranking(self, look_ahead: int | None) -> "Selection":
+        assert self.origin is not None  # noqa: S101
+        free = len(self.origin.pool) - len(self.origin.given) - len(self.origin.never_keep)
+        wanted = min(look_ahead or _FARTHER * len(self), free)
+        if wanted > len(self._farther):
+            self.__dict__["_farther"] = self.origin.go_on(wanted)
+        return self._farther
+
+    @cached_property
+    def _farther(self) -> "Selection":
+        """The longest ranking looked at so far."""
+        return Selection(np.empty(0, np.int64), np.empty(0))
+
+    def _checked(self, row: int) -> Origin:
+        if self.origin is None:
+            raise ShapeError("this selection does not know its pool: reasons need both")
+        if isinstance(row, bool) or not 0 <= row < len(self.origin.pool):
+            raise ShapeError(f"the pool has rows 0..{len(self.origin.pool) - 1}, got {row}")
+        return self.origin
+
+    def _reason(
+        self, row: int, rank: int | None, gain: float | None, note: str, *, chosen: bool
+    ) -> Reason:
+        assert self.origin is not None  # noqa: S101
+        pool = self.origin.pool
+        others = np.sort(self.indices[self.indices != row])
+        nearest = similarity = None
+        if len(others):
+            similarities = pool.space.similarity([row], others)[0]
+            nearest = int(others[similarities.argmax()])
+            similarity = float(similarities.max())
+        group = None if pool.groups is None else str(pool.groups[row])
+        return Reason(
+            int(row), chosen, rank, gain, nearest, similarity, int(pool.clusters[row]), group, note
         )
 
     def save(self, path: str | Path) -> Path:
@@ -76,6 +322,7 @@ class Selection:
             "budget": self.budget and self.budget.model_dump(),
             "indices": self.indices.tolist(),
             "gains": self.gains.tolist(),
+            "keys": list(self.keys),
         }
         return write_text(path, json.dumps(content) + "\n")
 
@@ -95,6 +342,7 @@ class Selection:
                 np.array(content["gains"], np.float64),
                 content["selector"],
                 Budget(**content["budget"]) if content["budget"] else None,
+                tuple(map(str, content.get("keys", ()))),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} does not hold a selection: {error!r}") from error

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructdiv import ConcaveFacilityLocation, FacilityLocation, KCenter, Pool, Space
-from instructdiv.budget import Allowance
-from instructdiv.greedy import evaluate, maximize
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import maximize
 from instructdiv.metrics import CoverageRadius
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
 from instructdiv.selectors.facility_location import Coverage
@@ -63,8 +63,8 @@ def test_gains_add_up_to_the_value_of_the_set(power, pool):
     goal = objective(pool, power)
     indices, gains = maximize(goal, allowance(np.ones(len(pool), np.int64), 50))
     assert goal.value == pytest.approx(gains.sum())
-    assert evaluate(goal, indices) == pytest.approx(gains.sum())
-    assert evaluate(goal, indices[::-1]) == pytest.approx(gains.sum())
+    assert goal.evaluate(indices) == pytest.approx(gains.sum())
+    assert goal.evaluate(indices[::-1]) == pytest.approx(gains.sum())
 
 
 def test_the_objective_on_all_neighbors_is_the_metric():
@@ -79,9 +79,9 @@ def test_the_objective_on_all_neighbors_is_the_metric():
 def test_reaches_the_guarantee_of_greedy_on_every_choice_of_three_of_nine(seed, power):
     pool = clustered(9, 4, 3, seed)
     goal = objective(pool, power, n_neighbors=9, n_clusters=3)
-    best = max(evaluate(goal, np.array(rows)) for rows in combinations(range(9), 3))
+    best = max(goal.evaluate(np.array(rows)) for rows in combinations(range(9), 3))
     indices, _ = maximize(goal, allowance(np.ones(9, np.int64), 3))
-    assert evaluate(goal, indices) >= (1 - 1 / np.e) * best
+    assert goal.evaluate(indices) >= (1 - 1 / np.e) * best
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -91,12 +91,12 @@ def test_reaches_half_the_guarantee_under_costs(seed):
     limit = int(pool.costs.sum() // 3)
     sets = (s for k in range(1, 10) for s in combinations(range(9), k))
     affordable = [s for s in sets if pool.costs[list(s)].sum() <= limit]
-    best = max((evaluate(goal, np.array(s)) for s in affordable), default=0)
+    best = max((goal.evaluate(np.array(s)) for s in affordable), default=0)
     if not best:
         pytest.skip("nothing fits")
     indices, gains = maximize(goal, allowance(pool.costs, limit))
     assert pool.costs[indices].sum() <= limit
-    assert evaluate(goal, indices) >= (1 - 1 / np.e) / 2 * best
+    assert goal.evaluate(indices) >= (1 - 1 / np.e) / 2 * best
     assert goal.value == pytest.approx(gains.sum())
 
 

@@ -10,9 +10,9 @@ import instructdiv
 ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
     {"part", "errors", "files", "threads", "rows"},
-    {"records", "views", "space", "selection", "budget", "schemas"},
+    {"records", "views", "space", "budget", "schemas", "allowance"},
     {"greedy", "embedders", "clusterers"},
-    {"pool"},
+    {"pool", "selection"},
     {"metrics", "selectors", "exporters"},
     {"report", "recipe"},
     {"curate"},
@@ -20,7 +20,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Within one level these lean on each other, in this direction only.
-WITHIN = {("part", "errors"), ("files", "errors"), ("rows", "errors"), ("selection", "budget")}
+WITHIN = {("part", "errors"), ("files", "errors"), ("rows", "errors"), ("selection", "pool"), ("budget", "allowance")}
 
 
 def unit(path: Path) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.cache import VectorCache, cache_folder
+from instructdiv.embedders.tokenizer import count_tokens
 from instructdiv.errors import ModelNotFound, OutputError
 from instructdiv.files import sha256, write_text
 
@@ -29,7 +30,7 @@ _DIGESTS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 _PART = 2048
 _BATCH = 32
 _STEP = 16
@@ -125,15 +126,7 @@ class SentenceTransformer(Embedder):
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text by the model's own tokenizer, untruncated, (n,) int64."""
-        tokenizer = _tokenizer(self._folder())
-        counts = [
-            len(encoding.ids)
-            for start in range(0, len(texts), 1000)
-            for encoding in tokenizer.encode_batch(
-                list(texts[start : start + 1000]), add_special_tokens=False
-            )
-        ]
-        return np.maximum(np.array(counts, np.int64), 1)
+        return count_tokens(self._folder(), texts)
 
     def describe(self) -> dict[str, str]:
         """The digest of the model and the arithmetic it ran in."""
@@ -206,11 +199,25 @@ def _verified(folder: Path) -> Path:
     return folder
 
 
-def _download(name: str, revision: str | None) -> Path:
+def tokenizer_folder(model: str) -> Path:
+    """Folder with the tokenizer of a model, by the path of its folder or its name on the Hub.
+
+    Raises
+    ------
+    ModelNotFound
+        It is neither here nor on the Hub.
+    """
+    if model in ("minilm", MINILM, _HUB_NAME):
+        return _folder(MINILM, None)
+    path = Path(model).expanduser()
+    return path if path.is_dir() else _download(model, None, ["tokenizer.json"])
+
+
+def _download(name: str, revision: str | None, files: Sequence[str] = _FILES) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=files))
     except Exception as error:
         raise ModelNotFound(
             f"the model {name} is not here, and the Hub did not give it ({type(error).__name__}). "
@@ -226,18 +233,6 @@ def _digest(folder: Path) -> str:
         if path.suffix in (".safetensors", ".json", ".txt", ".model"):
             digest.update(f"{path.relative_to(folder)} {sha256(path)}\n".encode())
     return digest.hexdigest()
-
-
-@lru_cache(maxsize=2)
-def _tokenizer(folder: Path) -> Any:
-    from tokenizers import Tokenizer
-
-    if not (folder / "tokenizer.json").is_file():
-        raise ModelNotFound(f"{folder} has no tokenizer.json to count tokens with; give costs")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 @lru_cache(maxsize=2)

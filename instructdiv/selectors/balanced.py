@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.budget import Allowance, apportion_order
+from instructdiv.allowance import Allowance
+from instructdiv.budget import apportion_order
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector
+from instructdiv.selectors.base import Picks, Selector, Work, clustering_work
 from instructdiv.selectors.facility_location import FacilityLocation
 from instructdiv.space import Space
 
@@ -34,17 +35,18 @@ class Balanced(Selector):
         weights = np.bincount(parts).astype(np.float64) ** (1 - self.balance)
         free = np.bincount(parts[allowance.rows], minlength=len(weights))
         held = np.bincount(parts[given], minlength=len(weights))
-        if allowance.counts_records:
+        if allowance.counts_records and allowance.groups is None:
             turns = apportion_order(allowance.limit + len(given), weights, free + held)
             turns = _after(turns, held)[: allowance.limit]
             quotas = np.bincount(turns, minlength=len(weights))
             ranked = [
-                self._rank(pool, parts == part, quota, allowance, given)
+                self._rank(pool, parts == part, part, quota, allowance, given)
                 for part, quota in enumerate(quotas)
             ]
             return _dealt(turns, ranked)
         ranked = [
-            self._rank(pool, parts == part, None, allowance, given) for part in range(len(weights))
+            self._rank(pool, parts == part, part, None, allowance, given)
+            for part in range(len(weights))
         ]
         spent = np.zeros(len(weights))
         np.add.at(spent, parts[given], allowance.costs[given])
@@ -54,6 +56,7 @@ class Balanced(Selector):
         self,
         pool: Pool,
         inside: NDArray[np.bool_],
+        number: int,
         quota: int | None,
         allowance: Allowance,
         given: NDArray[np.int64],
@@ -67,8 +70,36 @@ class Balanced(Selector):
         part = pool.take(rows)
         inner = Allowance(np.ones(len(rows), np.int64), quota, free)
         held = np.flatnonzero(np.isin(rows, given, assume_unique=True))
-        indices, gains = self.within.pick(part, inner, part.space, held)
+        within = _reseeded(self.within, number)
+        indices, gains = within.pick(part, inner, part.space, held)
         return rows[indices], gains
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        # Parts of one size; where they are not, the largest tells.
+        n_parts = max(1, round(n_rows**0.5))
+        size, chosen = -(-n_rows // n_parts), -(-n_chosen // n_parts)
+        one = self.within.work(size, dimension, chosen)
+        return Work(
+            products=one.products * n_parts,
+            sweeps=one.sweeps * n_parts,
+            touches=one.touches * n_parts,
+            memory=one.memory,
+            route=f"clusters or groups, and in each: {one.route}",
+            approximation=one.approximation,
+        ) + clustering_work(n_rows, dimension)
+
+
+def _reseeded(part: Selector, number: int) -> Selector:
+    """Another seed for each part of the pool, or all would draw the same places."""
+    changes: dict[str, object] = {
+        name: _reseeded(value, number)
+        for name in type(part).model_fields
+        if isinstance(value := getattr(part, name), Selector)
+    }
+    if "seed" in type(part).model_fields:
+        seeds = np.random.SeedSequence((getattr(part, "seed"), number))  # noqa: B009
+        changes["seed"] = int(seeds.generate_state(1)[0])
+    return part.model_copy(update=changes) if changes else part
 
 
 def _after(turns: NDArray[np.int64], held: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -98,8 +129,9 @@ def _dealt_by_cost(
     """One row after another, from the part that has spent least for its weight."""
     place = [0] * len(weights)
     order: list[int] = []
-    gain_of: dict[int, float] = {}
-    left = allowance.limit
+    gains: list[float] = []
+    ledger = allowance.ledger()
+    passed_over: list[int] = []
     while True:
         share = np.where(
             [p < len(r[0]) for p, r in zip(place, ranked, strict=True)], spent / weights, np.inf
@@ -107,12 +139,17 @@ def _dealt_by_cost(
         part = int(share.argmin())
         if share[part] == np.inf:
             break
-        rows, gains = ranked[part]
-        row = int(rows[place[part]])
-        if allowance.costs[row] <= left:
+        row, gain = int(ranked[part][0][place[part]]), float(ranked[part][1][place[part]])
+        if ledger.fits(row):
+            ledger.take(row)
             order.append(row)
-            gain_of[row] = float(gains[place[part]])
+            gains.append(gain)
             spent[part] += allowance.costs[row]
-            left -= int(allowance.costs[row])
+        else:
+            passed_over.append(row)
         place[part] += 1
-    return np.array(order, np.int64), np.array([gain_of[row] for row in order])
+    rest = allowance.after(np.array(order, np.int64)).fill(passed_over)
+    return (
+        np.concatenate([np.array(order, np.int64), rest]),
+        np.concatenate([gains, np.zeros(len(rest))]),
+    )

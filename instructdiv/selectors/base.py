@@ -1,32 +1,75 @@
 """Selector: chooses rows of a pool under a budget."""
 
+import math
 from abc import abstractmethod
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instructdiv.budget import Allowance, Budget
+from instructdiv.allowance import Allowance
+from instructdiv.budget import Budget
 from instructdiv.errors import BudgetError, ShapeError
+from instructdiv.greedy import Picks, Rows
 from instructdiv.part import Part
 from instructdiv.pool import Pool, as_space
-from instructdiv.selection import Selection
+from instructdiv.selection import Change, Origin, Selection
 from instructdiv.space import Space
 
-Picks = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+# What a search for neighbors holds for a tile of queries.
+_SEARCH = 64e6
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a selection costs a machine, told from its sizes alone."""
+
+    products: float = 0.0
+    """Multiplications of large matrix products."""
+
+    sweeps: float = 0.0
+    """Numbers read one after another, as in a product with one vector."""
+
+    touches: float = 0.0
+    """Numbers looked up here and there, as in a graph of neighbors."""
+
+    memory: float = 0.0
+    """Bytes at the peak, the vectors left out."""
+
+    route: str = "exact"
+    """How similarities are come by."""
+
+    approximation: str = "none"
+    """What the result gives up for it."""
+
+    def __add__(self, other: "Work") -> "Work":
+        """Both, one after the other."""
+        return replace(
+            self,
+            products=self.products + other.products,
+            sweeps=self.sweeps + other.sweeps,
+            touches=self.touches + other.touches,
+            memory=max(self.memory, other.memory),
+        )
 
 
 class Selector(Part):
     """Chooses distinct rows of a pool, best first, and spends the budget.
 
     A budget of records is spent exactly; a budget of tokens leaves less than the shortest
-    record that was not chosen. With a budget of records a smaller budget gives a prefix,
-    unless the selector says otherwise. Ties go to the lowest row.
+    record that may still be chosen. With a budget of records a smaller budget gives a
+    prefix, unless the selector says otherwise or groups have floors or caps. Ties go to the
+    lowest row.
     """
 
     family = "selector"
     covers_target: ClassVar[bool] = False
     """Whether it can cover another target than the pool itself."""
+
+    nested: ClassVar[bool] = True
+    """Whether a smaller budget of records gives a prefix."""
 
     def select(
         self,
@@ -35,6 +78,10 @@ class Selector(Part):
         *,
         target: Pool | Space | ArrayLike | None = None,
         given: ArrayLike | None = None,
+        must_keep: ArrayLike | None = None,
+        never_keep: ArrayLike | None = None,
+        keep: Selection | None = None,
+        stability: float = 0.9,
     ) -> Selection:
         """Choose rows of the pool.
 
@@ -49,16 +96,62 @@ class Selector(Part):
         given
             Rows that are already in the training set: they count as chosen, and are not
             chosen again.
+        must_keep
+            Rows that are chosen before all others, whatever they add; they cost what they cost.
+        never_keep
+            Rows that are not chosen; what they hold still has to be covered.
+        keep
+            An earlier selection, of this pool or of one that shares records with it.
+        stability
+            Share of the earlier selection that is kept, of what is still in the pool: its
+            best rows first. The others have to earn their place again. What changed stands
+            in ``change`` of the result.
 
         Raises
         ------
         BudgetError
-            The pool holds less than the budget asks for.
+            The pool holds less than the budget asks for; floors and caps cannot be met;
+            what must be kept costs more than the budget.
         ShapeError
-            The target has another dimension, or is not taken by this selector; a given row
-            is not one of the pool.
+            The target has another dimension, or is not taken by this selector; a row is
+            not one of the pool, or is asked for in two ways; stability is not a share.
         """
         budget = Budget.of(budget)
+        space = self._target(target, pool)
+        rows = {
+            "given": _rows_of(given, "given", len(pool)),
+            "must_keep": _rows_of(must_keep, "must_keep", len(pool)),
+            "never_keep": _rows_of(never_keep, "never_keep", len(pool)),
+        }
+        _check_disjoint(rows)
+        earlier, missing = (None, ()) if keep is None else keep.rows_in(pool)
+        if earlier is not None:
+            barred = np.union1d(rows["given"], rows["never_keep"])
+            stable = _stable(earlier, stability, barred)
+            rows["must_keep"] = np.union1d(rows["must_keep"], stable)
+        free = np.ones(len(pool), np.bool_)
+        free[rows["given"]] = free[rows["never_keep"]] = False
+        if not free.any():
+            raise BudgetError(
+                "every row of the pool is given or never to be kept: nothing is left to choose"
+            )
+        groups = pool.groups_by(budget.by) if budget.constrained else None
+        allowance = budget.allowance(pool.costs_under(budget), np.flatnonzero(free), groups)
+        allowance.check(rows["must_keep"])
+        indices, gains = self._choose(pool, allowance, space, rows["given"], rows["must_keep"])
+
+        def go_on(n_records: int) -> Selection:
+            return self.select(pool, n_records, target=target, **rows)
+
+        change = None
+        if keep is not None and earlier is not None:
+            change = _change(earlier, indices, keep.keys, missing, pool)
+        origin = Origin(pool, go_on, **rows)
+        return Selection(
+            indices, gains, self.to_mapping(), budget, change=change, origin=origin
+        )
+
+    def _target(self, target: Pool | Space | ArrayLike | None, pool: Pool) -> Space:
         space = as_space(target, pool.space)
         if target is not None:
             if not self.covers_target:
@@ -69,15 +162,22 @@ class Selector(Part):
                     f"a target of {space.dimension} dimensions cannot be covered by a pool of "
                     f"{pool.space.dimension}"
                 )
-        rows = _given(given, len(pool))
-        free = np.ones(len(pool), np.bool_)
-        free[rows] = False
-        if not free.any():
-            raise BudgetError("every row of the pool is given: nothing is left to choose")
-        costs = pool.costs if budget.tokens else np.ones(len(pool), np.int64)
-        allowance = budget.allowance(costs, np.flatnonzero(free))
-        indices, gains = self.pick(pool, allowance, space, rows)
-        return Selection(indices, gains, self.to_mapping(), budget)
+        return space
+
+    def _choose(
+        self, pool: Pool, allowance: Allowance, target: Space, given: Rows, must_keep: Rows
+    ) -> Picks:
+        """Rows that must be kept, in row order and without a gain; then what they leave to pick."""
+        if not len(must_keep):
+            return self.pick(pool, allowance, target, given)
+        left = allowance.after(must_keep)
+        indices, gains = np.empty(0, np.int64), np.empty(0)
+        if left.ledger().fitting(left.rows).any():
+            indices, gains = self.pick(pool, left, target, np.union1d(given, must_keep))
+        return (
+            np.concatenate([must_keep, indices]),
+            np.concatenate([np.zeros(len(must_keep)), gains]),
+        )
 
     @abstractmethod
     def pick(
@@ -85,13 +185,98 @@ class Selector(Part):
     ) -> Picks:
         """Rows (b,) int64, best first, and their gains (b,) float64, with checked arguments."""
 
+    @abstractmethod
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        """What it costs to choose so many of so many rows."""
 
-def _given(given: ArrayLike | None, n: int) -> NDArray[np.int64]:
-    if given is None:
+
+def neighbor_work(n_target: int, n_rows: int, dimension: int, n_neighbors: int) -> Work:
+    """What the graph of nearest neighbors costs, and its columns side by side."""
+    k = min(n_neighbors, n_rows)
+    whole = k == n_rows
+    return Work(
+        products=n_target * n_rows * dimension,
+        touches=8 * n_target * k,
+        memory=16 * n_target * k + _SEARCH,
+        route="exact" if whole else f"exact search for the {k} nearest neighbors of each record",
+        approximation="none" if whole else f"similarity beyond the {k} nearest counts as zero",
+    )
+
+
+def clustering_work(n_rows: int, dimension: int, n_clusters: int | None = None) -> Work:
+    """What k-means costs, by default with the square root of n clusters."""
+    k = n_clusters or max(1, round(n_rows**0.5))
+    learned_from = min(n_rows, 256 * k)
+    return Work(
+        products=(20 * learned_from + n_rows) * k * dimension,
+        memory=4 * dimension * (learned_from + k) + _SEARCH,
+    )
+
+
+def quality_of(pool: Pool, selector: Selector) -> NDArray[np.float64]:
+    """The scores of a pool, or an error that says who needs them."""
+    if pool.quality is None:
+        raise ShapeError(
+            f"{selector.name} needs a score for each row; give the pool its quality, "
+            "a column or numbers"
+        )
+    return pool.quality
+
+
+def scaled(quality: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores moved to 0..1, the worst at 0; all 1 where they are all the same."""
+    low, high = float(quality.min()), float(quality.max())
+    if high == low:
+        return np.ones(len(quality))
+    return (quality / 2 - low / 2) / (high / 2 - low / 2)  # halves, so that nothing overflows
+
+
+def _rows_of(rows: ArrayLike | None, name: str, n: int) -> Rows:
+    found = np.asarray([] if rows is None else rows)
+    if found.size == 0:
         return np.empty(0, np.int64)
-    rows = np.unique(np.asarray(given))
-    if rows.size == 0:
-        return np.empty(0, np.int64)
-    if rows.dtype.kind not in "iu" or rows[0] < 0 or rows[-1] >= n:
-        raise ShapeError(f"given must be rows 0..{n - 1} of the pool, got {rows[0]}..{rows[-1]}")
-    return rows.astype(np.int64)
+    if found.dtype == np.bool_ and found.shape == (n,):
+        return np.flatnonzero(found)
+    if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
+        numbers = found.dtype.kind in "iuf"
+        shown = f"{found.min()}..{found.max()}" if numbers else repr(found.ravel()[0])
+        raise ShapeError(f"{name} must be rows 0..{n - 1} of the pool, got {shown}")
+    return np.unique(found).astype(np.int64)
+
+
+def _check_disjoint(rows: dict[str, Rows]) -> None:
+    names = list(rows)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            both = np.intersect1d(rows[one], rows[other], assume_unique=True)
+            if len(both):
+                raise ShapeError(
+                    f"row {both[0]} is in both {one} and {other}; a row can be in one of them"
+                )
+
+
+def _stable(earlier: Rows, stability: float, barred: Rows) -> Rows:
+    """The best of an earlier selection, so many that its share is kept."""
+    if not 0 <= stability <= 1:
+        raise ShapeError(f"stability is a share, 0 to 1, got {stability!r}")
+    wanted = math.ceil(stability * len(earlier) - 1e-9)
+    open_rows = earlier[~np.isin(earlier, barred)]
+    if wanted > len(open_rows):
+        raise ShapeError(
+            f"{wanted:,} of {len(earlier):,} earlier rows are to be kept, but "
+            f"{len(earlier) - len(open_rows):,} of them are given or never to be kept"
+        )
+    return np.sort(open_rows[:wanted])
+
+
+def _change(
+    earlier: Rows, indices: Rows, keys: tuple[str, ...], missing: tuple[str, ...], pool: Pool
+) -> Change:
+    both = np.isin(indices, earlier)
+    gone = earlier[~np.isin(earlier, indices)]
+    return Change(
+        kept=tuple(indices[both].tolist()),
+        added=tuple(indices[~both].tolist()),
+        dropped=(*pool.keys(gone), *missing),
+        missing=missing,
+    )

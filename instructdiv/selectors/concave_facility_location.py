@@ -2,20 +2,19 @@
 
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.budget import Allowance
+from instructdiv.allowance import Allowance
 from instructdiv.clusterers import Clusterer, KMeans
-from instructdiv.greedy import maximize
+from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector
-from instructdiv.selectors.facility_location import Coverage
+from instructdiv.selectors.base import Work, clustering_work
+from instructdiv.selectors.facility_location import Coverage, coverage_work
+from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.space import Space
 
 
-class ConcaveFacilityLocation(Selector):
+class ConcaveFacilityLocation(Maximizer):
     """Facility location under a concave transform over clusters.
 
     Maximizes the sum over clusters c of ( sum over i in c of max over chosen j of s_ij )
@@ -49,10 +48,12 @@ class ConcaveFacilityLocation(Selector):
     n_neighbors: int = Field(default=128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
-    ) -> Picks:
+    def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         groups = pool.groups if target is pool.space else None
         clusters = self.clusterer.cluster(target, groups)
-        coverage = Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
-        return maximize(coverage, allowance, given)
+        return Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors) + clustering_work(
+            n_rows, dimension
+        )

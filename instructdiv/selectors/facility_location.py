@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.budget import Allowance
-from instructdiv.greedy import Objective, maximize
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector
+from instructdiv.selectors.base import Work, neighbor_work
+from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.space import Space, neighbor_graph
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-class FacilityLocation(Selector):
+class FacilityLocation(Maximizer):
     """Maximize the sum over the target of the similarity to the nearest chosen record.
 
     Lazy greedy on the graph of nearest neighbors: at least 1 - 1/e of the best value on
@@ -43,10 +44,11 @@ class FacilityLocation(Selector):
     n_neighbors: int = Field(default=128, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
-    ) -> Picks:
-        return maximize(Coverage(target, pool.space, self.n_neighbors), allowance, given)
+    def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
+        return Coverage(target, pool.space, self.n_neighbors)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
 
 
 class Coverage(Objective):
@@ -78,7 +80,7 @@ class Coverage(Objective):
     ) -> None:
         self._clusters = np.zeros(len(target), np.int64) if clusters is None else clusters
         self._power = power
-        graph = _nearest_graph(target, space, min(n_neighbors, len(space)))
+        graph = nearest_graph(target, space, min(n_neighbors, len(space)))
         if power < 1:
             # Rows of one cluster side by side: then each column holds a cluster in one piece.
             order = np.argsort(self._clusters, kind="stable")
@@ -129,7 +131,15 @@ class Coverage(Objective):
         np.add.at(self._mass, self._clusters[covered], excess)
 
 
-def _nearest_graph(
+def coverage_work(n_rows: int, dimension: int, n_chosen: int, n_neighbors: int) -> Work:
+    """What it costs to maximize coverage lazily on the neighbor graph of a pool."""
+    graph = neighbor_work(n_rows, n_rows, dimension, n_neighbors)
+    k = min(n_neighbors, n_rows)
+    greedy = Work(touches=(10 * n_rows + 60 * n_chosen) * k, memory=graph.memory + 200 * n_rows)
+    return graph + greedy
+
+
+def nearest_graph(
     target: Space, space: Space, n_neighbors: int
 ) -> "csr_array[Any, tuple[int, int]]":
     """Similarity of each target row to its nearest rows of a space, (t, n) CSR."""

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.budget import Allowance
+from instructdiv.allowance import Allowance
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector
+from instructdiv.selectors.base import Picks, Selector, Work
 from instructdiv.space import Space
 
 
@@ -30,3 +30,6 @@ class Random(Selector):
     ) -> Picks:
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
         return indices, np.zeros(len(indices))
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return Work(sweeps=n_rows, memory=16 * n_rows)

@@ -1,0 +1,51 @@
+"""Maximizer: what the selectors share that grow a submodular objective by greedy choice."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import Objective, Picks, Rows, maximize
+from instructdiv.pool import Pool
+from instructdiv.rows import row_numbers
+from instructdiv.selection import Selection
+from instructdiv.selectors.base import Selector
+from instructdiv.space import Space
+
+
+class Maximizer(Selector):
+    """Maximizes an objective greedily; any other choice can be measured by it too."""
+
+    @abstractmethod
+    def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
+        """The set function; some depend on how much may be spent."""
+
+    def evaluate(
+        self,
+        pool: Pool,
+        rows: Selection | ArrayLike,
+        *,
+        target: Pool | Space | ArrayLike | None = None,
+    ) -> float:
+        """Value of the objective for any rows of a pool, wherever they came from.
+
+        Raises
+        ------
+        ShapeError
+            A row is not one of the pool, or the target does not fit.
+        """
+        rows = row_numbers(rows.indices if isinstance(rows, Selection) else rows, len(pool))
+        rows = np.unique(rows)
+        as_many = Allowance(np.ones(len(pool), np.int64), len(rows), np.arange(len(pool)))
+        return self.objective(pool, self._target(target, pool), as_many).evaluate(rows)
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        return maximize(self.objective(pool, target, allowance), allowance, given)
+
+    def _choose(
+        self, pool: Pool, allowance: Allowance, target: Space, given: Rows, must_keep: Rows
+    ) -> Picks:
+        return maximize(self.objective(pool, target, allowance), allowance, given, must_keep)

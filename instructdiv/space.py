@@ -51,6 +51,7 @@ class Space:
         self.vectors.flags.writeable = False
         self._similarity_to: tuple[weakref.ref[Space], Floats] | None = None
         self._taken_from: weakref.ref[Space] | None = None
+        self._graph: weakref.ref[Any] | None = None
 
     @classmethod
     def of(cls, vectors: "ArrayLike | Space") -> "Space":
@@ -158,12 +159,16 @@ class Space:
     def neighbors(self, n_neighbors: int) -> "csr_array[Any, tuple[int, int]]":
         """The graph of each row's nearest rows, itself among them, as (n, n) CSR.
 
-        Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
+        As long as somebody holds the graph it is not made again: several selectors can
+        share it. Nobody may change it. Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
         the columns ``[1][i]`` int32; explicit zeros and negative similarities are kept.
         Memory 8 * n * n_neighbors bytes.
         """
         if not 1 <= n_neighbors <= len(self):
             raise ShapeError(f"n_neighbors must lie in 1..{len(self)}, got {n_neighbors}")
+        if self._graph is not None and (graph := self._graph()) is not None:
+            if graph.nnz == n_neighbors * len(self):
+                return graph
         firsts, number_of = self._copies
         similarities = np.empty((len(firsts), n_neighbors), np.float32)
         indices = np.empty((len(firsts), n_neighbors), np.int32)
@@ -172,7 +177,9 @@ class Space:
             similarities[start:end], indices[start:end] = self._nearest(tile, n_neighbors)
         if len(firsts) < len(self):
             similarities, indices = similarities[number_of], indices[number_of]
-        return neighbor_graph(similarities, indices, len(self))
+        graph = neighbor_graph(similarities, indices, len(self))
+        self._graph = weakref.ref(graph)
+        return graph
 
     def nearest_similarity(self, target: "ArrayLike | Space") -> NDArray[np.float32]:
         """How near the nearest row of this space is to each target row, (t,) float32."""
@@ -199,6 +206,23 @@ class Space:
         """Similarities between two lists of rows of this space, (len(a), len(b)) float32."""
         a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
         return np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
+
+    def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
+        """Dot product of every row with a vector (d,), of any length, (n,) float32."""
+        found: Floats = self.vectors @ vector.astype(np.float32)
+        return found
+
+    def local_similarity(self, n_neighbors: int) -> Floats:
+        """Mean similarity of each row to its nearest other rows, (n,) float32.
+
+        High where rows are dense. 1 for a row alone in its space.
+        """
+        if len(self) == 1:
+            return np.ones(1, np.float32)
+        k = min(n_neighbors, len(self) - 1)
+        graph = self.neighbors(k + 1)
+        nearest = graph.data.reshape(len(self), k + 1).sum(axis=1, dtype=np.float64)
+        return ((nearest - 1) / k).astype(np.float32)
 
     def mean(self) -> Floats:
         """Mean of the rows, (d,) float32; not a unit vector."""

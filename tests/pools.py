@@ -13,7 +13,8 @@ def clustered(n: int, d: int, n_clusters: int, seed: int = 0) -> Pool:
     labels = random.choice(n_clusters, n, p=weights / weights.sum())
     vectors = centers[labels] + 0.7 * random.standard_normal((n, d))
     groups = [f"group {label}" for label in labels]
-    return Pool.from_embeddings(vectors, groups, random.integers(5, 60, n))
+    costs, quality = random.integers(5, 60, n), random.integers(1, 6, n)
+    return Pool.from_embeddings(vectors, groups, costs, quality)
 
 
 DISTINCT = clustered(120, 16, 6)
@@ -21,7 +22,7 @@ _once = clustered(40, 8, 4, seed=1)
 COPIES = _once.take(np.random.default_rng(2).permutation(np.repeat(np.arange(40), 3)))
 TINY = clustered(3, 4, 2, seed=3)
 ONE = clustered(1, 4, 1, seed=4)
-EQUAL = Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9))
+EQUAL = Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9), np.arange(7))
 
 POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equal": EQUAL}
 
@@ -36,7 +37,7 @@ def rotated(pool: Pool, seed: int = 0) -> Pool:
     """The same pool turned in space."""
     d = pool.space.dimension
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
-    return Pool.from_embeddings(Space.of(pool.space.vectors @ turn), pool.groups, pool.costs)
+    return Pool.from_embeddings(Space.of(pool.space.vectors @ turn), pool.groups, pool.costs, pool.quality)
 
 
 def contents(pool: Pool, indices: np.ndarray) -> list[bytes]:

@@ -3,19 +3,41 @@
 from instructdiv.selectors.base import Selector
 from instructdiv.selectors.cluster_balanced import ClusterBalanced
 from instructdiv.selectors.concave_facility_location import ConcaveFacilityLocation
+from instructdiv.selectors.density_balanced import DensityBalanced
 from instructdiv.selectors.facility_location import FacilityLocation
+from instructdiv.selectors.graph_cut import GraphCut
 from instructdiv.selectors.group_balanced import GroupBalanced
+from instructdiv.selectors.herding import Herding
+from instructdiv.selectors.information_gain import InformationGain
 from instructdiv.selectors.k_center import KCenter
+from instructdiv.selectors.log_determinant import LogDeterminant
+from instructdiv.selectors.novel_select import NovelSelect
+from instructdiv.selectors.prototypes import Prototypes
+from instructdiv.selectors.quality_diversity import QualityDiversity
 from instructdiv.selectors.random import Random
+from instructdiv.selectors.representation_filter import RepresentationFilter
+from instructdiv.selectors.saturated_coverage import SaturatedCoverage
+from instructdiv.selectors.semantic_dedup import SemanticDedup
 
 __all__ = [
     "ClusterBalanced",
     "ConcaveFacilityLocation",
+    "DensityBalanced",
     "FacilityLocation",
+    "GraphCut",
     "GroupBalanced",
+    "Herding",
+    "InformationGain",
     "KCenter",
+    "LogDeterminant",
+    "NovelSelect",
+    "Prototypes",
+    "QualityDiversity",
     "Random",
+    "RepresentationFilter",
+    "SaturatedCoverage",
     "Selector",
+    "SemanticDedup",
     "default_selector",
 ]
 

@@ -31,7 +31,7 @@ class ConcaveFacilityLocation(Maximizer):
 
     Examples
     --------
-    >>> pool = Pool.from_embeddings(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]))
+    >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
     >>> sorted(ConcaveFacilityLocation().select(pool, 2).indices.tolist())
     [1, 2]
     """

@@ -91,6 +91,13 @@ class Coverage(Objective):
         self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         self.clear()
 
+    @property
+    def most(self) -> float:
+        """Value of the set of all rows, with one cluster and power 1."""
+        best = np.zeros(len(self._clusters), np.float32)
+        np.maximum.at(best, self._rows, self._similarities)
+        return float(best.sum(dtype=np.float64))
+
     def clear(self) -> None:
         self._best = np.zeros(len(self._clusters))
         self._mass = np.zeros(int(self._clusters.max()) + 1)

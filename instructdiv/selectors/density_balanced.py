@@ -1,0 +1,56 @@
+"""Density balanced: rare regions as likely as dense ones."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.allowance import Allowance
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work
+from instructdiv.space import Space
+
+
+class DensityBalanced(Selector):
+    """Draw records with weights that grow as their neighborhood gets emptier.
+
+    The weight of a record is its mean distance to its nearest records to the power
+    `balance`, the inverse of a local density; records are drawn one after another without
+    replacement, by exponential keys [1]_. Density-dependent sampling of this kind is used
+    to thin crowded regions [2]_. No guarantee, and outliers are the likeliest of all. Time
+    O(n^2 * d) for the neighbors, memory O(n * neighbors).
+
+    References
+    ----------
+    .. [1] P. Efraimidis, P. Spirakis, "Weighted random sampling with a reservoir",
+       Information Processing Letters 97, 2006.
+    .. [2] P. Qiu et al., "Extracting a cellular hierarchy from high-dimensional cytometry
+       data with SPADE", Nature Biotechnology 29, 2011.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings([[1.0, 0.0]] * 9 + [[0.0, 1.0]])
+    >>> 9 in DensityBalanced(n_neighbors=2).select(pool, 2).indices
+    True
+    """
+
+    balance: float = Field(default=1.0, ge=0)
+    """Power of the mean distance: 0 draws uniformly, larger values prefer empty regions more."""
+
+    n_neighbors: int = Field(default=16, ge=1)
+    """Nearest other records that the distance is the mean over."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of the draw."""
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        distance = 1 - pool.space.local_similarity(self.n_neighbors).astype(np.float64)
+        weights = np.maximum(distance, 1e-12) ** self.balance
+        keys = np.random.default_rng(self.seed).exponential(size=len(pool)) / weights
+        order = allowance.rows[np.argsort(keys[allowance.rows], kind="stable")]
+        indices = allowance.fill(order)
+        return indices, weights[indices]
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1)

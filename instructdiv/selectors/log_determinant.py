@@ -1,0 +1,83 @@
+"""Log-determinant: the chosen vectors span as much volume as can be."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import Objective
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Work
+from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.space import Space
+
+_LEAST = 64
+
+
+class LogDeterminant(Maximizer):
+    """Span the largest volume: the most probable set of a determinantal point process.
+
+    Maximizes log det(I + S / noise) of the similarities S of the chosen records [1]_ [2]_,
+    greedily. Monotone and submodular, so at least 1 - 1/e of the best value; and exact: the
+    vectors have d dimensions, so the variance that a record has left beside the chosen
+    ones comes from one d x d matrix, whatever the budget. Time O(n * d^2) and O(d^2) for
+    each bound that has to be looked at again; memory O(d^2 + n). By its nature it
+    collects outliers.
+
+    References
+    ----------
+    .. [1] L. Chen, G. Zhang, E. Zhou, "Fast greedy MAP inference for determinantal point
+       process to improve recommendation diversity", NeurIPS 2018.
+    .. [2] A. Kulesza, B. Taskar, "Determinantal point processes for machine learning",
+       Foundations and Trends in Machine Learning 5, 2012.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    >>> LogDeterminant().select(pool, 2).indices.tolist()
+    [0, 2]
+    """
+
+    noise: float = Field(default=0.1, gt=0)
+    """Variance of what similarity does not explain: near 0 a record between chosen ones
+    adds nothing, large values tell records apart less."""
+
+    def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
+        return _Volume(pool.space, self.noise)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return Work(
+            products=(n_rows + 60 * n_chosen) * dimension**2,
+            sweeps=3 * n_chosen * dimension**2,
+            memory=40 * n_rows + 40 * dimension**2 + 1024 * 32 * dimension,
+        )
+
+
+class _Volume(Objective):
+    def __init__(self, space: Space, noise: float) -> None:
+        self._space, self._noise = space, noise
+        self.clear()
+
+    def clear(self) -> None:
+        # Covariance that is left of each direction, given the chosen rows.
+        self._left = np.eye(self._space.dimension)
+        self._value = 0.0
+
+    @property
+    def value(self) -> float:
+        return self._value
+
+    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        padded = np.resize(rows, max(len(rows), _LEAST))
+        vectors = self._space.vectors[padded].astype(np.float64)
+        variance = np.einsum("ij,ij->i", vectors @ self._left, vectors)[: len(rows)]
+        # Rounded to float32, so that equal rows tie wherever they stand among the others.
+        gains = np.log1p(np.maximum(variance, 0) / self._noise).astype(np.float32)
+        return gains.astype(np.float64)
+
+    def add(self, row: int) -> None:
+        self._value += float(self.gains(np.array([row]))[0])
+        vector = self._space.vectors[row].astype(np.float64)
+        direction = self._left @ vector
+        scale = self._noise + float(vector @ direction)
+        self._left -= np.outer(direction, direction / scale)

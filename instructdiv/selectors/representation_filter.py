@@ -1,0 +1,59 @@
+"""Representation filter: the best scores that are not too much alike."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.allowance import Allowance
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Picks, Selector, Work, quality_of
+from instructdiv.selectors.thinning import thin
+from instructdiv.space import Space
+
+
+class RepresentationFilter(Selector):
+    """Take the best score first, unless it is too similar to one that was taken (DEITA).
+
+    Goes through the records from the best score down, and keeps each whose similarity to
+    all kept before is below `most_similar` [1]_. A record that was left out shuts out no
+    other, so the result does not depend on how many are compared at once, which in the
+    paper's code it does. Where too few are unlike enough to fill the budget, the best of
+    the others follow, and the gain of each record is its score. No guarantee. Time
+    O(n * budget * d) at most, memory O(n).
+
+    Raises
+    ------
+    ShapeError
+        The pool has no quality.
+
+    References
+    ----------
+    .. [1] W. Liu et al., "What makes good data for alignment? A comprehensive study of
+       automatic data selection in instruction tuning", ICLR 2024.
+
+    Examples
+    --------
+    >>> vectors = [[1.0, 0.0], [0.99, 0.01], [0.0, 1.0]]
+    >>> pool = Pool.from_embeddings(vectors, quality=[3, 2, 1])
+    >>> RepresentationFilter().select(pool, 2).indices.tolist()
+    [0, 2]
+    """
+
+    most_similar: float = Field(default=0.9, gt=-1, le=1)
+    """Similarity to a kept record from which on a record is left out."""
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        quality = quality_of(pool, self)
+        order = allowance.rows[np.argsort(-quality[allowance.rows], kind="stable")]
+        kept, left, _ = thin(pool.space, order, self.most_similar, given, allowance.ledger())
+        indices = np.concatenate([kept, allowance.after(kept).fill(left)])
+        return indices, quality[indices]
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return Work(
+            products=(min(n_rows, 4 * n_chosen) * n_chosen + n_rows * 512) * dimension,
+            touches=20 * n_rows,
+            memory=60 * n_rows + 8 * 512 * 4096 + 8 * 512 * 9 * dimension,
+        )

@@ -23,6 +23,8 @@ _LEARN = 256
 # Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:
 # a similarity would depend on how many rows were compared with it.
 _LEAST = 64
+# Equal vectors have a similarity of 1, and rounding leaves it a little beside.
+_NEAR_ONE = 1 - 1e-5
 
 
 class Space:
@@ -205,7 +207,11 @@ class Space:
     def similarity(self, rows: ArrayLike, other_rows: ArrayLike) -> NDArray[np.float32]:
         """Similarities between two lists of rows of this space, (len(a), len(b)) float32."""
         a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
-        return np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
+        similarities = np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
+        one, other = np.nonzero(similarities > _NEAR_ONE)
+        equal = self._digests[a[one]] == self._digests[b[other]]
+        similarities[one[equal], other[equal]] = 1
+        return similarities
 
     def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
         """Dot product of every row with a vector (d,), of any length, (n,) float32."""
@@ -294,7 +300,7 @@ class Space:
         Two rows that only have each other then gain the same, and the tie goes to the lower.
         """
         firsts, _ = self._copies
-        query, place = np.nonzero(similarities > 1 - 1e-5)
+        query, place = np.nonzero(similarities > _NEAR_ONE)
         digests = self._digests[firsts[numbers[query, place]]]
         equal = Space(queries)._digests[query] == digests
         similarities = np.clip(similarities, -1, 1)

@@ -8,27 +8,52 @@ import numpy as np
 import pytest
 
 from instructdiv import Budget, Pool
+from instructdiv.allowance import Allowance
 from instructdiv.errors import BudgetError, ParameterError, ShapeError, UnknownPart
+from instructdiv.metrics import MeanNearestSimilarity
 from instructdiv.selectors import Selector
+from instructdiv.selectors.maximizer import Maximizer
 from tests.pools import COPIES, DISTINCT, POOLS, TINY, clustered, contents, labels, rotated
 
 SELECTORS = [s() for s in Selector.known().values() if s.__module__.startswith("instructdiv.")]
-DETERMINED = [s for s in SELECTORS if s.name != "random"]
-GREEDY = [s for s in SELECTORS if s.covers_target]
-TURNABLE = [s for s in SELECTORS if s.name in ("facility_location", "group_balanced", "k_center")]
+DRAWN = ("random", "density_balanced", "semantic_dedup")
+# Whole-number scores tie, and so do the two rows of a pair: there the lower row is taken.
+BY_ROW = ("representation_filter", "cluster_balanced", "prototypes", "pairwise_dedup")
+DETERMINED = [s for s in SELECTORS if s.name not in DRAWN]
+TARGETED = [s for s in SELECTORS if s.covers_target]
+GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]
+NESTED = [s for s in SELECTORS if s.nested]
+SCORED = [s for s in SELECTORS if s.name in ("quality_diversity", "representation_filter")]
+COVERING = [s for s in SELECTORS if s.name in ("facility_location", "k_center")]
+TURNABLE = [
+    s for s in SELECTORS if s.name in ("facility_location", "group_balanced", "k_center", "graph_cut")
+]
+
+ROWS = np.arange(len(DISTINCT))
 
 every_selector = pytest.mark.parametrize("selector", SELECTORS, ids=lambda s: s.name)
 every_pool = pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
 
 
-def test_the_selectors_of_part_one_are_found():
+def test_the_selectors_of_the_field_are_found():
     assert {s.name for s in SELECTORS} >= {
         "random",
         "k_center",
         "facility_location",
         "concave_facility_location",
+        "graph_cut",
+        "saturated_coverage",
+        "log_determinant",
+        "information_gain",
+        "novel_select",
+        "quality_diversity",
+        "representation_filter",
+        "semantic_dedup",
         "cluster_balanced",
         "group_balanced",
+        "density_balanced",
+        "prototypes",
+        "herding",
     }
 
 
@@ -65,7 +90,7 @@ def test_a_share_is_that_share_of_the_records(selector):
     assert len(selector.select(DISTINCT, Budget(share=0.25))) == 30
 
 
-@every_selector
+@pytest.mark.parametrize("selector", NESTED, ids=lambda s: s.name)
 @every_pool
 def test_a_smaller_budget_gives_a_prefix(selector, pool):
     whole = selector.select(pool, len(pool))
@@ -92,7 +117,7 @@ def test_shuffling_the_pool_keeps_the_same_records(selector, pool):
     before, after = selector.select(pool, budget), selector.select(shuffled, budget)
     np.testing.assert_allclose(np.sort(before.gains), np.sort(after.gains), atol=1e-6)
     # In small clusters and among copies, pairs gain the same, and the lower row is another.
-    if pool is not COPIES and selector.name != "cluster_balanced":
+    if pool is not COPIES and selector.name not in BY_ROW:
         assert contents(pool, before.indices) == contents(shuffled, after.indices)
 
 
@@ -102,10 +127,8 @@ def test_turning_the_space_changes_nothing(selector):
     np.testing.assert_array_equal(selector.select(rotated(DISTINCT), 40).indices, before)
 
 
-@pytest.mark.parametrize("selector", [*GREEDY, *TURNABLE], ids=lambda s: s.name)
+@pytest.mark.parametrize("selector", COVERING, ids=lambda s: s.name)
 def test_takes_the_first_of_copies_and_none_of_the_others_before_all_else(selector):
-    if selector.name == "group_balanced":
-        pytest.skip("a small group gives its copies when it has nothing else")
     first = COPIES.space.first_copies
     indices = selector.select(COPIES, 40).indices
     assert sorted(indices) == sorted(set(first))
@@ -121,12 +144,43 @@ def test_given_rows_are_not_chosen_again(selector):
 
 
 @pytest.mark.parametrize(
-    "selector", [s for s in SELECTORS if s.name in ("facility_location", "k_center")]
+    "selector",
+    [s for s in NESTED if s.name not in (*DRAWN, "cluster_balanced", "group_balanced")],
+    ids=lambda s: s.name,
 )
 def test_given_rows_count_as_chosen(selector):
     whole = selector.select(DISTINCT, 30).indices
     rest = selector.select(DISTINCT, 20, given=whole[:10]).indices
     np.testing.assert_array_equal(rest, whole[10:])
+
+
+@pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
+def test_the_gains_of_a_greedy_choice_add_up_to_its_value(selector):
+    selection = selector.select(DISTINCT, 25)
+    value = selector.evaluate(DISTINCT, selection)
+    assert value == pytest.approx(selection.gains.sum(), rel=1e-5)
+    assert selector.evaluate(DISTINCT, selection.indices[::-1]) == pytest.approx(value, rel=1e-5)
+    assert selector.evaluate(DISTINCT, []) == 0
+    random = np.random.default_rng(0).choice(len(DISTINCT), 25, replace=False)
+    assert selector.evaluate(DISTINCT, random) < value
+
+
+@pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
+def test_gains_fall_as_the_set_grows(selector):
+    goal = selector.objective(DISTINCT, DISTINCT.space, Allowance(np.ones(120, "i8"), 30, ROWS))
+    before = goal.gains(ROWS)
+    for row in (3, 77, 12, 40):
+        goal.add(row)
+        after = goal.gains(ROWS)
+        assert (after <= before + 1e-6).all()
+        before = after
+
+
+@pytest.mark.parametrize("selector", SCORED, ids=lambda s: s.name)
+def test_scores_are_asked_for_by_name(selector):
+    bare = Pool.from_embeddings(DISTINCT.space)
+    with pytest.raises(ShapeError, match=f"{selector.name} needs a score for each row"):
+        selector.select(bare, 3)
 
 
 @every_selector
@@ -149,19 +203,19 @@ def test_covers_another_target_or_says_who_can(selector):
         with pytest.raises(ShapeError, match="for a target use .*facility_location"):
             selector.select(DISTINCT, 5, target=target)
         return
-    indices = selector.select(DISTINCT, 5, target=target).indices
-    assert set(labels(DISTINCT)[indices]) == {"group 3"}
+    near = MeanNearestSimilarity().against(target.space)
+    chosen = selector.select(DISTINCT, 5, target=target).indices
+    usual = selector.select(DISTINCT, 5).indices
+    assert near(DISTINCT.space.take(chosen)) > near(DISTINCT.space.take(usual))
 
 
-@pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
+@pytest.mark.parametrize("selector", TARGETED, ids=lambda s: s.name)
 def test_a_target_of_another_dimension_is_refused(selector):
     with pytest.raises(ShapeError, match="4 dimensions .* 16"):
         selector.select(DISTINCT, 5, target=TINY)
 
 
-@pytest.mark.parametrize(
-    "selector", [s for s in GREEDY if s.name != "group_balanced"], ids=lambda s: s.name
-)
+@pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
 def test_greedy_gains_never_rise(selector):
     gains = selector.select(DISTINCT, len(DISTINCT)).gains
     assert (np.diff(gains) <= 1e-9).all()

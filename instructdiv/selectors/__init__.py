@@ -12,6 +12,7 @@ from instructdiv.selectors.information_gain import InformationGain
 from instructdiv.selectors.k_center import KCenter
 from instructdiv.selectors.log_determinant import LogDeterminant
 from instructdiv.selectors.novel_select import NovelSelect
+from instructdiv.selectors.pairwise_dedup import PairwiseDedup, dedupe_to
 from instructdiv.selectors.prototypes import Prototypes
 from instructdiv.selectors.quality_diversity import QualityDiversity
 from instructdiv.selectors.random import Random
@@ -31,6 +32,7 @@ __all__ = [
     "KCenter",
     "LogDeterminant",
     "NovelSelect",
+    "PairwiseDedup",
     "Prototypes",
     "QualityDiversity",
     "Random",
@@ -38,6 +40,7 @@ __all__ = [
     "SaturatedCoverage",
     "Selector",
     "SemanticDedup",
+    "dedupe_to",
     "default_selector",
 ]
 

@@ -147,9 +147,7 @@ class Selector(Part):
         if keep is not None and earlier is not None:
             change = _change(earlier, indices, keep.keys, missing, pool)
         origin = Origin(pool, go_on, **rows)
-        return Selection(
-            indices, gains, self.to_mapping(), budget, change=change, origin=origin
-        )
+        return Selection(indices, gains, self.to_mapping(), budget, change=change, origin=origin)
 
     def _target(self, target: Pool | Space | ArrayLike | None, pool: Pool) -> Space:
         space = as_space(target, pool.space)

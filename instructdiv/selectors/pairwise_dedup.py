@@ -1,0 +1,166 @@
+"""Pairwise deduplication: leave out one of the two most similar records, until enough are left."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.allowance import Allowance
+from instructdiv.budget import Budget
+from instructdiv.pool import Pool
+from instructdiv.selection import Selection
+from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work, quality_of
+from instructdiv.space import Space
+
+_PART = 65_536
+
+
+class PairwiseDedup(Selector):
+    """Deduplicate to exactly the budget: the closest pairs lose one of the two first.
+
+    Of the two most similar records that are left, the less preferred is left out, again and
+    again, until the budget holds the rest; so there is no threshold to guess. It is single
+    elimination, as in agglomerative clustering [1]_ with one record standing for each
+    cluster: what is left has the closest pairs removed, exactly, in whatever order the
+    records stand but for ties. What is left keeps the order of the pool; a smaller budget
+    gives a part of it, not a prefix. The gain of a record is 0, or its distance to the one
+    that it was nearly left out for. Time O(n^2 * d) and again for what is left once
+    the neighbors of a record are all gone; memory O(n * neighbors).
+
+    References
+    ----------
+    .. [1] F. Murtagh, P. Contreras, "Algorithms for hierarchical clustering: an overview",
+       WIREs Data Mining and Knowledge Discovery 2, 2012.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.99, 0.01], [0.0, 1.0], [0.2, 1.0]])
+    >>> PairwiseDedup().select(pool, 3).indices.tolist()
+    [0, 2, 3]
+    """
+
+    nested: ClassVar[bool] = False
+
+    survivor: Literal["first", "quality"] = "first"
+    """Which of two is kept: the lower row, or the better score, and on a tie the lower row."""
+
+    n_neighbors: int = Field(default=32, ge=1)
+    """Neighbors of a record that are found at a time; the result does not depend on it."""
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+    ) -> Picks:
+        preferred = allowance.rows
+        if self.survivor == "quality":
+            quality = quality_of(pool, self)
+            preferred = preferred[np.argsort(-quality[preferred], kind="stable")]
+        rank = np.full(len(pool), len(pool), np.int64)
+        rank[given] = -1  # what is in already is never left out for another
+        rank[preferred] = np.arange(len(preferred))
+        excess = int(allowance.costs[allowance.rows].sum()) - allowance.limit
+        dropped, distances = self._drop(pool.space, given, rank, allowance, excess)
+        left = np.setdiff1d(allowance.rows, dropped)
+        gain = np.zeros(len(pool))
+        gain[dropped] = distances
+        indices = allowance.fill(np.concatenate([left, dropped[::-1]]))
+        return indices, gain[indices]
+
+    def _drop(
+        self,
+        space: Space,
+        given: NDArray[np.int64],
+        rank: NDArray[np.int64],
+        allowance: Allowance,
+        excess: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows to leave out, the closest to another first, until they cost the excess."""
+        alive = np.zeros(len(space), np.bool_)
+        alive[allowance.rows] = alive[given] = True
+        dropped: list[int] = []
+        distances: list[float] = []
+        while excess > 0 and np.count_nonzero(alive) > 1:
+            rows = np.flatnonzero(alive)
+            part = space if len(rows) == len(space) else space.take(rows)
+            graph = part.neighbors(min(self.n_neighbors + 1, len(rows)))
+            similarities = graph.data.reshape(len(rows), -1)
+            near = rows[graph.indices].reshape(len(rows), -1)
+            # Past the end of its list a row may have others as near as the last of it.
+            ends = np.where(rank[rows] >= 0, similarities[:, -1], np.float32(-2))
+            if near.shape[1] == len(rows):
+                ends[:] = -2
+            by_end = np.argsort(-ends, kind="stable")
+            reach = iter(zip(rows[by_end].tolist(), ends[by_end].tolist(), strict=True))
+            holder, end = next(reach)
+            for kept, other, similarity in _pairs(rows, near, similarities, rank):
+                while not alive[holder]:
+                    holder, end = next(reach)
+                if similarity < end or excess <= 0:
+                    break
+                if alive[kept] and alive[other]:
+                    alive[other] = False
+                    dropped.append(other)
+                    distances.append(1 - similarity)
+                    excess -= int(allowance.costs[other])
+        return np.array(dropped, np.int64), np.array(distances)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        graph = neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1)
+        return graph + Work(
+            products=0.5 * n_rows**2 * dimension,
+            touches=60 * n_rows * self.n_neighbors,
+            memory=60 * n_rows * self.n_neighbors,
+            route="exact search for neighbors, and again where they are all gone",
+            approximation="none",
+        )
+
+
+def _pairs(
+    rows: NDArray[np.int64],
+    near: NDArray[np.int64],
+    similarities: NDArray[np.float32],
+    rank: NDArray[np.int64],
+) -> Iterator[tuple[int, int, float]]:
+    """The preferred and the other of each pair that may lose one, the most similar first."""
+    one, other = np.repeat(rows, near.shape[1]), near.ravel()
+    kept = np.where(rank[one] < rank[other], one, other)
+    lost = np.where(rank[one] < rank[other], other, one)
+    able = (one != other) & (rank[lost] >= 0)
+    kept, lost, similar = kept[able], lost[able], similarities.ravel()[able]
+    order = np.lexsort((rank[lost], rank[kept], -similar))
+    for start in range(0, len(order), _PART):
+        part = order[start : start + _PART]
+        yield from zip(
+            kept[part].tolist(), lost[part].tolist(), similar[part].tolist(), strict=True
+        )
+
+
+def dedupe_to(
+    pool: Pool, budget: Budget | int, *, survivor: Literal["first", "quality"] = "first"
+) -> Selection:
+    """Leave out near-copies until exactly the budget is left, in the order of the pool.
+
+    Parameters
+    ----------
+    pool
+        The records.
+    budget
+        What may be left; a whole number counts records.
+    survivor
+        Which of two is kept: the lower row, or the one with the better score.
+
+    Raises
+    ------
+    BudgetError
+        The pool holds less than the budget asks for.
+    ShapeError
+        Scores decide, and the pool has none.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.99, 0.01], [0.0, 1.0], [0.2, 1.0]])
+    >>> dedupe_to(pool, 2).indices.tolist()
+    [0, 2]
+    """
+    return PairwiseDedup(survivor=survivor).select(pool, budget)

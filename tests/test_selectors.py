@@ -1,0 +1,302 @@
+"""Each selector against the plainest form of what it says it does."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import instructdiv as idv
+from instructdiv import Pool, Space
+from instructdiv.allowance import Allowance
+from instructdiv.errors import InputError
+from instructdiv.selectors import thinning
+from tests.pools import COPIES, DISTINCT, clustered, labels
+
+ALL = np.iinfo(np.int64).max
+sizes = st.integers(2, 40)
+seeds = st.integers(0, 10**6)
+
+
+def cosines(pool: Pool) -> np.ndarray:
+    vectors = pool.space.vectors.astype(np.float64)
+    similar = vectors @ vectors.T
+    first = pool.space.first_copies
+    similar[first[:, None] == first] = 1
+    return similar
+
+
+def drawn(pool: Pool, n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(len(pool), n, replace=False)
+
+
+@given(n=sizes, seed=seeds, weight=st.sampled_from([0.0, 0.3, 0.5, 1.0, 2.0]), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_graph_cut_is_the_cut_of_the_whole_graph(n, seed, weight, data):
+    pool = clustered(n, 5, 3, seed)
+    rows = drawn(pool, data.draw(st.integers(1, n)), seed)
+    similar = cosines(pool).clip(0)
+    within = similar[np.ix_(rows, rows)]
+    cut = similar[:, rows].sum() - weight * (within.sum() - np.trace(within))
+    graph_cut = idv.GraphCut(redundancy_weight=weight, n_neighbors=ALL)
+    assert graph_cut.evaluate(pool, rows) == pytest.approx(cut, rel=1e-4, abs=1e-4)
+
+
+@given(n=sizes, seed=seeds, saturation=st.sampled_from([0.05, 0.3, 1.0]), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_saturated_coverage_pays_up_to_the_share(n, seed, saturation, data):
+    pool = clustered(n, 5, 3, seed)
+    rows = drawn(pool, data.draw(st.integers(1, n)), seed)
+    similar = cosines(pool).clip(0)
+    value = np.minimum(similar[:, rows].sum(axis=1), saturation * similar.sum(axis=1)).sum()
+    selector = idv.SaturatedCoverage(saturation=saturation, n_neighbors=ALL)
+    assert selector.evaluate(pool, rows) == pytest.approx(value, rel=1e-4)
+
+
+@given(n=sizes, seed=seeds, noise=st.sampled_from([0.01, 0.1, 1.0]), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_log_determinant_is_that_of_the_matrix(n, seed, noise, data):
+    pool = clustered(n, 5, 3, seed)
+    rows = drawn(pool, data.draw(st.integers(1, n)), seed)
+    matrix = np.eye(len(rows)) + cosines(pool)[np.ix_(rows, rows)] / noise
+    selector = idv.LogDeterminant(noise=noise)
+    assert selector.evaluate(pool, rows) == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-4)
+
+
+def test_log_determinant_chooses_what_looking_at_every_determinant_chooses():
+    pool = clustered(60, 8, 4)
+    matrix = np.eye(60) + cosines(pool) / 0.1
+    chosen = [0]
+    while len(chosen) < 15:
+        values = [
+            -np.inf
+            if j in chosen
+            else np.linalg.slogdet(matrix[np.ix_([*chosen, j], [*chosen, j])])[1]
+            for j in range(60)
+        ]
+        chosen.append(int(np.argmax(values)))
+    assert idv.LogDeterminant().select(pool, 15).indices.tolist() == chosen
+
+
+def test_information_is_the_sum_over_tags_of_a_power():
+    rows = [
+        {"instruction": f"Do {i}.", "output": "x", "tags": tags}
+        for i, tags in enumerate([["a"], ["a", "b"], ["b"], ["c", "c"], [], None, "a"])
+    ]
+    pool = Pool.of(rows, embedder="lexical")
+    selector = idv.InformationGain(tags="tags", power=0.5, label_similarity=1)
+    assert selector.evaluate(pool, [0, 1, 6]) == pytest.approx(3**0.5 + 1)
+    assert selector.evaluate(pool, [3]) == pytest.approx(1)
+    assert selector.evaluate(pool, [4, 5]) == 0
+    assert set(selector.select(pool, 2).indices.tolist()) == {1, 3}
+    with pytest.raises(InputError, match="no column is named 'topics'"):
+        idv.InformationGain(tags="topics").select(pool, 2)
+    with pytest.raises(InputError, match="no column 'tags' of tags"):
+        idv.InformationGain(tags="tags").select(DISTINCT, 2)
+
+
+def test_information_spreads_to_labels_alike_and_none_is_lost():
+    pool = clustered(200, 6, 4)
+    alone = idv.InformationGain(label_similarity=1, power=1).evaluate(pool, range(200))
+    spread = idv.InformationGain(label_similarity=0.2, power=1).evaluate(pool, range(200))
+    assert spread == pytest.approx(alone)
+    bent = {
+        least: idv.InformationGain(label_similarity=least, power=0.5).evaluate(pool, [0])
+        for least in (0.2, 1)
+    }
+    assert bent[0.2] > bent[1]  # spread out, the same information is worth more
+
+
+def test_quality_weight_one_takes_the_best_scores_and_zero_none_of_them():
+    by_score = np.argsort(-DISTINCT.quality, kind="stable")[:30]
+    best = idv.QualityDiversity(quality_weight=1).select(DISTINCT, 30)
+    np.testing.assert_array_equal(best.indices, by_score)
+    assert best.gains.sum() == pytest.approx(1)
+    plain = idv.FacilityLocation().select(DISTINCT, 30).indices
+    none = idv.QualityDiversity(quality_weight=0).select(DISTINCT, 30).indices
+    np.testing.assert_array_equal(none, plain)
+    means = [
+        DISTINCT.quality[idv.QualityDiversity(quality_weight=w).select(DISTINCT, 30).indices].mean()
+        for w in (0, 0.3, 0.6, 1)
+    ]
+    assert means == sorted(means)
+
+
+def test_scores_of_any_size_are_scaled_without_overflow():
+    pool = Pool.from_embeddings(np.eye(3), quality=[-1.7e308, 0, 1.7e308])
+    assert idv.QualityDiversity(quality_weight=1).select(pool, 2).indices.tolist() == [2, 1]
+
+
+def plain_filter(pool: Pool, most: float) -> list[int]:
+    similar, kept = cosines(pool), []
+    for row in np.argsort(-pool.quality, kind="stable").tolist():
+        if not kept or similar[row, kept].max() < most:
+            kept.append(row)
+    return kept
+
+
+@pytest.mark.parametrize("tile", [1, 3, 512])
+@pytest.mark.parametrize("most", [0.3, 0.6, 0.9, 1.0])
+@pytest.mark.parametrize("pool", [DISTINCT, COPIES], ids=["distinct", "copies"])
+def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most, tile, monkeypatch):
+    monkeypatch.setattr(thinning, "_TILE", tile)
+    kept = plain_filter(pool, most)
+    selection = idv.RepresentationFilter(most_similar=most).select(pool, len(kept))
+    assert selection.indices.tolist() == kept
+    more = idv.RepresentationFilter(most_similar=most).select(pool, len(pool)).indices
+    left = [r for r in np.argsort(-pool.quality, kind="stable").tolist() if r not in kept]
+    assert more.tolist() == kept + left
+
+
+@pytest.mark.parametrize("survivor", ["first", "quality", "nearest", "farthest"])
+def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
+    pool = clustered(300, 6, 8)
+    selector = idv.SemanticDedup(
+        most_similar=0.8, survivor=survivor, clusterer=idv.clusterers.KMeans(n_clusters=1)
+    )
+    whole = selector.select(pool, 300)
+    survivors = whole.indices[: int((whole.gains > 0.2).sum())]
+    similar = cosines(pool)
+    among = similar[np.ix_(survivors, survivors)] - np.eye(len(survivors))
+    copies = np.setdiff1d(np.arange(300), survivors)
+    assert 20 < len(survivors) < 280
+    assert among.max() < 0.8
+    assert similar[np.ix_(copies, survivors)].max(axis=1).min() >= 0.8 - 1e-6
+    if survivor == "quality":
+        assert pool.quality[survivors].mean() > pool.quality.mean()
+
+
+def test_what_is_given_survives_before_all_others():
+    selector = idv.SemanticDedup(most_similar=0.99, clusterer=idv.clusterers.KMeans(n_clusters=3))
+    first = COPIES.space.first_copies
+    given = np.flatnonzero(first == first[0])[:1]
+    rest = selector.select(COPIES, 39, given=given).indices
+    assert len(set(first[rest])) == 39
+    assert first[0] not in first[rest]
+
+
+def plain_dedup(pool: Pool, n_left: int, rank: np.ndarray) -> list[int]:
+    similar = pool.space.similarity(range(len(pool)), range(len(pool))).copy()
+    np.fill_diagonal(similar, -9)
+    alive = np.ones(len(pool), bool)
+    while alive.sum() > n_left:
+        part = np.where(alive[:, None] & alive, similar, -9)
+        one, other = np.unravel_index(part.argmax(), part.shape)
+        alive[one if rank[one] > rank[other] else other] = False
+    return np.flatnonzero(alive).tolist()
+
+
+@given(n=sizes, seed=seeds, k=st.integers(1, 6), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_dedupe_to_leaves_what_dropping_one_of_the_closest_pair_leaves(n, seed, k, data):
+    pool = clustered(n, 5, 3, seed)
+    n_left = data.draw(st.integers(1, n))
+    found = idv.PairwiseDedup(n_neighbors=k).select(pool, n_left).indices.tolist()
+    assert found == plain_dedup(pool, n_left, np.arange(n))
+    best = idv.PairwiseDedup(n_neighbors=k, survivor="quality").select(pool, n_left)
+    rank = np.argsort(np.argsort(-pool.quality, kind="stable"))
+    assert best.indices.tolist() == plain_dedup(pool, n_left, rank)
+
+
+def test_dedupe_to_leaves_one_of_each_copy():
+    assert (
+        idv.dedupe_to(COPIES, 40).indices.tolist() == np.unique(COPIES.space.first_copies).tolist()
+    )
+    assert len(idv.dedupe_to(COPIES, 41)) == 41
+    tokens = idv.dedupe_to(COPIES, idv.Budget(tokens=500)).indices
+    left = 500 - COPIES.costs[tokens].sum()
+    assert 0 <= left < np.delete(COPIES.costs, tokens).min()
+
+
+def test_given_rows_are_not_dropped_for_their_copies():
+    given = np.flatnonzero(COPIES.space.first_copies == COPIES.space.first_copies[5])
+    rest = idv.PairwiseDedup(n_neighbors=1).select(COPIES, 39, given=given).indices
+    assert sorted(COPIES.space.first_copies[rest]) == sorted(
+        set(COPIES.space.first_copies) - {COPIES.space.first_copies[5]}
+    )
+
+
+def test_rare_regions_are_drawn_more_often_the_more_balance():
+    pool = clustered(600, 8, 6)
+    spread = {}
+    for balance in (0, 1, 8):
+        counts = np.zeros(600)
+        for seed in range(20):
+            counts[idv.DensityBalanced(balance=balance, seed=seed).select(pool, 60).indices] += 1
+        local = pool.space.local_similarity(16)
+        spread[balance] = np.average(local, weights=counts)
+    assert spread[8] < spread[1] < spread[0]
+
+
+def test_local_similarity_is_the_mean_over_the_nearest_others():
+    similar = cosines(DISTINCT) - 9 * np.eye(120)
+    nearest = np.sort(similar, axis=1)[:, -16:].mean(axis=1)
+    np.testing.assert_allclose(DISTINCT.space.local_similarity(16), nearest, atol=1e-5)
+    assert Space.of([[1.0, 0.0]]).local_similarity(3).tolist() == [1.0]
+    np.testing.assert_allclose(Space.of([[1.0, 0.0], [0.0, 1.0]]).local_similarity(9), [0, 0])
+
+
+def test_prototypes_are_the_middles_of_as_many_clusters():
+    pool = clustered(300, 8, 5, seed=4)
+    chosen = idv.Prototypes().select(pool, 5).indices
+    clusters = idv.clusterers.KMeans(n_clusters=5).cluster(pool.space)
+    assert sorted(clusters[chosen]) == [0, 1, 2, 3, 4]
+    for row in chosen:
+        members = np.flatnonzero(clusters == clusters[row])
+        nearness = pool.space.vectors[members] @ pool.space.vectors[members].sum(axis=0)
+        assert members[nearness.argmax()] == row
+    sizes_of = np.bincount(clusters)[clusters[chosen]]
+    assert (np.diff(sizes_of) <= 0).all()
+
+
+def test_prototypes_leave_the_clusters_of_given_rows_for_last():
+    pool = clustered(300, 8, 5, seed=4)
+    given = np.flatnonzero(labels(pool) == "group 0")[:1]
+    chosen = idv.Prototypes().select(pool, 4, given=given).indices
+    clusters = idv.clusterers.KMeans(n_clusters=5).cluster(pool.space)
+    assert clusters[given[0]] not in clusters[chosen]
+
+
+def test_herding_follows_the_mean_closer_than_random_draws():
+    pool = clustered(400, 8, 6)
+    mean = pool.space.vectors.mean(axis=0)
+
+    def error(rows: np.ndarray) -> float:
+        return float(np.linalg.norm(pool.space.vectors[rows].mean(axis=0) - mean))
+
+    herded = error(idv.Herding().select(pool, 40).indices)
+    assert herded < 0.2 * min(error(drawn(pool, 40, seed)) for seed in range(20))
+
+
+def plain_novel_select(pool: Pool, budget: int) -> list[int]:
+    distance = 1 - cosines(pool)
+    nearest = np.sort(distance + 9 * np.eye(len(pool)), axis=1)[:, :10].mean(axis=1)
+    density = (2 * nearest) ** -0.5
+    chosen = [int(density.argmax())]
+    while len(chosen) < budget:
+        ranked = np.sort(distance[:, chosen], axis=1)
+        weights = 1 / np.arange(1, len(chosen) + 1)
+        novelty = density * (ranked @ weights) / weights.sum()
+        novelty[chosen] = -np.inf
+        chosen.append(int(novelty.argmax()))
+    return chosen
+
+
+def test_novel_select_chooses_what_its_formula_says():
+    assert idv.NovelSelect().select(DISTINCT, 30).indices.tolist() == plain_novel_select(
+        DISTINCT, 30
+    )
+    few = idv.NovelSelect(n_ranks=1000).select(DISTINCT, 60).indices
+    assert few.tolist() == plain_novel_select(DISTINCT, 60)
+
+
+def test_an_allowance_of_groups_is_respected_by_filling_in_order():
+    allowance = Allowance(
+        np.ones(6, np.int64),
+        3,
+        np.arange(6),
+        np.array([0, 0, 0, 1, 1, 1]),
+        np.array([0, 1]),
+        np.array([3, 3]),
+        ("a", "b"),
+    )
+    assert allowance.fill(np.arange(6)).tolist() == [0, 1, 3]

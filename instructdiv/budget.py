@@ -94,6 +94,8 @@ class Budget(BaseModel):
                 "a budget is a whole number of records above 0, or "
                 f"Budget(records=, tokens= or share=), got {value!r}"
             )
+        if isinstance(value, Mapping):
+            value = {k: v.item() if isinstance(v, np.generic) else v for k, v in value.items()}
         try:
             budget = handler(value)
         except ValidationError as error:

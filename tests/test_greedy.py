@@ -161,7 +161,7 @@ def test_k_center_chooses_what_six_lines_of_numpy_choose(n, seed, data):
         distance[picks] = -1
         picks.append(int(distance.argmax()))
         distance = np.minimum(distance, 1 - vectors.astype("f8") @ vectors[picks[-1]])
-    selection = KCenter().select(Pool.from_embeddings(Space(vectors.copy())), budget)
+    selection = KCenter(ignored_share=0).select(Pool.from_embeddings(Space(vectors.copy())), budget)
     space = Space.of(vectors)
     radius = CoverageRadius().score(space.take(selection.indices), space)
     assert radius == pytest.approx(CoverageRadius().score(space.take(picks), space), abs=1e-5)
@@ -176,10 +176,10 @@ def test_k_center_looks_beyond_the_rows_it_holds(monkeypatch):
     from instructdiv.selectors import k_center
 
     pool = clustered(800, 8, 30)
-    whole = KCenter().select(pool, 300)
+    whole = KCenter(ignored_share=0).select(pool, 300)
     monkeypatch.setattr(k_center, "_HELD", 7)
     monkeypatch.setattr(k_center, "_TILE", 5)
-    few = KCenter().select(pool, 300)
+    few = KCenter(ignored_share=0).select(pool, 300)
     np.testing.assert_allclose(few.gains, whole.gains, atol=1e-6)
     assert (few.indices == whole.indices).mean() > 0.95
 
@@ -189,5 +189,5 @@ def test_k_center_keeps_the_radius_within_twice_the_best():
         pool = clustered(10, 3, 3, seed)
         angles = np.arccos(np.clip(pool.space.vectors @ pool.space.vectors.T, -1, 1))
         best = min(angles[:, list(s)].min(axis=1).max() for s in combinations(range(10), 3))
-        chosen = KCenter().select(pool, 3).indices
+        chosen = KCenter(ignored_share=0).select(pool, 3).indices
         assert angles[:, chosen].min(axis=1).max() <= 2 * best + 1e-6

@@ -40,8 +40,11 @@ class KMeans(Clusterer):
     """Seed of the centroids to start with."""
 
     def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
+        return np.unique(self.extend(space, space), return_inverse=True)[1].astype(np.int64)
+
+    def extend(self, space: Space, others: Space) -> NDArray[np.int64]:
+        """Cluster of a space that each row of another lies in, (n,) int64; some may be unused."""
         wanted = self.n_clusters or math.ceil(math.sqrt(len(space)))
         n_clusters = min(wanted, space.n_distinct)
         centroids = Space.of(space.centroids(n_clusters, self.n_iterations, self.seed))
-        nearest = centroids.nearest(space, 1)[1][:, 0]
-        return np.unique(nearest, return_inverse=True)[1].astype(np.int64)
+        return centroids.nearest(others, 1)[1][:, 0]

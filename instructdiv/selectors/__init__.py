@@ -4,6 +4,7 @@ from instructdiv.selectors.base import Selector
 from instructdiv.selectors.cluster_balanced import ClusterBalanced
 from instructdiv.selectors.concave_facility_location import ConcaveFacilityLocation
 from instructdiv.selectors.density_balanced import DensityBalanced
+from instructdiv.selectors.diverse_coverage import DiverseCoverage
 from instructdiv.selectors.facility_location import FacilityLocation
 from instructdiv.selectors.graph_cut import GraphCut
 from instructdiv.selectors.group_balanced import GroupBalanced
@@ -24,6 +25,7 @@ __all__ = [
     "ClusterBalanced",
     "ConcaveFacilityLocation",
     "DensityBalanced",
+    "DiverseCoverage",
     "FacilityLocation",
     "GraphCut",
     "GroupBalanced",
@@ -51,6 +53,6 @@ def default_selector() -> Selector:
     Examples
     --------
     >>> default_selector().name
-    'concave_facility_location'
+    'diverse_coverage'
     """
-    return ConcaveFacilityLocation()
+    return DiverseCoverage()

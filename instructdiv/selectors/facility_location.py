@@ -98,6 +98,11 @@ class Coverage(Objective):
         np.maximum.at(best, self._rows, self._similarities)
         return float(best.sum(dtype=np.float64))
 
+    def reaches(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each of these rows (m,) is among the nearest of any target row, (m,) bool."""
+        found: NDArray[np.bool_] = self._starts[rows + 1] > self._starts[rows]
+        return found
+
     def clear(self) -> None:
         self._best = np.zeros(len(self._clusters))
         self._mass = np.zeros(int(self._clusters.max()) + 1)

@@ -1,15 +1,18 @@
 """k-center: no record far from a chosen one."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work
+from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work
 from instructdiv.space import Space
 
+_FRIENDS = 3
 _HELD = 1024
 _TILE = 512
 _FARTHEST = 2.0
@@ -21,8 +24,11 @@ class KCenter(Selector):
 
     Starts at the record nearest the mean, then adds the record farthest from all chosen
     so far. The coverage radius is at most twice the best possible for the same budget
-    [1]_ and every prefix is itself such a selection. Time O(n * budget * d) at most,
-    memory O(n): distances only shrink, so old ones are upper bounds, and only the rows
+    [1]_ and every prefix is itself such a selection. The farthest record is often an
+    outlier, so the loneliest share of the pool is not chosen before all else is, though it
+    still counts as to be covered no further than may be; `ignored_share` 0 is the plain
+    algorithm with its guarantee, and needs no neighbors. Time O(n^2 * d) to tell who is
+    lonely, and O(n * budget * d) at most, memory O(n): distances only shrink, so old ones are upper bounds, and only the rows
     whose bound is largest are brought up to date. The gain of a record is its distance
     to the ones chosen before it; the first has none before it, and gains 2, the largest
     distance there is.
@@ -42,12 +48,18 @@ class KCenter(Selector):
     start: Literal["mean", "first"] = "mean"
     """Where the traversal starts: the record nearest the mean, or the first."""
 
+    ignored_share: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the records, those least similar to their three nearest, that come last."""
+
     def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
     ) -> Picks:
         space, ledger = pool.space, allowance.ledger()
         # Copies are at distance 0 from each other: the cheapest stands for all of them.
-        rows = allowance.rows[ledger.fitting(allowance.rows)]
+        rows = self._sociable(space, allowance.rows)
+        rows = rows[ledger.fitting(rows)]
+        if not len(rows):
+            rows = allowance.rows[ledger.fitting(allowance.rows)]
         rows = rows[np.argsort(allowance.costs[rows], kind="stable")]
         rows = np.sort(rows[np.unique(space.first_copies[rows], return_index=True)[1]])
         indices: list[int] = []
@@ -74,11 +86,21 @@ class KCenter(Selector):
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         # Most rows are looked at far less often than once a choice.
-        return Work(
+        own = Work(
             products=0.25 * n_rows * n_chosen * dimension,
             sweeps=n_chosen * _HELD * dimension,
             memory=40 * n_rows + 4 * n_rows * dimension,
         )
+        if not self.ignored_share:
+            return own
+        return replace(neighbor_work(n_rows, n_rows, dimension, _FRIENDS + 1) + own, route="exact")
+
+    def _sociable(self, space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        n_ignored = int(self.ignored_share * len(space))
+        if not n_ignored:
+            return rows
+        lonely = np.argsort(space.local_similarity(_FRIENDS), kind="stable")[:n_ignored]
+        return np.setdiff1d(rows, lonely, assume_unique=True)
 
     def _first(self, space: Space, rows: NDArray[np.int64]) -> int:
         if self.start == "first":

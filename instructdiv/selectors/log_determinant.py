@@ -1,5 +1,7 @@
 """Log-determinant: the chosen vectors span as much volume as can be."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -7,22 +9,25 @@ from pydantic import Field
 from instructdiv.allowance import Allowance
 from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work
+from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.space import Space
 
+_NEAREST = 3
 _LEAST = 64
 
 
 class LogDeterminant(Maximizer):
     """Span the largest volume: the most probable set of a determinantal point process.
 
-    Maximizes log det(I + S / noise) of the similarities S of the chosen records [1]_ [2]_,
-    greedily. Monotone and submodular, so at least 1 - 1/e of the best value; and exact: the
+    Maximizes log det(I + Q S Q / noise) of the similarities S of the chosen records and
+    their quality Q, a diagonal matrix [1]_ [2]_, greedily. Here the quality of a record is
+    how typical it is, its mean similarity to its three nearest, to the power
+    `typicality`: volume alone collects outliers. Monotone and submodular, so at least 1 - 1/e of the best value; and exact: the
     vectors have d dimensions, so the variance that a record has left beside the chosen
-    ones comes from one d x d matrix, whatever the budget. Time O(n * d^2) and O(d^2) for
-    each bound that has to be looked at again; memory O(d^2 + n). By its nature it
-    collects outliers.
+    ones comes from one d x d matrix, whatever the budget. Time O(n^2 * d) for who is
+    typical, O(n * d^2) and O(d^2) for
+    each bound that has to be looked at again; memory O(d^2 + n).
 
     References
     ----------
@@ -35,27 +40,36 @@ class LogDeterminant(Maximizer):
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
     >>> LogDeterminant().select(pool, 2).indices.tolist()
-    [0, 2]
+    [1, 2]
     """
 
     noise: float = Field(default=0.1, gt=0)
     """Variance of what similarity does not explain: near 0 a record between chosen ones
     adds nothing, large values tell records apart less."""
 
+    typicality: float = Field(default=0.25, ge=0)
+    """How much typical records are preferred: 0 is volume alone, with outliers first."""
+
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
-        return _Volume(pool.space, self.noise)
+        if not self.typicality:
+            return _Volume(pool.space, np.ones(len(pool)), self.noise)
+        typical = np.maximum(pool.space.local_similarity(_NEAREST).astype(np.float64), 1e-3)
+        return _Volume(pool.space, typical**self.typicality, self.noise)
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return Work(
+        own = Work(
             products=(n_rows + 60 * n_chosen) * dimension**2,
             sweeps=3 * n_chosen * dimension**2,
             memory=40 * n_rows + 40 * dimension**2 + 1024 * 32 * dimension,
         )
+        if not self.typicality:
+            return own
+        return replace(neighbor_work(n_rows, n_rows, dimension, _NEAREST + 1) + own, route="exact")
 
 
 class _Volume(Objective):
-    def __init__(self, space: Space, noise: float) -> None:
-        self._space, self._noise = space, noise
+    def __init__(self, space: Space, quality: NDArray[np.float64], noise: float) -> None:
+        self._space, self._quality, self._noise = space, quality, noise
         self.clear()
 
     def clear(self) -> None:
@@ -69,7 +83,7 @@ class _Volume(Objective):
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         padded = np.resize(rows, max(len(rows), _LEAST))
-        vectors = self._space.vectors[padded].astype(np.float64)
+        vectors = self._space.vectors[padded] * self._quality[padded, None]
         variance = np.einsum("ij,ij->i", vectors @ self._left, vectors)[: len(rows)]
         # Rounded to float32, so that equal rows tie wherever they stand among the others.
         gains = np.log1p(np.maximum(variance, 0) / self._noise).astype(np.float32)
@@ -77,7 +91,7 @@ class _Volume(Objective):
 
     def add(self, row: int) -> None:
         self._value += float(self.gains(np.array([row]))[0])
-        vector = self._space.vectors[row].astype(np.float64)
+        vector = self._space.vectors[row] * self._quality[row]
         direction = self._left @ vector
         scale = self._noise + float(vector @ direction)
         self._left -= np.outer(direction, direction / scale)

@@ -5,10 +5,11 @@ from .budget import Budget, apportion
 from .curate import Mix, curate, rebalance
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
+from .plan import Plan, plan
 from .pool import Pool
 from .recipe import Recipe
 from .records import Records, load
-from .report import Summary, coverage
+from .report import Comparison, Summary, compare, coverage
 from .schemas import recognize
 from .selection import Selection
 from .selectors import (
@@ -39,6 +40,7 @@ from .space import Space
 __all__ = [
     "Budget",
     "ClusterBalanced",
+    "Comparison",
     "ConcaveFacilityLocation",
     "DensityBalanced",
     "DiverseCoverage",
@@ -54,6 +56,7 @@ __all__ = [
     "Mix",
     "NovelSelect",
     "PairwiseDedup",
+    "Plan",
     "Pool",
     "Precomputed",
     "Prototypes",
@@ -70,6 +73,7 @@ __all__ = [
     "Summary",
     "apportion",
     "clusterers",
+    "compare",
     "coverage",
     "curate",
     "dedupe_to",
@@ -79,6 +83,7 @@ __all__ = [
     "exporters",
     "load",
     "metrics",
+    "plan",
     "rebalance",
     "recognize",
     "schemas",

@@ -61,6 +61,33 @@ Vectors = Annotated[
         help="minilm, lexical, a .npy file of vectors, or the path or Hub name of a model.",
     ),
 ]
+Floors = Annotated[
+    list[str] | None,
+    typer.Option("--floor", help="GROUP=SHARE: least share of the budget the group gets."),
+]
+Caps = Annotated[
+    list[str] | None,
+    typer.Option("--cap", help="GROUP=SHARE: most of the budget the group gets."),
+]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="Column of the groups of --floor and --cap; --group if not given."),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option("--tokenizer", help="Model whose tokenizer counts tokens: a folder or a name."),
+]
+Costs = Annotated[str | None, typer.Option("--costs", help="Column of the tokens of each record.")]
+Scores = Annotated[
+    str | None, typer.Option("--quality", help="Column of the score of each record.")
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option("--keep", help="Folder of an earlier mix, or a saved selection, to keep most of."),
+]
+Stability = Annotated[
+    float, typer.Option("--stability", min=0, max=1, help="Share of the earlier mix to keep.")
+]
 Group = Annotated[
     str | None, typer.Option("--group", help="Column of the known groups; source: the file.")
 ]
@@ -196,6 +223,14 @@ def select(
     selector: Chooser = None,
     embedder: Vectors = "minilm",
     group: Group = None,
+    floor: Floors = None,
+    cap: Caps = None,
+    by: By = None,
+    tokenizer: Tokenizer = None,
+    costs: Costs = None,
+    quality: Scores = None,
+    keep: Kept = None,
+    stability: Stability = 0.9,
     view: Shown = "prompt",
     schema: Layout = None,
     seed: Seed = 0,
@@ -216,8 +251,19 @@ def select(
             "schema": schema,
             "view": view,
             "group": group,
+            "costs": costs,
+            "quality": quality,
             "embedder": _embedder(embedder),
-            "budget": _budget(budget, unit),
+            "budget": _budget(
+                budget,
+                unit,
+                floors=_shares(floor, "--floor"),
+                caps=_shares(cap, "--cap"),
+                by=by,
+                tokenizer=tokenizer,
+            ),
+            "keep": None if keep is None else str(keep),
+            "stability": stability,
             "seed": seed,
             "exporter": _mapping(exporter),
             "draws": draws,
@@ -322,7 +368,7 @@ def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quie
     mix.check()
 
 
-def _budget(amount: str, unit: Unit) -> Any:
+def _budget(amount: str, unit: Unit, **more: Any) -> Any:
     from instructdiv.budget import Budget
     from instructdiv.errors import BudgetError
 
@@ -331,7 +377,20 @@ def _budget(amount: str, unit: Unit) -> Any:
     except ValueError:
         whole = "a number above 0, at most 1" if unit is Unit.share else "a whole number above 0"
         raise BudgetError(f"a budget of {unit} is {whole}, got {amount!r}") from None
-    return Budget.model_validate({unit.value: number})
+    return Budget.model_validate({unit.value: number} | {k: v for k, v in more.items() if v})
+
+
+def _shares(named: list[str] | None, option: str) -> dict[str, float]:
+    shares = {}
+    for one in named or []:
+        group, _, share = one.rpartition("=")
+        try:
+            shares[group] = float(share)
+        except ValueError:
+            group = ""
+        if not group:
+            raise UsageError(f"{option} takes GROUP=SHARE, as in code=0.1, got {one!r}")
+    return shares
 
 
 def _embedder(name: str) -> "Embedder":
@@ -404,6 +463,8 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     _print_summary(mix.summary, as_json=False)
+    if mix.selection.change:
+        typer.echo(f"\nagainst the earlier mix: {mix.selection.change}")
     typer.echo(f"\nwritten to {output}")
 
 

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,7 @@ class Mix:
         return records
 
     def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
-        records, chosen = self._all_records, self.records
+        records, chosen, change = self._all_records, self.records, self.selection.change
         embedder = self.pool.embedder
         return {
             "instructdiv": importlib.metadata.version("instructdiv"),
@@ -154,8 +154,10 @@ class Mix:
                 "dropped": len(records) - len(chosen),
             },
             "sources": list(records.sources),
+            "change": None if change is None else asdict(change),
             "selection": {
                 "ids": [self.pool.ids[i] for i in self.selection.indices.tolist()],
+                "keys": list(self.selection.keys),
                 "indices": self.selection.indices.tolist(),
                 "source": chosen.source_of.tolist(),
                 "line": chosen.lines.tolist(),
@@ -229,20 +231,20 @@ def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None
     """
     if data is None and not recipe.data:
         raise InputError("the recipe names no data")
-    return _curate(
-        recipe, recipe.data if data is None else data, recipe.group, recipe.costs, progress
-    )
+    found = recipe.data if data is None else data
+    columns = {"group": recipe.group, "costs": recipe.costs, "quality": recipe.quality}
+    return _curate(recipe, found, columns, progress)
 
 
-def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progress | None) -> Mix:
+def _curate(recipe: Recipe, data: Any, columns: dict[str, Any], progress: Progress | None) -> Mix:
+    keep = None if recipe.keep is None else earlier_selection(recipe.keep)
     seconds: dict[str, float] = {}
     with _stage("read and embed", seconds, None):  # the embedder tells its own progress
         pool = Pool.of(
             data,
             recipe.embedder.seeded(recipe.seed),
             recipe.view,
-            group,
-            costs=costs,
+            **columns,
             schema=recipe.layout,
             strict=recipe.strict,
             progress=progress,
@@ -255,7 +257,9 @@ def _curate(recipe: Recipe, data: Any, group: Any, costs: Any, progress: Progres
             quarantine[0],
         )
     with _stage("select", seconds, progress):
-        selection = recipe.selector.seeded(recipe.seed).select(pool, recipe.budget)
+        selection = recipe.selector.seeded(recipe.seed).select(
+            pool, recipe.budget, keep=keep, stability=recipe.stability
+        )
     return Mix(recipe, pool, selection, progress, seconds)
 
 
@@ -270,15 +274,34 @@ def selection_of(path: str | Path, pool: Pool) -> Selection:
     path = Path(path)
     if not path.is_dir():
         return Selection.load(path)
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        indices = np.array(manifest["selection"]["indices"], np.int64)
-        made_from = [found["sha256"] for found in manifest["inputs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} does not hold a mix: {error!r}") from error
+    selection, made_from = _read_mix(path)
     if pool.records and made_from != [found["sha256"] for found in pool.records.digests()]:
         raise InputError(f"the mix in {path} was made from other data than is given here")
-    return Selection(indices, np.zeros(len(indices)))
+    return selection
+
+
+def earlier_selection(path: str | Path) -> Selection:
+    """What was chosen earlier, of whatever data: from the folder of a mix, or a saved selection.
+
+    Raises
+    ------
+    InputError
+        There is neither at the path.
+    """
+    path = Path(path)
+    return _read_mix(path)[0] if path.is_dir() else Selection.load(path)
+
+
+def _read_mix(folder: Path) -> tuple[Selection, list[str]]:
+    """The selection of a mix, and the digests of what it was made from."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        indices = np.array(manifest["selection"]["indices"], np.int64)
+        keys = tuple(map(str, manifest["selection"].get("keys", ())))
+        made_from = [found["sha256"] for found in manifest["inputs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} does not hold a mix: {error!r}") from error
+    return Selection(indices, np.zeros(len(indices)), saved_keys=keys), made_from
 
 
 def rebalance(
@@ -290,6 +313,7 @@ def rebalance(
     view: View = "prompt",
     group: str | Sequence[str] | None = None,
     costs: Any = None,
+    quality: Any = None,
     schema: Schema | str | None = None,
     seed: int = 0,
     strict: bool = False,
@@ -314,6 +338,8 @@ def rebalance(
         Column of the known groups, or one group a row, for selectors that use them.
     costs
         Column of the tokens of each record, or one number a row.
+    quality
+        Column of the score of each record, or one number a row, for selectors that use it.
     schema
         Layout of the records; recognized if not given.
     seed
@@ -348,7 +374,8 @@ def rebalance(
             "strict": strict,
         }
     )
-    mix = _curate(recipe, data, group, costs, progress)
+    columns = {"group": group, "costs": costs, "quality": quality}
+    mix = _curate(recipe, data, columns, progress)
     if is_dataset(data):
         return data.select(mix.records.lines - 1)
     return mix.dataset if names_files(data) else mix.records.rows

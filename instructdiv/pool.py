@@ -236,11 +236,11 @@ class Pool:
         Their ids where every record has one of its own, else a digest of the record; for
         vectors alone the number of the row.
         """
-        rows = row_numbers(rows, len(self)).tolist()
+        numbers = row_numbers(rows, len(self)).tolist()
         if self._has_ids or self.records is None:
-            return [str(self.ids[row]) for row in rows]
+            return [str(self.ids[row]) for row in numbers]
         found = self.records.rows
-        return [_content_key(found[row]) for row in rows]
+        return [_content_key(found[row]) for row in numbers]
 
     @cached_property
     def ids(self) -> list[Any]:

@@ -73,6 +73,9 @@ class Recipe(BaseModel):
     costs: str | None = None
     """Column of the tokens of each record; the embedder's tokenizer counts if not given."""
 
+    quality: str | None = None
+    """Column of the score of each record, higher is better, for selectors that use it."""
+
     embedder: Embedder = SentenceTransformer()
     """What turns texts into vectors."""
 
@@ -80,7 +83,13 @@ class Recipe(BaseModel):
     """What chooses."""
 
     budget: Budget
-    """What may be spent: records, tokens or share."""
+    """What may be spent: records, tokens or share; floors and caps of groups."""
+
+    keep: str | None = None
+    """Folder of an earlier mix, or a saved selection, most of which is to be kept."""
+
+    stability: float = Field(default=0.9, ge=0, le=1)
+    """Share of the earlier selection that is kept, of what is still in the data."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of everything that draws at random and has no seed of its own."""

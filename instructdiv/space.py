@@ -162,15 +162,17 @@ class Space:
         """The graph of each row's nearest rows, itself among them, as (n, n) CSR.
 
         As long as somebody holds the graph it is not made again: several selectors can
-        share it. Nobody may change it. Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
+        share it. Nobody may change it.
+
+        Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
         the columns ``[1][i]`` int32; explicit zeros and negative similarities are kept.
         Memory 8 * n * n_neighbors bytes.
         """
         if not 1 <= n_neighbors <= len(self):
             raise ShapeError(f"n_neighbors must lie in 1..{len(self)}, got {n_neighbors}")
-        if self._graph is not None and (graph := self._graph()) is not None:
-            if graph.nnz == n_neighbors * len(self):
-                return graph
+        graph = None if self._graph is None else self._graph()
+        if graph is not None and graph.nnz == n_neighbors * len(self):
+            return graph
         firsts, number_of = self._copies
         similarities = np.empty((len(firsts), n_neighbors), np.float32)
         indices = np.empty((len(firsts), n_neighbors), np.int32)
@@ -215,8 +217,7 @@ class Space:
 
     def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
         """Dot product of every row with a vector (d,), of any length, (n,) float32."""
-        found: Floats = self.vectors @ vector.astype(np.float32)
-        return found
+        return np.asarray(self.vectors @ vector.astype(np.float32), np.float32)
 
     def local_similarity(self, n_neighbors: int) -> Floats:
         """Mean similarity of each row to its nearest other rows, (n,) float32.

@@ -33,11 +33,18 @@ def labels(pool: Pool) -> np.ndarray:
     return pool.groups
 
 
+def scores(pool: Pool) -> np.ndarray:
+    """The quality of a pool that has it."""
+    assert pool.quality is not None
+    return pool.quality
+
+
 def rotated(pool: Pool, seed: int = 0) -> Pool:
     """The same pool turned in space."""
     d = pool.space.dimension
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
-    return Pool.from_embeddings(Space.of(pool.space.vectors @ turn), pool.groups, pool.costs, pool.quality)
+    turned = Space.of(pool.space.vectors @ turn)
+    return Pool.from_embeddings(turned, pool.groups, pool.costs, pool.quality)
 
 
 def contents(pool: Pool, indices: np.ndarray) -> list[bytes]:

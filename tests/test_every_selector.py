@@ -26,9 +26,8 @@ GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]
 NESTED = [s for s in SELECTORS if s.nested]
 SCORED = [s for s in SELECTORS if s.name in ("quality_diversity", "representation_filter")]
 COVERING = [idv.FacilityLocation(), idv.DiverseCoverage(balance=0), idv.KCenter(ignored_share=0)]
-TURNABLE = [
-    s for s in SELECTORS if s.name in ("facility_location", "group_balanced", "k_center", "graph_cut")
-]
+TURNED = ("facility_location", "group_balanced", "k_center", "graph_cut")
+TURNABLE = [s for s in SELECTORS if s.name in TURNED]
 
 ROWS = np.arange(len(DISTINCT))
 

@@ -14,13 +14,19 @@ LAYERS = [
     {"greedy", "embedders", "clusterers"},
     {"pool", "selection"},
     {"metrics", "selectors", "exporters"},
-    {"report", "recipe"},
+    {"report", "recipe", "plan"},
     {"curate"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Within one level these lean on each other, in this direction only.
-WITHIN = {("part", "errors"), ("files", "errors"), ("rows", "errors"), ("selection", "pool"), ("budget", "allowance")}
+WITHIN = {
+    ("part", "errors"),
+    ("files", "errors"),
+    ("rows", "errors"),
+    ("selection", "pool"),
+    ("budget", "allowance"),
+}
 
 
 def unit(path: Path) -> str:

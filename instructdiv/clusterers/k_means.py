@@ -30,8 +30,11 @@ class KMeans(Clusterer):
     """
 
     n_clusters: int | None = Field(default=None, ge=1)
-    """Number of clusters, at most the number of distinct rows; unset: the square root of the
-    number of rows."""
+    """Number of clusters, at most the number of distinct rows; unset: `resolution` times the
+    square root of the number of rows."""
+
+    resolution: float = Field(default=1.0, gt=0)
+    """Clusters for each square root of the number of rows, where their number is unset."""
 
     n_iterations: int = Field(default=20, ge=1)
     """Rounds of assigning rows and moving centroids."""
@@ -44,7 +47,7 @@ class KMeans(Clusterer):
 
     def extend(self, space: Space, others: Space) -> NDArray[np.int64]:
         """Cluster of a space that each row of another lies in, (n,) int64; some may be unused."""
-        wanted = self.n_clusters or math.ceil(math.sqrt(len(space)))
+        wanted = self.n_clusters or math.ceil(self.resolution * math.sqrt(len(space)))
         n_clusters = min(wanted, space.n_distinct)
         centroids = Space.of(space.centroids(n_clusters, self.n_iterations, self.seed))
         return centroids.nearest(others, 1)[1][:, 0]

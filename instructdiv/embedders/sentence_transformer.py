@@ -217,7 +217,7 @@ def _download(name: str, revision: str | None, files: Sequence[str] = _FILES) ->
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
     except Exception as error:
         raise ModelNotFound(
             f"the model {name} is not here, and the Hub did not give it ({type(error).__name__}). "

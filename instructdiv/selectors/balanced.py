@@ -8,8 +8,9 @@ from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.budget import apportion_order
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, clustering_work
+from instructdiv.selectors.base import Selector, Work, clustering_work
 from instructdiv.selectors.facility_location import FacilityLocation
 from instructdiv.space import Space
 

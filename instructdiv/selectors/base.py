@@ -17,7 +17,6 @@ from instructdiv.pool import Pool, as_space
 from instructdiv.selection import Change, Origin, Selection
 from instructdiv.space import Space
 
-
 # What a search for neighbors holds for a tile of queries.
 _SEARCH = 64e6
 
@@ -141,7 +140,14 @@ class Selector(Part):
         indices, gains = self._choose(pool, allowance, space, rows["given"], rows["must_keep"])
 
         def go_on(n_records: int) -> Selection:
-            return self.select(pool, n_records, target=target, **rows)
+            return self.select(
+                pool,
+                n_records,
+                target=target,
+                given=rows["given"],
+                must_keep=rows["must_keep"],
+                never_keep=rows["never_keep"],
+            )
 
         change = None
         if keep is not None and earlier is not None:

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work
+from instructdiv.selectors.base import Selector, Work, neighbor_work
 from instructdiv.space import Space
 
 
@@ -16,7 +17,8 @@ class DensityBalanced(Selector):
     The weight of a record is its mean distance to its nearest records to the power
     `balance`, the inverse of a local density; records are drawn one after another without
     replacement, by exponential keys [1]_. Density-dependent sampling of this kind is used
-    to thin crowded regions [2]_. No guarantee, and outliers are the likeliest of all. Time
+    to thin crowded regions [2]_. No guarantee, and outliers are the likeliest of all: at
+    high powers it finds fewer kinds of records than a uniform draw. Time
     O(n^2 * d) for the neighbors, memory O(n * neighbors).
 
     References
@@ -33,7 +35,7 @@ class DensityBalanced(Selector):
     True
     """
 
-    balance: float = Field(default=1.0, ge=0)
+    balance: float = Field(default=0.25, ge=0)
     """Power of the mean distance: 0 draws uniformly, larger values prefer empty regions more."""
 
     n_neighbors: int = Field(default=16, ge=1)

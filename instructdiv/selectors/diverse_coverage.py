@@ -60,16 +60,13 @@ class DiverseCoverage(Maximizer):
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         coverage = Coverage(target, pool.space, self.n_neighbors)
         clusterings = [
-            self._clusters(target, pool.space, round(resolution * len(target) ** 0.5))
-            for resolution in _RESOLUTIONS
+            self._clusters(target, pool.space, resolution) for resolution in _RESOLUTIONS
         ]
         return _Rewarded(coverage, clusterings, self.balance * len(target), len(pool))
 
-    def _clusters(self, target: Space, space: Space, n_clusters: int) -> NDArray[np.int64]:
+    def _clusters(self, target: Space, space: Space, resolution: float) -> NDArray[np.int64]:
         """Cluster of the target that each row of the pool lies in, (n,)."""
-        k_means = KMeans(
-            n_clusters=max(1, n_clusters), n_iterations=self.n_iterations, seed=self.seed
-        )
+        k_means = KMeans(resolution=resolution, n_iterations=self.n_iterations, seed=self.seed)
         return k_means.cluster(target) if target is space else k_means.extend(target, space)
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:

@@ -22,8 +22,10 @@ class GraphCut(Maximizer):
     the sum over ordered pairs of different chosen j, k of s_jk [1]_ [2]_. Similarity
     counts between nearest neighbors only. Submodular, and up to a weight of 0.5 monotone
     where the target is the pool: there greedy reaches 1 - 1/e of the best value. Beyond, it
-    has no such guarantee, and gains may be negative. Time O(n^2 * d) for the neighbors and
-    about O(budget * neighbors) after; memory O(n * neighbors).
+    has no such guarantee, and gains may be negative; but at a small weight the records that
+    are like the most others are chosen first, and they are like each other. Time
+    O(n^2 * d) for the neighbors and about O(budget * neighbors) after; memory
+    O(n * neighbors).
 
     References
     ----------
@@ -41,8 +43,9 @@ class GraphCut(Maximizer):
 
     covers_target: ClassVar[bool] = True
 
-    redundancy_weight: float = Field(default=0.5, ge=0)
-    """How much similarity between chosen records counts against them: 0 not at all."""
+    redundancy_weight: float = Field(default=30.0, ge=0)
+    """How much similarity between chosen records counts against them: 0 not at all, up to 0.5
+    greedy keeps its guarantee, and takes many from dense regions."""
 
     n_neighbors: int = Field(default=128, ge=1)
     """Nearest records that a record is compared with; all of them where there are fewer."""

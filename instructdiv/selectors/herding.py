@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work
+from instructdiv.selectors.base import Selector, Work
 from instructdiv.space import Space
 
 

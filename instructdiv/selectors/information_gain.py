@@ -39,13 +39,13 @@ class InformationGain(Maximizer):
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.0, 1.0]])
     >>> InformationGain().select(pool, 2).indices.tolist()
-    [3, 1]
+    [1, 3]
     """
 
     tags: str | None = None
     """Column that holds the tags of each record, a list; clusters if not given."""
 
-    clusterer: Clusterer = KMeans()
+    clusterer: Clusterer = KMeans(resolution=2)
     """What finds the clusters, where there are no tags."""
 
     power: float = Field(default=0.8, gt=0, le=1)
@@ -86,7 +86,7 @@ class InformationGain(Maximizer):
         return csr_array((np.ones(len(columns)), np.array(columns, np.int64), starts_of), shape)
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return clustering_work(n_rows, dimension) + Work(
+        return clustering_work(n_rows, dimension, 2 * round(n_rows**0.5)) + Work(
             touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 4 * n_rows * dimension
         )
 
@@ -95,7 +95,8 @@ def _middles(bears: "csr_array[Any, tuple[int, int]]", space: Space) -> NDArray[
     """Unit mean vector of each label, (labels, d)."""
     sums = np.asarray(bears.T.tocsr() @ space.vectors, np.float64)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0).astype(np.float32)
+    unit = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
+    return np.asarray(unit, np.float32)
 
 
 def _spread(

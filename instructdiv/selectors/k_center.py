@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work
+from instructdiv.selectors.base import Selector, Work, neighbor_work
 from instructdiv.space import Space
 
 _FRIENDS = 3
@@ -28,8 +29,9 @@ class KCenter(Selector):
     outlier, so the loneliest share of the pool is not chosen before all else is, though it
     still counts as to be covered no further than may be; `ignored_share` 0 is the plain
     algorithm with its guarantee, and needs no neighbors. Time O(n^2 * d) to tell who is
-    lonely, and O(n * budget * d) at most, memory O(n): distances only shrink, so old ones are upper bounds, and only the rows
-    whose bound is largest are brought up to date. The gain of a record is its distance
+    lonely, and O(n * budget * d) at most, memory O(n): distances
+    only shrink, so old ones are upper bounds, and only the rows whose bound is largest are
+    brought up to date. The gain of a record is its distance
     to the ones chosen before it; the first has none before it, and gains 2, the largest
     distance there is.
 

@@ -23,9 +23,10 @@ class LogDeterminant(Maximizer):
     Maximizes log det(I + Q S Q / noise) of the similarities S of the chosen records and
     their quality Q, a diagonal matrix [1]_ [2]_, greedily. Here the quality of a record is
     how typical it is, its mean similarity to its three nearest, to the power
-    `typicality`: volume alone collects outliers. Monotone and submodular, so at least 1 - 1/e of the best value; and exact: the
-    vectors have d dimensions, so the variance that a record has left beside the chosen
-    ones comes from one d x d matrix, whatever the budget. Time O(n^2 * d) for who is
+    `typicality`: volume alone collects outliers. Monotone and submodular, so at least
+    1 - 1/e of the best value; and exact: the vectors have d dimensions, so the variance that
+    a record has left beside the chosen ones comes from one d x d matrix, whatever the
+    budget. Time O(n^2 * d) for who is
     typical, O(n * d^2) and O(d^2) for
     each bound that has to be looked at again; memory O(d^2 + n).
 
@@ -86,7 +87,7 @@ class _Volume(Objective):
         vectors = self._space.vectors[padded] * self._quality[padded, None]
         variance = np.einsum("ij,ij->i", vectors @ self._left, vectors)[: len(rows)]
         # Rounded to float32, so that equal rows tie wherever they stand among the others.
-        gains = np.log1p(np.maximum(variance, 0) / self._noise).astype(np.float32)
+        gains: NDArray[np.float32] = np.log1p(np.maximum(variance, 0) / self._noise).astype("f4")
         return gains.astype(np.float64)
 
     def add(self, row: int) -> None:

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
-from instructdiv.selectors.base import Picks, Selector, Work, neighbor_work, quality_of
+from instructdiv.selectors.base import Selector, Work, neighbor_work, quality_of
 from instructdiv.space import Space
 
 _PART = 65_536

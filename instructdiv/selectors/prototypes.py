@@ -8,8 +8,9 @@ from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.clusterers import KMeans
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, clustering_work
+from instructdiv.selectors.base import Selector, Work, clustering_work
 from instructdiv.space import Space
 
 

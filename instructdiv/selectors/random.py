@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work
+from instructdiv.selectors.base import Selector, Work
 from instructdiv.space import Space
 
 

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, quality_of
+from instructdiv.selectors.base import Selector, Work, quality_of
 from instructdiv.selectors.thinning import thin
 from instructdiv.space import Space
 

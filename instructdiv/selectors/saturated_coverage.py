@@ -44,7 +44,7 @@ class SaturatedCoverage(Maximizer):
     """Share of all its similarity at which a record is represented enough; unset: the share
     of the pool that the budget buys."""
 
-    n_neighbors: int = Field(default=128, ge=1)
+    n_neighbors: int = Field(default=16, ge=1)
     """Nearest records that can represent a record; all of them where there are fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Picks, Selector, Work, clustering_work, quality_of
+from instructdiv.selectors.base import Selector, Work, clustering_work, quality_of
 from instructdiv.selectors.thinning import thin
 from instructdiv.space import Space
 

@@ -2,6 +2,7 @@
 # make test      lint, types, tests, doctests, README blocks
 # make test-all  the slow tests too
 # make bench     speed and memory against peers, as ratios in one run
+# make bench-large  pools of up to 200,000 rows: time, growth and peak memory
 # make bench-data  selection on real labelled data in ../shared/data, where it is there
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 DEMO ?= demo-mix
 DATA ?= ../shared/data
 
-.PHONY: demo test test-all bench bench-data lint clean
+.PHONY: demo test test-all bench bench-large bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
@@ -28,8 +29,11 @@ lint: .venv/dev.installed
 bench: .venv/dev.installed
 	$(BIN)/pytest tests/benchmarks -n 0 --benchmark-only --benchmark-columns=min,median,rounds -s
 
+bench-large: .venv/dev.installed
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/large.py
+
 bench-data: .venv/dev.installed
-	$(BIN)/python tests/benchmarks/labelled_data.py $(DATA)
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/labelled_data.py $(DATA)
 
 .venv/demo.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -2,7 +2,7 @@
 
 import heapq
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,14 @@ from instructdiv.allowance import Allowance
 Rows = NDArray[np.int64]
 Picks = tuple[Rows, NDArray[np.float64]]
 
-# Bounds that are out of date are brought up to date this many at a time.
-_BLOCK = 16
 _NONE = np.empty(0, np.int64)
 
 
 class Objective(ABC):
     """A submodular set function over the rows of a pool, grown a row at a time."""
+
+    block: ClassVar[int] = 16
+    """How many gains that are out of date it is best to ask for at a time."""
 
     @abstractmethod
     def gains(self, rows: Rows) -> NDArray[np.float64]:
@@ -150,7 +151,7 @@ def _stage(
                 heapq.heapify(heap)
         else:
             stale: list[int] = []
-            while heap and len(stale) < _BLOCK and fresh_at[heap[0][1]] != len(chosen):
+            while heap and len(stale) < objective.block and fresh_at[heap[0][1]] != len(chosen):
                 stale.append(heapq.heappop(heap)[1])
             rows = np.array(stale, np.int64)
             gain[rows] = objective.gains(rows)

@@ -1,6 +1,7 @@
 """Log-determinant: the chosen vectors span as much volume as can be."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.space import Space
 
 _NEAREST = 3
-_LEAST = 64
+_FEW = 96
 
 
 class LogDeterminant(Maximizer):
@@ -69,13 +70,25 @@ class LogDeterminant(Maximizer):
 
 
 class _Volume(Objective):
+    """Variance of each row that the chosen ones leave, brought up to date when asked for.
+
+    Each choice takes from a row the square of its product with one direction. A row that
+    was looked at a few choices ago needs those directions only; for one that was not, the
+    covariance that is left gives the variance at once.
+    """
+
+    block: ClassVar[int] = 512
+
     def __init__(self, space: Space, quality: NDArray[np.float64], noise: float) -> None:
         self._space, self._quality, self._noise = space, quality, noise
         self.clear()
 
     def clear(self) -> None:
-        # Covariance that is left of each direction, given the chosen rows.
-        self._left = np.eye(self._space.dimension)
+        self._covariance = np.eye(self._space.dimension)
+        self._directions = np.empty((_FEW, self._space.dimension), np.float32)
+        self._n_chosen = 0
+        self._variance = self._quality**2
+        self._seen = np.zeros(len(self._space), np.int64)
         self._value = 0.0
 
     @property
@@ -83,16 +96,39 @@ class _Volume(Objective):
         return self._value
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        padded = np.resize(rows, max(len(rows), _LEAST))
-        vectors = self._space.vectors[padded] * self._quality[padded, None]
-        variance = np.einsum("ij,ij->i", vectors @ self._left, vectors)[: len(rows)]
-        # Rounded to float32, so that equal rows tie wherever they stand among the others.
-        gains: NDArray[np.float32] = np.log1p(np.maximum(variance, 0) / self._noise).astype("f4")
+        age = self._n_chosen - self._seen[rows]
+        self._recall(rows[(age > 0) & (age <= _FEW)])
+        self._recompute(rows[age > _FEW])
+        self._seen[rows] = self._n_chosen
+        # Rounded to float32, so that equal rows tie however they came to their variance.
+        variance = np.maximum(self._variance[rows], 0)
+        gains: NDArray[np.float32] = np.log1p(variance / self._noise).astype(np.float32)
         return gains.astype(np.float64)
 
     def add(self, row: int) -> None:
         self._value += float(self.gains(np.array([row]))[0])
-        vector = self._space.vectors[row] * self._quality[row]
-        direction = self._left @ vector
-        scale = self._noise + float(vector @ direction)
-        self._left -= np.outer(direction, direction / scale)
+        vector = self._vectors(np.array([row]))[0]
+        direction = self._covariance @ vector
+        direction /= np.sqrt(self._noise + float(vector @ direction))
+        self._covariance -= np.outer(direction, direction)
+        self._directions[self._n_chosen % _FEW] = direction
+        self._n_chosen += 1
+
+    def _recall(self, rows: NDArray[np.int64]) -> None:
+        """Take away what the choices since each row was last looked at took from it."""
+        if not len(rows):
+            return
+        first = int(self._seen[rows].min())
+        since = np.arange(first, self._n_chosen)
+        taken = self._space.vectors[rows] @ self._directions[since % _FEW].T
+        taken[since < self._seen[rows, None]] = 0
+        lost = np.einsum("ij,ij->i", taken, taken, dtype=np.float64)
+        self._variance[rows] -= self._quality[rows] ** 2 * lost
+
+    def _recompute(self, rows: NDArray[np.int64]) -> None:
+        vectors = self._vectors(rows)
+        self._variance[rows] = np.einsum("ij,ij->i", vectors @ self._covariance, vectors)
+
+    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        vectors: NDArray[np.float64] = self._space.vectors[rows] * self._quality[rows, None]
+        return vectors

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instructdiv import ConcaveFacilityLocation, FacilityLocation, Pool, Space
+from instructdiv import DiverseCoverage, FacilityLocation, Pool, Space
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
 from tests.benchmarks.test_speed import vectors
 
@@ -39,7 +39,7 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-@pytest.mark.parametrize("selector", [FacilityLocation(), ConcaveFacilityLocation()])
+@pytest.mark.parametrize("selector", [FacilityLocation(), DiverseCoverage()])
 def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
     selector.select(Pool.from_embeddings(vectors(3000)), 10)  # libraries are loaded
     space = Space(vectors(60_000))

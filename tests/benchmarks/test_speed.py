@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instructdiv import FacilityLocation, KCenter, Pool, SentenceTransformer, Space
+from instructdiv import (
+    DiverseCoverage,
+    FacilityLocation,
+    KCenter,
+    LogDeterminant,
+    Pool,
+    SentenceTransformer,
+    Space,
+)
 from instructdiv.metrics import Vendi
 
 Vectors = np.ndarray
@@ -50,32 +58,73 @@ def fresh(array: Vectors) -> Pool:
     return Pool.from_embeddings(Space(array))
 
 
-@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
-def test_facility_location(benchmark, ten_thousand):
-    chosen = timed(benchmark, lambda: FacilityLocation().select(fresh(ten_thousand), 500))
-    assert len(chosen) == 500
+FACILITY = "facility location, n=10,000, d=384, budget 1,000"
 
 
-@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
+@pytest.mark.benchmark(group=FACILITY)
+@pytest.mark.parametrize("selector", [FacilityLocation(), DiverseCoverage()], ids=lambda s: s.name)
+def test_facility_location(benchmark, ten_thousand, selector):
+    chosen = timed(benchmark, lambda: selector.select(fresh(ten_thousand), 1000))
+    assert len(chosen) == 1000
+
+
+@pytest.mark.benchmark(group=FACILITY)
 def test_facility_location_apricot_lazy(benchmark, ten_thousand):
     apricot = pytest.importorskip("apricot")
 
     def work() -> Any:
         similarities = np.clip(ten_thousand @ ten_thousand.T, 0, None).astype(np.float64)
-        selector = apricot.FacilityLocationSelection(500, metric="precomputed", optimizer="lazy")
+        selector = apricot.FacilityLocationSelection(1000, metric="precomputed", optimizer="lazy")
         return selector.fit(similarities).ranking
 
-    assert len(timed(benchmark, work, rounds=1)) == 500
+    assert len(timed(benchmark, work, rounds=1)) == 1000
 
 
-@pytest.mark.benchmark(group="facility location, n=10,000, d=384, budget 500")
+@pytest.mark.benchmark(group=FACILITY)
+def test_facility_location_submodlib_lazy(benchmark, ten_thousand):
+    submodlib = pytest.importorskip("submodlib")
+
+    def work() -> Any:
+        similarities = np.clip(ten_thousand @ ten_thousand.T, 0, None)
+        goal = submodlib.FacilityLocationFunction(
+            n=len(similarities), mode="dense", sijs=similarities, separate_rep=False
+        )
+        return goal.maximize(
+            budget=1000,
+            optimizer="LazyGreedy",
+            stopIfZeroGain=False,
+            stopIfNegativeGain=False,
+            show_progress=False,
+        )
+
+    assert len(timed(benchmark, work, rounds=1)) == 1000
+
+
+@pytest.mark.benchmark(group=FACILITY)
 def test_the_search_for_neighbors_alone(benchmark, ten_thousand):
     assert timed(benchmark, lambda: Space(ten_thousand).neighbors(128)).nnz == 1_280_000
 
 
+DETERMINANT = "log-determinant, n=50,000, d=384, budget 1,000"
+
+
+@pytest.mark.benchmark(group=DETERMINANT)
+def test_log_determinant(benchmark, fifty_thousand):
+    selector = LogDeterminant(typicality=0)
+    assert len(timed(benchmark, lambda: selector.select(fresh(fifty_thousand), 1000))) == 1000
+
+
+@pytest.mark.benchmark(group=DETERMINANT)
+def test_log_determinant_pyversity(benchmark, fifty_thousand):
+    strategies = pytest.importorskip("pyversity.strategies.dpp")
+    scores = np.zeros(len(fifty_thousand), np.float32)
+    work = lambda: strategies.dpp(fifty_thousand, scores, 1000, diversity=1.0)  # noqa: E731
+    assert timed(benchmark, work, rounds=1).indices.size >= 384
+
+
 @pytest.mark.benchmark(group="k-center, n=50,000, d=384, budget 1,000")
 def test_k_center(benchmark, fifty_thousand):
-    chosen = timed(benchmark, lambda: KCenter().select(fresh(fifty_thousand), 1000))
+    chosen = timed(benchmark, lambda: KCenter(ignored_share=0).select(fresh(fifty_thousand), 1000))
     assert len(chosen) == 1000
 
 

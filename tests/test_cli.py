@@ -109,6 +109,93 @@ def test_select_writes_a_mix_and_prints_tables(data: str, out: Path) -> None:
     assert all(row in ROWS for row in _mix(out))
 
 
+def test_floors_and_caps_hold_in_the_mix(data: str, out: Path) -> None:
+    options = ["--floor", "paint=0.4", "--cap", "bake=0.1", "--by", "domain"]
+    _done(*_select(data, out, *options, budget=10))
+    kinds = [row["domain"] for row in _mix(out)]
+    assert kinds.count("paint") >= 4
+    assert kinds.count("bake") <= 1
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["recipe"]["budget"] == {
+        "records": 10,
+        "floors": {"paint": 0.4},
+        "caps": {"bake": 0.1},
+        "by": "domain",
+    }
+
+
+def test_group_names_may_hold_an_equals_sign(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    rows = [row | {"domain": "a=b" if i % 2 else "c"} for i, row in enumerate(ROWS)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _done(*_select(path, out, "--floor", "a=b=0.8", "--by", "domain"))
+    assert [row["domain"] for row in _mix(out)].count("a=b") >= 4
+
+
+def test_most_of_an_earlier_mix_is_kept_when_the_data_has_grown(
+    data: str, tmp_path: Path, out: Path
+) -> None:
+    _done(*_select(data, out, budget=10))
+    before = _mix(out)
+    more = tmp_path / "more.jsonl"
+    added = [row | {"instruction": "Please " + row["instruction"].lower()} for row in ROWS]
+    shuffled = [*reversed(ROWS), *added]
+    more.write_text("".join(json.dumps(row) + "\n" for row in shuffled))
+    second = tmp_path / "second"
+    result = _done(*_select(more, second, "--keep", out, "--stability", "0.8", budget=12))
+    kept = [row for row in _mix(second) if row in before]
+    assert len(kept) >= 8
+    assert "against the earlier mix: " in result.stdout
+    change = json.loads((second / "manifest.json").read_text())["change"]
+    assert len(change["kept"]) == len(kept)
+    assert len(change["added"]) == 12 - len(kept)
+
+
+def test_tokens_are_counted_by_a_named_tokenizer_or_a_column(
+    data: str, tmp_path: Path, out: Path
+) -> None:
+    _done(*_select(data, out, "--unit", "tokens", "--tokenizer", "minilm", budget=100))
+    counted = tmp_path / "counted.jsonl"
+    counted.write_text("".join(json.dumps(row | {"n": 20}) + "\n" for row in ROWS))
+    second = tmp_path / "second"
+    _done(*_select(counted, second, "--unit", "tokens", "--costs", "n", budget=100))
+    assert len(_mix(second)) == 5
+
+
+def test_scores_are_taken_from_a_column(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "scored.jsonl"
+    path.write_text("".join(json.dumps(r | {"score": i}) + "\n" for i, r in enumerate(ROWS)))
+    selector = '{"name": "quality_diversity", "quality_weight": 1}'
+    _done(*_select(path, out, "--quality", "score", "--selector", selector))
+    assert [row["score"] for row in _mix(out)] == [41, 40, 39, 38, 37]
+    _fails(
+        2,
+        "quality_diversity needs a score",
+        *_select(path, out, "--selector", selector, "--overwrite"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--floor", "paint"], "--floor takes GROUP=SHARE, as in code=0.1, got 'paint'"),
+        (["--cap", "=0.5"], "--cap takes GROUP=SHARE"),
+        (["--floor", "paint=2"], "less than or equal to 1"),
+        (["--floor", "paint=nan"], "paint"),
+        (["--floor", "paint=0.5", "--cap", "paint=0.2"], "is above its cap"),
+        (["--floor", "pain=0.5", "--by", "domain"], "no group is named 'pain'; known: bake, "),
+        (["--floor", "paint=0.5"], "the pool has no groups"),
+        (["--by", "domain"], "names the groups of floors and caps"),
+        (["--tokenizer", "minilm"], "give the budget in tokens"),
+        (["--keep", "nowhere"], "nowhere does not hold a selection"),
+        (["--quality", "output"], "quality scores must be numbers"),
+    ],
+)
+def test_what_cannot_be_met_is_said(data: str, out: Path, options: list[str], said: str) -> None:
+    _fails(2, said, *_select(data, out, *options))
+    assert not out.exists()
+
+
 def test_rebalance_uses_the_default_selector(data: str, out: Path) -> None:
     _done("rebalance", data, "--budget", "5", "--embedder", "lexical", "--output", out)
     expected = idv.rebalance(ROWS, 5, embedder=idv.Lexical())
@@ -124,13 +211,17 @@ def test_select_without_a_selector_does_what_rebalance_does(data: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", sorted(Selector.known()))
-def test_every_selector_can_be_named(name: str, data: str, out: Path) -> None:
-    _done(*_select(data, out, "--selector", name, "--group", "domain", "-q"))
+def test_every_selector_can_be_named(name: str, out: Path) -> None:
+    scored = out.with_name("scored.jsonl")
+    rows = [row | {"score": len(row["output"])} for row in ROWS]
+    scored.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ["--group", "domain", "--quality", "score", "-q"]
+    _done(*_select(scored, out, "--selector", name, *options))
     assert json.loads((out / "manifest.json").read_text())["recipe"]["selector"]["name"] == name
 
 
 def test_a_selector_may_be_a_json_mapping(data: str, out: Path) -> None:
-    selector = {"name": "k_center", "start": "first"}
+    selector = {"name": "k_center", "start": "first", "ignored_share": 0.0}
     _done(*_select(data, out, "--selector", json.dumps(selector)))
     assert json.loads((out / "manifest.json").read_text())["recipe"]["selector"] == selector
 
@@ -310,7 +401,7 @@ def test_set_takes_the_place_of_what_the_recipe_says(data: str, out: Path, tmp_p
     )  # fmt: skip
     written = json.loads((out / "manifest.json").read_text())["recipe"]
     assert written["budget"] == {"records": 3}
-    assert written["selector"] == {"name": "k_center", "start": "first"}
+    assert written["selector"]["start"] == "first"
     assert written["seed"] == 7
     assert "output" not in written
 

@@ -301,3 +301,94 @@ def test_an_allowance_of_groups_is_respected_by_filling_in_order():
         ("a", "b"),
     )
     assert allowance.fill(np.arange(6)).tolist() == [0, 1, 3]
+
+
+@given(n=sizes, seed=seeds, balance=st.sampled_from([0.0, 0.1, 2.0]), data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_diverse_coverage_is_the_coverage_and_the_rewards(n, seed, balance, data):
+    pool = clustered(n, 5, 3, seed)
+    rows = drawn(pool, data.draw(st.integers(1, n)), seed)
+    value = cosines(pool).clip(0)[:, rows].max(axis=1).sum()
+    for resolution in (0.5, 1, 2):
+        clusters = idv.clusterers.KMeans(resolution=resolution).cluster(pool.space)
+        counts = np.bincount(clusters[rows], minlength=clusters.max() + 1)
+        value += balance * n * np.log1p(counts).mean() / 3
+    selector = idv.DiverseCoverage(balance=balance, n_neighbors=ALL)
+    assert selector.evaluate(pool, rows) == pytest.approx(value, rel=1e-4)
+
+
+def test_a_reward_is_for_what_a_target_asks_for():
+    pool = clustered(400, 8, 6, seed=2)
+    target = pool.take(np.flatnonzero(labels(pool) == "group 4"))
+    selector = idv.DiverseCoverage(balance=1, n_neighbors=5)
+    chosen = selector.select(pool, 10, target=target).indices
+    near = pool.space.nearest(target, 5)[1]
+    assert set(chosen) <= set(near.ravel())
+    assert np.mean(labels(pool)[chosen] == "group 4") >= 0.8
+
+
+def test_diverse_coverage_spreads_more_evenly_than_facility_location_where_kinds_differ_in_spread():
+    random = np.random.default_rng(0)
+    centers = random.standard_normal((10, 32))
+    spread = np.linspace(0.05, 1.2, 10)
+    kinds = np.repeat(np.arange(10), 60)
+    vectors = centers[kinds] + spread[kinds, None] * random.standard_normal((600, 32))
+    pool = Pool.from_embeddings(vectors, kinds)
+
+    def fewest(selector: idv.selectors.Selector) -> int:
+        chosen = selector.select(pool, 100).indices
+        return int(np.bincount(kinds[chosen], minlength=10).min())
+
+    assert fewest(idv.DiverseCoverage(balance=0.3)) > fewest(idv.FacilityLocation())
+
+
+def test_k_center_leaves_the_loneliest_for_last():
+    pool = clustered(200, 8, 4)
+    lonely = np.argsort(pool.space.local_similarity(3), kind="stable")[:20]
+    assert not set(lonely) & set(idv.KCenter().select(pool, 180).indices.tolist())
+    assert set(lonely) == set(idv.KCenter().select(pool, 200).indices[180:].tolist())
+    assert set(lonely) & set(idv.KCenter(ignored_share=0).select(pool, 20).indices.tolist())
+
+
+def test_typical_records_are_preferred_by_log_determinant():
+    pool = clustered(400, 8, 6)
+    local = pool.space.local_similarity(3)
+    means = [
+        local[idv.LogDeterminant(typicality=t).select(pool, 20).indices].mean() for t in (0, 1, 4)
+    ]
+    assert means == sorted(means)
+
+
+def test_log_determinant_forgets_nothing_over_many_choices(monkeypatch):
+    from instructdiv.selectors import log_determinant
+
+    pool = clustered(500, 12, 6)
+    usual = idv.LogDeterminant().select(pool, 300)
+    monkeypatch.setattr(log_determinant, "_FEW", 5)
+    monkeypatch.setattr(log_determinant._Volume, "block", 3)
+    few = idv.LogDeterminant().select(pool, 300)
+    np.testing.assert_allclose(few.gains, usual.gains, atol=1e-5)
+    value = idv.LogDeterminant().evaluate(pool, usual)
+    assert value == pytest.approx(usual.gains.sum(), rel=1e-5)
+
+
+def test_a_graph_is_shared_as_long_as_somebody_holds_it():
+    space = Space.of(DISTINCT.space.vectors.copy())
+    graph = space.neighbors(5)
+    assert space.neighbors(5) is graph
+    assert space.neighbors(6) is not graph
+    held = graph.data.copy()
+    idv.FacilityLocation(n_neighbors=5).select(Pool.from_embeddings(space), 20)
+    idv.GraphCut(n_neighbors=5).select(Pool.from_embeddings(space), 20)
+    np.testing.assert_array_equal(graph.data, held)
+
+
+def test_clusters_of_one_space_are_extended_to_another():
+    k_means = idv.clusterers.KMeans(n_clusters=6)
+    same = k_means.extend(DISTINCT.space, DISTINCT.space)
+    np.testing.assert_array_equal(
+        np.unique(same, return_inverse=True)[1], k_means.cluster(DISTINCT.space)
+    )
+    np.testing.assert_array_equal(
+        k_means.extend(DISTINCT.space, DISTINCT.space.take([5])), same[5:6]
+    )

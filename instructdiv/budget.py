@@ -201,7 +201,22 @@ class Budget(BaseModel):
             return Allowance(costs, limit, rows)
         if groups is None:
             raise BudgetError("floors and caps need groups; name their column with by=")
+        self.check_groups(groups)
         return self._constrained(costs, limit, rows, groups, unit)
+
+    def check_groups(self, groups: NDArray[np.str_]) -> None:
+        """See whether the groups (n,) hold all those that have a floor or a cap.
+
+        Raises
+        ------
+        BudgetError
+            One of them is not there.
+        """
+        known = np.unique(groups).tolist()
+        for group in [*(self.floors or {}), *(self.caps or {})]:
+            if group not in known:
+                shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+                raise BudgetError(f"no group is named {group!r}; known: {shown}")
 
     def _constrained(
         self,
@@ -214,12 +229,8 @@ class Budget(BaseModel):
         names, numbers = np.unique(groups, return_inverse=True)
         known = [str(name) for name in names]
         floors, caps = self.floors or {}, self.caps or {}
-        for group in [*floors, *caps]:
-            if group not in known:
-                shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-                raise BudgetError(f"no group is named {group!r}; known: {shown}")
-        least = np.array([math.ceil(floors.get(g, 0) * limit - _DUST) for g in known])
-        most = np.array([math.floor(caps.get(g, 1) * limit + _DUST) for g in known])
+        least = np.array([math.ceil(_decimal(floors.get(g, 0) * limit)) for g in known])
+        most = np.array([math.floor(_decimal(caps.get(g, 1) * limit)) for g in known])
         held = np.bincount(numbers[rows], costs[rows], minlength=len(known)).astype(np.int64)
         short = np.flatnonzero(held < least)
         if len(short):
@@ -252,6 +263,12 @@ class Budget(BaseModel):
         if int((costs[rows] <= most[numbers[rows]]).sum()) == 0:
             raise BudgetError(f"no record fits under the caps; raise one above {most.max():,}")
         return Allowance(costs, limit, rows, numbers.astype(np.int64), least, most, tuple(known))
+
+
+def _decimal(number: float) -> float:
+    """A whole number where only rounding leaves it beside one."""
+    whole = round(number)
+    return whole if math.isclose(number, whole, rel_tol=1e-14, abs_tol=_DUST) else number
 
 
 def apportion(

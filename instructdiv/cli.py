@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from instructdiv.embedders import Embedder
     from instructdiv.embedders.base import Progress
     from instructdiv.recipe import Recipe
-    from instructdiv.report import Summary
+    from instructdiv.report import Comparison, Summary
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -215,6 +215,92 @@ def report(
 
 @app.command()
 @_guarded
+def compare(
+    data: Data,
+    selectors: Annotated[
+        str,
+        typer.Option(
+            "--selectors",
+            help="Names of selectors, or JSON mappings, between commas; all: every one.",
+        ),
+    ],
+    budgets: Annotated[
+        str, typer.Option("--budgets", help="What may be spent, several between commas.")
+    ],
+    unit: InUnit = Unit.records,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", help="Column that choices should be spread over; --group if not given."
+        ),
+    ] = None,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    quality: Scores = None,
+    view: Shown = "prompt",
+    schema: Layout = None,
+    draws: Draws = 32,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Set several selectors at several budgets beside random draws."""
+    from instructdiv.pool import Pool
+    from instructdiv.report import compare
+
+    _check_report_path(output)
+    chosen = _selectors(selectors)
+    spent = [_budget(amount.strip(), unit) for amount in budgets.split(",")]
+    with _progress(quiet) as progress:
+        pool = Pool.of(
+            data,
+            _embedder(embedder).seeded(seed),
+            view,  # type: ignore[arg-type]
+            group,
+            quality=quality,
+            schema=schema,
+            strict=strict,
+            progress=progress,
+        )
+        comparison = compare(pool, chosen, spent, labels, draws=draws, seed=seed, progress=progress)
+    if output:
+        comparison.save(output)
+    _print_comparison(comparison, as_json)
+    if all(row.error for row in comparison.rows):
+        raise UsageError(f"no selector could run; the first: {comparison.rows[0].error}")
+
+
+@app.command()
+@_guarded
+def plan(
+    pool_size: Annotated[
+        list[str],
+        typer.Argument(
+            help="Number of records; or files, folders, or a name on the Hub, to count those of."
+        ),
+    ],
+    budget: Amount,
+    unit: InUnit = Unit.records,
+    dim: Annotated[int, typer.Option("--dim", help="Components of a vector.")] = 384,
+    selector: Chooser = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell how long a selection will take here and how much memory, without embedding."""
+    from instructdiv.plan import plan
+
+    spent = _budget(budget, unit)
+    chooser = None if selector is None else _mapping(selector)
+    made = plan(_n_records(pool_size), dim, spent, chooser)
+    typer.echo(json.dumps(json.loads(made.to_json())) if as_json else made)
+
+
+@app.command()
+@_guarded
 def select(
     data: Data,
     budget: Amount,
@@ -381,9 +467,11 @@ def _budget(amount: str, unit: Unit, **more: Any) -> Any:
 
 
 def _shares(named: list[str] | None, option: str) -> dict[str, float]:
-    shares = {}
+    shares: dict[str, float] = {}
     for one in named or []:
         group, _, share = one.rpartition("=")
+        if group in shares:
+            raise UsageError(f"{option} is given twice for {group!r}; give it once")
         try:
             shares[group] = float(share)
         except ValueError:
@@ -410,6 +498,39 @@ def _mapping(part: str) -> Any:
         return json.loads(part)
     except json.JSONDecodeError as error:
         raise UsageError(f"{part!r} is not JSON: {error}") from None
+
+
+def _selectors(names: str) -> list[Any]:
+    """Selectors between commas; a JSON mapping may hold some of its own."""
+    from instructdiv.selectors import Selector
+
+    if names.strip() == "all":
+        return list(Selector.known())
+    found: list[Any] = []
+    rest = names.strip()
+    while rest:
+        if rest.startswith("{"):
+            try:
+                part, end = json.JSONDecoder().raw_decode(rest)
+            except json.JSONDecodeError as error:
+                raise UsageError(f"{rest!r} is not JSON: {error}") from None
+            after = rest[end:].lstrip()
+            if after[:1] not in ("", ","):
+                raise UsageError(f"selectors stand between commas, got {after!r} after a mapping")
+            rest = after[1:].lstrip()
+        else:
+            part, _, rest = (piece.strip() for piece in rest.partition(","))
+        found.append(Selector.from_mapping(part))
+    return found
+
+
+def _n_records(pool_size: list[str]) -> int:
+    """A number as it is, or how many records there are in files."""
+    from instructdiv.records import read
+
+    if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
+        return int(pool_size[0].replace("_", ""))
+    return len(read(pool_size))
 
 
 def _check_report_path(output: Path | None) -> None:
@@ -492,6 +613,31 @@ def _print_summary(summary: "Summary", as_json: bool) -> None:
         console.print(table)
     if summary.quarantined:
         console.print(f"{summary.quarantined:,} records could not be used and were left out")
+
+
+def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(json.loads(comparison.to_json()), ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(Text(comparison.headline))
+    header, rows = comparison.table()
+    shown = len(header) - ("note" in header)  # what could not run is said below the tables
+    for budget in dict.fromkeys(row[0] for row in rows):
+        table = Table(title=Text(budget), title_justify="left")
+        for name in header[1:shown]:
+            table.add_column(Text(name), no_wrap=name == "selector", overflow="fold")
+        for row in rows:
+            if row[0] == budget:
+                table.add_row(*map(Text, row[1:shown]))
+        console.print(table)
+    failed = {row.selector: row.error for row in comparison.rows if row.error}
+    for selector, error in failed.items():
+        console.print(Text(f"{selector} could not run: {error}"))
 
 
 def main() -> None:

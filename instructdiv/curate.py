@@ -25,7 +25,7 @@ from instructdiv.recipe import Recipe
 from instructdiv.records import Records, is_dataset, names_files
 from instructdiv.report import Summary, coverage
 from instructdiv.schemas import Schema
-from instructdiv.selection import Selection
+from instructdiv.selection import Selection, checked_keys
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.views import View
 
@@ -297,7 +297,7 @@ def _read_mix(folder: Path) -> tuple[Selection, list[str]]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         indices = np.array(manifest["selection"]["indices"], np.int64)
-        keys = tuple(map(str, manifest["selection"].get("keys", ())))
+        keys = checked_keys(manifest["selection"].get("keys", []), len(indices))
         made_from = [found["sha256"] for found in manifest["inputs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} does not hold a mix: {error!r}") from error

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -233,29 +234,33 @@ class Pool:
     def keys(self, rows: ArrayLike) -> list[str]:
         """What tells these rows apart in another pool too, as text.
 
-        Their ids where every record has one of its own, else a digest of the record; for
-        vectors alone the number of the row.
+        The id of a record, if no other has it, else a digest of the record; for vectors
+        alone the number of the row.
         """
         numbers = row_numbers(rows, len(self)).tolist()
-        if self._has_ids or self.records is None:
-            return [str(self.ids[row]) for row in numbers]
-        found = self.records.rows
-        return [_content_key(found[row]) for row in numbers]
+        if self.records is None:
+            return list(map(str, numbers))
+        found, own = self.records.rows, self._own_ids
+        return [own[row] or _content_key(found[row]) for row in numbers]
+
+    @cached_property
+    def _own_ids(self) -> list[str]:
+        """Id of each row as text, empty where it has none of its own."""
+        if self.records is None or "id" not in self.records.columns:
+            return [""] * len(self)
+        ids = [
+            str(i) if isinstance(i, str | int) and not isinstance(i, bool) else ""
+            for i in self.records.column("id")
+        ]
+        often = Counter(ids)
+        return [i if often[i] == 1 else "" for i in ids]
 
     @cached_property
     def ids(self) -> list[Any]:
         """Key of each row: column ``id`` where every row has one of its own, else its number."""
-        if self._has_ids and self.records is not None:
+        if self.records is not None and all(self._own_ids):
             return self.records.column("id")
         return list(range(len(self)))
-
-    @cached_property
-    def _has_ids(self) -> bool:
-        if self.records is None or "id" not in self.records.columns:
-            return False
-        ids = self.records.column("id")
-        usable = all(isinstance(i, str | int) and not isinstance(i, bool) for i in ids)
-        return usable and len(set(ids)) == len(ids)
 
     @property
     def _trained_on(self) -> list[str]:
@@ -307,7 +312,8 @@ def _trained_text(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _content_key(row: Mapping[str, Any]) -> str:
-    text = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, default=str)
+    given = {key: value for key, value in row.items() if value is not None}
+    text = json.dumps(given, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
@@ -377,7 +383,7 @@ def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
     try:
         array = np.asarray(costs, np.float64)
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"costs must be numbers: {error}") from None
+        raise ShapeError(f"costs must be numbers{_culprit(costs)}: {error}") from None
     if array.shape != (n,):
         raise ShapeError(f"costs of shape {array.shape} do not fit {n} rows")
     fine = (array >= 1) & (array <= _DEAREST) & (array == np.floor(array))
@@ -391,13 +397,24 @@ def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
     return checked
 
 
+def _culprit(values: Any) -> str:
+    """Which row has what is no number."""
+    for row, value in enumerate(values):
+        try:
+            if np.asarray(value, np.float64).ndim:
+                raise TypeError
+        except (TypeError, ValueError):
+            return f", but row {row} has {value!r}"
+    return ""
+
+
 def _quality(quality: Any, n: int) -> NDArray[np.float64] | None:
     if quality is None:
         return None
     try:
         scores = np.array(quality, np.float64)
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"quality scores must be numbers: {error}") from None
+        raise ShapeError(f"quality scores must be numbers{_culprit(quality)}: {error}") from None
     if scores.shape != (n,):
         raise ShapeError(f"quality scores of shape {scores.shape} do not fit {n} rows")
     if not np.isfinite(scores).all():

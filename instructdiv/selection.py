@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
-from instructdiv.errors import InputError, ShapeError
+from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.files import write_text
 from instructdiv.pool import Pool
 
@@ -203,10 +203,10 @@ class Selection:
                 rows_of.setdefault(key, []).append(row)
         found: list[int] = []
         missing: list[str] = []
-        for key in self.keys:
+        for key, own in zip(self.keys, self.indices.tolist(), strict=True):
             rows = rows_of.get(key)
             if rows:
-                found.append(rows.pop(0))
+                found.append(rows.pop(rows.index(own) if own in rows else 0))
             else:
                 missing.append(key)
         return np.array(found, np.int64), tuple(missing)
@@ -275,28 +275,32 @@ class Selection:
             return self._reason(row, None, None, note, chosen=False)
         rank, gain = int(place[0]), float(ranking.gains[place[0]])
         note = f"it would have entered as number {rank + 1}, gain {gain:.3f}"
-        if rank < len(self):
+        bound = self.budget is not None and (self.budget.tokens or self.budget.constrained)
+        if rank < len(self) and bound:
             note = f"costs, floors or caps kept it out; by records alone {note}"
         return self._reason(row, rank, gain, note, chosen=False)
 
     def _ranking(self, look_ahead: int | None) -> "Selection":
         assert self.origin is not None  # noqa: S101
         free = len(self.origin.pool) - len(self.origin.given) - len(self.origin.never_keep)
-        wanted = min(look_ahead or _FARTHER * len(self), free)
-        if wanted > len(self._farther):
-            self.__dict__["_farther"] = self.origin.go_on(wanted)
-        return self._farther
+        least = max(1, len(self.origin.must_keep))
+        wanted = max(0, min(_FARTHER * len(self) if look_ahead is None else look_ahead, free))
+        n_records = max(wanted, least)
+        if n_records not in self._rankings:
+            self._rankings[n_records] = self.origin.go_on(n_records)
+        return self._rankings[n_records].prefix(wanted)
 
     @cached_property
-    def _farther(self) -> "Selection":
-        """The longest ranking looked at so far."""
-        return Selection(np.empty(0, np.int64), np.empty(0))
+    def _rankings(self) -> "dict[int, Selection]":
+        """Rankings looked at so far, by their length."""
+        return {}
 
     def _checked(self, row: int) -> Origin:
         if self.origin is None:
             raise ShapeError("this selection does not know its pool: reasons need both")
-        if isinstance(row, bool) or not 0 <= row < len(self.origin.pool):
-            raise ShapeError(f"the pool has rows 0..{len(self.origin.pool) - 1}, got {row}")
+        whole = isinstance(row, int | np.integer) and not isinstance(row, bool)
+        if not whole or not 0 <= row < len(self.origin.pool):
+            raise ShapeError(f"the pool has rows 0..{len(self.origin.pool) - 1}, got {row!r}")
         return self.origin
 
     def _reason(
@@ -337,12 +341,27 @@ class Selection:
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
+            indices = np.array(content["indices"] or np.empty(0, np.int64))
+            keys = checked_keys(content.get("keys", []), len(indices))
             return cls(
-                np.array(content["indices"] or np.empty(0, np.int64)),
+                indices,
                 np.array(content["gains"], np.float64),
-                content["selector"],
+                dict(content["selector"]),
                 Budget(**content["budget"]) if content["budget"] else None,
-                tuple(map(str, content.get("keys", ()))),
+                keys,
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, ShapeError, BudgetError) as error:
             raise InputError(f"{path} does not hold a selection: {error!r}") from error
+
+
+def checked_keys(keys: Any, n_rows: int) -> tuple[str, ...]:
+    """Keys that were read from a file: none, or one a row.
+
+    Raises
+    ------
+    ValueError
+        They are something else.
+    """
+    if not isinstance(keys, list) or len(keys) not in (0, n_rows):
+        raise ValueError(f"{n_rows} rows need as many keys")
+    return tuple(map(str, keys))

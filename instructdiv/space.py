@@ -217,7 +217,8 @@ class Space:
 
     def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
         """Dot product of every row with a vector (d,), of any length, (n,) float32."""
-        return np.asarray(self.vectors @ vector.astype(np.float32), np.float32)
+        products: Floats = np.dot(self.vectors, vector.astype(np.float32))
+        return products
 
     def local_similarity(self, n_neighbors: int) -> Floats:
         """Mean similarity of each row to its nearest other rows, (n,) float32.
@@ -229,7 +230,7 @@ class Space:
         k = min(n_neighbors, len(self) - 1)
         graph = self.neighbors(k + 1)
         nearest = graph.data.reshape(len(self), k + 1).sum(axis=1, dtype=np.float64)
-        return ((nearest - 1) / k).astype(np.float32)
+        return np.asarray((nearest - 1) / k, np.float32)
 
     def mean(self) -> Floats:
         """Mean of the rows, (d,) float32; not a unit vector."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -17,11 +18,10 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import Budget, Pool, Recipe, Space, greedy, space
 from instructdiv.allowance import Allowance
-from instructdiv.embedders import Embedder
 from instructdiv.errors import BudgetError, InputError, ModelNotFound, ShapeError
-from instructdiv.selectors import Selector, k_center, thinning
+from instructdiv.selectors import Selector, k_center, log_determinant, thinning
 from tests.pools import clustered, labels
-from tests.test_every_selector import GREEDY, every_selector
+from tests.test_every_selector import GREEDY, SELECTORS, every_selector
 
 POOL = clustered(40, 6, 4)
 GROUPS = np.unique(labels(POOL)).tolist()
@@ -29,7 +29,20 @@ MATHS = Pool.from_embeddings(
     clustered(10, 4, 2).space, ["maths"] * 6 + ["code"] * 3 + ["chat"], [10] * 10, range(10)
 )
 NONE = np.empty(0, np.int64)
+# Graph cut is monotone up to a weight of 0.5: beyond, greedy promises nothing.
+MONOTONE = [idv.GraphCut(redundancy_weight=0.5), *(s for s in GREEDY if s.name != "graph_cut")]
 every_greedy = pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small searches spend their time waiting for a second thread."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ class Case:
     given: np.ndarray
 
     @property
-    def rows(self) -> dict[str, np.ndarray]:
+    def rows(self) -> dict[str, Any]:
         return {"must_keep": self.must_keep, "never_keep": self.never_keep, "given": self.given}
 
     @property
@@ -81,8 +94,8 @@ def cases(draw, unit: str, pools: tuple[Pool, ...] = (POOL,)):
     return Case(pool, budget, _rows(must_keep), _rows(never_keep), _rows(given_rows))
 
 
-def _few(n: int) -> Any:
-    slow = [HealthCheck.too_slow, HealthCheck.differing_executors]
+def _few(n: int) -> settings:
+    slow = [HealthCheck.too_slow]
     return settings(max_examples=n, deadline=None, suppress_health_check=slow)
 
 
@@ -108,7 +121,7 @@ def _check_rows(case: Case, indices: np.ndarray) -> None:
 
 @every_selector
 @given(case=cases("records"))
-@_few(8)
+@_few(6)
 def test_records_are_spent_exactly_and_every_floor_and_cap_is_held(selector: Selector, case: Case):
     selection = selector.select(case.pool, case.budget, **case.rows)
     limit = case.budget.records or 0
@@ -124,7 +137,7 @@ def test_records_are_spent_exactly_and_every_floor_and_cap_is_held(selector: Sel
 
 @every_selector
 @given(case=cases("tokens"))
-@_few(8)
+@_few(6)
 def test_tokens_hold_caps_and_miss_floors_by_less_than_a_record(selector: Selector, case: Case):
     selection = selector.select(case.pool, case.budget, **case.rows)
     limit, costs = case.budget.tokens or 0, case.pool.costs
@@ -188,39 +201,45 @@ def test_what_must_be_kept_leaves_less_tokens_than_any_other_record_costs(select
     assert selector.select(POOL, budget, must_keep=[dear]).indices.tolist() == [dear]
 
 
+@pytest.mark.parametrize(
+    "selector", [s for s in SELECTORS if s.nested or s not in GREEDY], ids=lambda s: s.name
+)
+def test_what_must_be_kept_counts_as_given_for_all_that_follow(selector: Selector):
+    kept = [31, 4, 17]
+    after = selector.select(POOL, 15, must_keep=kept).indices[3:]
+    assert after.tolist() == selector.select(POOL, 12, given=kept).indices.tolist()
+
+
 # What cannot be met is refused, with the numbers.
 
 _TWENTIETHS = st.dictionaries(st.sampled_from(GROUPS), st.integers(0, 20))
 
 
-@given(floors=_TWENTIETHS, caps=_TWENTIETHS, limit=st.integers(1, len(POOL)), data=st.data())
+@given(floors=_TWENTIETHS, caps=_TWENTIETHS, limit=st.integers(1, len(POOL)))
 @_few(300)
-def test_floors_and_caps_are_refused_exactly_where_no_counts_fit(floors, caps, limit, data):
+def test_floors_and_caps_are_refused_exactly_where_no_counts_fit(floors, caps, limit):
     held = np.bincount(np.unique(labels(POOL), return_inverse=True)[1])
     least = [math.ceil(Fraction(floors.get(g, 0), 20) * limit) for g in GROUPS]
     most = [math.floor(Fraction(caps.get(g, 20), 20) * limit) for g in GROUPS]
     room = np.minimum(held, most)
     possible = bool((least <= room).all()) and sum(least) <= limit <= room.sum()
-    shares = {name: {g: n / 20 for g, n in s.items()} for name, s in _named(floors, caps)}
-    try:
-        chosen = idv.Random().select(POOL, Budget(records=limit, **shares)).indices
-    except BudgetError as error:
-        assert not possible, error
-        assert any(character.isdigit() for character in str(error))
-    else:
-        assert possible
-        counts = list(_spent_on(POOL, np.ones(len(POOL), np.int64), chosen).values())
-        assert len(chosen) == limit
-        assert (np.array(counts) >= least).all()
-        assert (np.array(counts) <= most).all()
-
-
-def _named(floors: Any, caps: Any) -> list[tuple[str, Any]]:
-    return [("floors", floors), ("caps", caps)]
+    shares: dict[str, Any] = {
+        "floors": {group: n / 20 for group, n in floors.items()},
+        "caps": {group: n / 20 for group, n in caps.items()},
+    }
+    if not possible:
+        with pytest.raises(BudgetError, match=r"\d"):
+            idv.Random().select(POOL, Budget(records=limit, **shares))
+        return
+    chosen = idv.Random().select(POOL, Budget(records=limit, **shares)).indices
+    counts = np.array(list(_spent_on(POOL, np.ones(len(POOL), np.int64), chosen).values()))
+    assert len(chosen) == limit
+    assert (counts >= least).all()
+    assert (counts <= most).all()
 
 
 @pytest.mark.parametrize("share", [0.07, 0.14, 0.28, 0.29, 0.55, 0.56, 0.57, 0.58, 0.67])
-@pytest.mark.parametrize("tokens", [10**8, 10**9, 10**10])
+@pytest.mark.parametrize("tokens", [10**8, 10**10])
 def test_shares_of_large_budgets_are_decimals_too(share, tokens):
     whole = round(Fraction(str(share)) * tokens)
     rest = round(1 - share, 2)
@@ -311,8 +330,8 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "a floor is starved of tokens": (
         {"tokens": 40, "floors": {"code": 0.5}},
-        {"must_keep": [0, 1, 6]},
-        r"cost 30 of 40, and the floors still ask for 10 where 10 are left|",
+        {"must_keep": [0, 1, 9]},
+        r"cost 30 of 40, and the floors still ask for 20 where 10 are left",
     ),
     "must and never": (
         {"records": 3},
@@ -355,7 +374,6 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         r"asks for 8 records, but only 7 can be chosen",
     ),
 }
-REFUSED.pop("a floor is starved of tokens")  # 10 are left and asked for: that is fine
 
 
 @every_selector
@@ -368,10 +386,9 @@ def test_what_cannot_be_met_is_refused_with_its_numbers_before_any_work(
     for name in ("pick", "_choose", "objective"):
         if hasattr(type(selector), name):
             monkeypatch.setattr(type(selector), name, work)
-    for what, (budget, rows, message) in REFUSED.items():
+    for budget, rows, message in REFUSED.values():
         with pytest.raises((BudgetError, ShapeError), match=message):
             selector.select(MATHS, Budget(**budget), **rows)
-            pytest.fail(what)
 
 
 def test_what_must_be_kept_may_use_up_all_but_what_the_floors_ask_for():
@@ -420,7 +437,7 @@ def test_floors_that_add_up_to_one_but_for_rounding_are_whole(parts):
 
 # Where the groups and the tokens come from.
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"instruction": f"{verb} {thing}", "output": "ok " * n, "kind": kind, "n": n, "id": f"r{n}"}
     for n, (verb, thing, kind) in enumerate(
         [
@@ -492,7 +509,7 @@ def test_tokens_are_counted_by_the_tokenizer_of_a_folder_or_a_name():
     folder = str(tokenizer_folder("minilm"))
     assert pool.costs_under(Budget(tokens=9, tokenizer=folder)).tolist() == named.tolist()
     texts = [f"{row['instruction']}\n{row['output']}" for row in ROWS]
-    assert named.tolist() == Embedder.from_mapping("minilm").count_tokens(texts).tolist()
+    assert named.tolist() == idv.SentenceTransformer().count_tokens(texts).tolist()
     assert (np.diff(named[3:]) > 0).all()
     chosen = idv.Random().select(pool, Budget(tokens=20, tokenizer="minilm")).indices
     assert named[chosen].sum() <= 20
@@ -532,9 +549,9 @@ def test_an_unknown_group_is_told_before_any_token_is_counted(monkeypatch):
 def _plain(goal: greedy.Objective, case: Case, per_cost: bool) -> list[int]:
     """Look at every row at every step, and reckon from scratch what each group may take."""
     allowance = case.allowance
-    costs, chosen = allowance.costs, [] if allowance.groups is None else []
     goal.evaluate(case.given)
-    worth = 1.0 / costs if per_cost else np.ones(len(costs))
+    worth = 1.0 / allowance.costs if per_cost else np.ones(len(allowance.costs))
+    chosen: list[int] = []
     for _ in case.must_keep:
         chosen.append(_best(goal, np.setdiff1d(case.must_keep, chosen), worth))
         goal.add(chosen[-1])
@@ -547,11 +564,11 @@ def _plain(goal: greedy.Objective, case: Case, per_cost: bool) -> list[int]:
         goal.add(chosen[-1])
 
 
-def _best(goal: greedy.Objective, rows: np.ndarray, worth: np.ndarray) -> int:
+def _best(goal: greedy.Objective, rows: Any, worth: np.ndarray) -> int:
     return int(rows[(goal.gains(rows) * worth[rows]).argmax()])
 
 
-def _fitting(allowance: Allowance, chosen: np.ndarray, missed: set[int]) -> np.ndarray:
+def _fitting(allowance: Allowance, chosen: Any, missed: set[int]) -> Any:
     costs, left = allowance.costs, allowance.limit - int(allowance.costs[chosen].sum())
     waiting = np.setdiff1d(allowance.rows, chosen)
     if allowance.groups is None or allowance.floors is None or allowance.caps is None:
@@ -610,8 +627,8 @@ def test_select_chooses_what_the_greedy_loop_chooses(selector: Any, case: Case):
     np.testing.assert_array_equal(selection.gains, gains)
 
 
-@every_greedy
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("selector", MONOTONE, ids=lambda s: s.name)
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     "shares",
     [
@@ -674,6 +691,13 @@ def test_filling_under_floors_and_caps_stops_only_where_nothing_fits(case: Case,
     assert not ledger.fitting(np.setdiff1d(allowance.rows, taken)).any()
 
 
+def test_filling_comes_back_to_rows_that_a_floor_out_of_reach_sets_free():
+    groups = np.array(["a", "a", "b", "b"])
+    budget = Budget(tokens=10, floors={"a": 0.7})
+    allowance = budget.allowance(np.array([6, 6, 5, 4]), np.arange(4), groups)
+    assert allowance.fill([2, 3, 0, 1]).tolist() == [0, 3]
+
+
 @given(case=st.one_of(cases("records"), cases("tokens")), data=st.data())
 @_few(60)
 def test_fitting_asks_each_row_by_itself_and_take_tells_when_room_grows(case: Case, data):
@@ -690,47 +714,42 @@ def test_fitting_asks_each_row_by_itself_and_take_tells_when_room_grows(case: Ca
 
 # How much is looked at at a time changes nothing.
 
-MANY = clustered(400, 16, 8)
-TILES: list[tuple[Any, str, int]] = [
-    (thinning, "_TILE", 7),
-    (thinning, "_TILE", 1),
-    (k_center, "_HELD", 5),
-    (k_center, "_TILE", 3),
-    (greedy, "_BLOCK", 1),
-    (greedy, "_BLOCK", 1000),
-    (space, "_TILE", 50),
-    (space, "_TILE", 333),
+MANY = clustered(200, 16, 8)
+# What is looked at at a time, and who looks at it so; none where all do.
+TILES: list[tuple[Any, str, int, tuple[str, ...] | None]] = [
+    (space, "_TILE", 50, None),
+    (space, "_TILE", 67, None),
+    (greedy.Objective, "block", 1, tuple(s.name for s in GREEDY)),
+    (greedy.Objective, "block", 1000, tuple(s.name for s in GREEDY)),
+    (log_determinant._Volume, "block", 1, ("log_determinant",)),
+    (log_determinant, "_FEW", 3, ("log_determinant",)),
+    (thinning, "_TILE", 7, ("representation_filter", "semantic_dedup")),
+    (thinning, "_TILE", 1, ("representation_filter", "semantic_dedup")),
+    (k_center, "_HELD", 5, ("k_center",)),
+    (k_center, "_TILE", 3, ("k_center",)),
 ]
 
 
 @every_selector
 def test_how_much_is_looked_at_at_a_time_changes_nothing(selector: Selector, monkeypatch):
-    budgets = [
-        Budget(records=90, floors={"group 7": 0.1}, caps={"group 0": 0.2}),
-        Budget(tokens=1500, floors={"group 7": 0.1}, caps={"group 0": 0.2}),
-    ]
+    rows: dict[str, Any] = {"given": [1, 2], "must_keep": [3, 4], "never_keep": [5, 6]}
+    dear = Budget(tokens=1500, floors={"group 7": 0.02}, caps={"group 0": 0.2})
 
     def chosen() -> list[list[int]]:
         fresh = Pool.from_embeddings(
             Space(MANY.space.vectors.copy()), MANY.groups, MANY.costs, MANY.quality
         )
-        rows = {"given": [1, 2], "must_keep": [3, 4], "never_keep": [5, 6]}
-        plain = selector.select(fresh, 90, **rows).indices.tolist()
-        return [plain, *(selector.select(fresh, b, **rows).indices.tolist() for b in budgets)]
+        return [
+            selector.select(fresh, 70).indices.tolist(),
+            selector.select(fresh, dear, **rows).indices.tolist(),
+        ]
 
     usual = chosen()
-    for module, name, size in TILES:
-        if module in (thinning, k_center) and module.__name__.split(".")[-1] not in _uses(selector):
-            continue
-        with monkeypatch.context() as patch:
-            patch.setattr(module, name, size)
-            assert chosen() == usual, f"{module.__name__}.{name} = {size}"
-
-
-def _uses(selector: Selector) -> tuple[str, ...]:
-    if selector.name in ("representation_filter", "semantic_dedup"):
-        return ("thinning",)
-    return ("k_center",) if selector.name == "k_center" else ()
+    for module, name, size, users in TILES:
+        if users is None or selector.name in users:
+            with monkeypatch.context() as patch:
+                patch.setattr(module, name, size)
+                assert chosen() == usual, f"{name} = {size}"
 
 
 # Budgets as data.
@@ -801,7 +820,7 @@ def test_a_run_from_a_recipe_holds_its_floors_and_writes_them_down(tmp_path):
     budget = Budget(records=4, floors={"maths": 0.25}, caps={"food": 0.25}, by="kind")
     recipe = Recipe.model_validate({"budget": budget, "embedder": "lexical", "draws": 1})
     mix = idv.curate(recipe, ROWS)
-    kinds = [row["kind"] for row in mix.records]
+    kinds = [row["kind"] for row in mix.records.rows]
     assert "maths" in kinds
     assert kinds.count("food") <= 1
     mix.export(tmp_path / "mix")

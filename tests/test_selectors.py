@@ -322,7 +322,7 @@ def test_a_reward_is_for_what_a_target_asks_for():
     target = pool.take(np.flatnonzero(labels(pool) == "group 4"))
     selector = idv.DiverseCoverage(balance=1, n_neighbors=5)
     chosen = selector.select(pool, 10, target=target).indices
-    near = pool.space.nearest(target, 5)[1]
+    near = pool.space.nearest(target.space, 5)[1]
     assert set(chosen) <= set(near.ravel())
     assert np.mean(labels(pool)[chosen] == "group 4") >= 0.8
 

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -116,6 +117,8 @@ class Selector(Part):
             not one of the pool, or is asked for in two ways; stability is not a share.
         """
         budget = Budget.of(budget)
+        if not 0 <= stability <= 1:
+            raise ShapeError(f"stability is a share, 0 to 1, got {stability!r}")
         space = self._target(target, pool)
         rows = {
             "given": _rows_of(given, "given", len(pool)),
@@ -134,8 +137,7 @@ class Selector(Part):
             raise BudgetError(
                 "every row of the pool is given or never to be kept: nothing is left to choose"
             )
-        groups = pool.groups_by(budget.by) if budget.constrained else None
-        allowance = budget.allowance(pool.costs_under(budget), np.flatnonzero(free), groups)
+        allowance = self._allowance(pool, budget, np.flatnonzero(free))
         allowance.check(rows["must_keep"])
         indices, gains = self._choose(pool, allowance, space, rows["given"], rows["must_keep"])
 
@@ -154,6 +156,14 @@ class Selector(Part):
             change = _change(earlier, indices, keep.keys, missing, pool)
         origin = Origin(pool, go_on, **rows)
         return Selection(indices, gains, self.to_mapping(), budget, change=change, origin=origin)
+
+    @staticmethod
+    def _allowance(pool: Pool, budget: Budget, rows: Rows) -> Allowance:
+        groups = None
+        if budget.constrained:
+            groups = pool.groups_by(budget.by)
+            budget.check_groups(groups)  # before tokens are counted
+        return budget.allowance(pool.costs_under(budget), rows, groups)
 
     def _target(self, target: Pool | Space | ArrayLike | None, pool: Pool) -> Space:
         space = as_space(target, pool.space)
@@ -232,7 +242,9 @@ def scaled(quality: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = float(quality.min()), float(quality.max())
     if high == low:
         return np.ones(len(quality))
-    return (quality / 2 - low / 2) / (high / 2 - low / 2)  # halves, so that nothing overflows
+    quality = quality / max(abs(low), abs(high)) / 2  # so that nothing over- or underflows
+    low, high = float(quality.min()), float(quality.max())
+    return (quality - low) / (high - low)
 
 
 def _rows_of(rows: ArrayLike | None, name: str, n: int) -> Rows:
@@ -261,8 +273,6 @@ def _check_disjoint(rows: dict[str, Rows]) -> None:
 
 def _stable(earlier: Rows, stability: float, barred: Rows) -> Rows:
     """The best of an earlier selection, so many that its share is kept."""
-    if not 0 <= stability <= 1:
-        raise ShapeError(f"stability is a share, 0 to 1, got {stability!r}")
     wanted = math.ceil(stability * len(earlier) - 1e-9)
     open_rows = earlier[~np.isin(earlier, barred)]
     if wanted > len(open_rows):
@@ -276,11 +286,10 @@ def _stable(earlier: Rows, stability: float, barred: Rows) -> Rows:
 def _change(
     earlier: Rows, indices: Rows, keys: tuple[str, ...], missing: tuple[str, ...], pool: Pool
 ) -> Change:
-    both = np.isin(indices, earlier)
-    gone = earlier[~np.isin(earlier, indices)]
-    return Change(
-        kept=tuple(indices[both].tolist()),
-        added=tuple(indices[~both].tolist()),
-        dropped=(*pool.keys(gone), *missing),
-        missing=missing,
-    )
+    before = Counter(keys) - Counter(missing)  # records that are equal count as one another
+    kept: list[int] = []
+    added: list[int] = []
+    for row, key in zip(indices.tolist(), pool.keys(indices), strict=True):
+        (kept if before[key] > 0 else added).append(row)
+        before[key] -= 1
+    return Change(tuple(kept), tuple(added), (*(+before).elements(), *missing), missing)

@@ -44,7 +44,7 @@ class DiverseCoverage(Maximizer):
 
     covers_target: ClassVar[bool] = True
 
-    balance: float = Field(default=0.1, ge=0)
+    balance: float = Field(default=0.08, ge=0)
     """Weight of the reward: 0 is plain facility location; 0.3 spreads more evenly at budgets
     of several records a kind, and finds fewer kinds at one record each."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.allowance import Allowance
+from instructdiv.budget import Budget
 from instructdiv.greedy import Objective, Picks, Rows, maximize
 from instructdiv.pool import Pool
 from instructdiv.rows import row_numbers
@@ -27,8 +28,21 @@ class Maximizer(Selector):
         rows: Selection | ArrayLike,
         *,
         target: Pool | Space | ArrayLike | None = None,
+        budget: Budget | int | None = None,
     ) -> float:
         """Value of the objective for any rows of a pool, wherever they came from.
+
+        Parameters
+        ----------
+        pool
+            Everything that could be chosen.
+        rows
+            What was chosen.
+        target
+            What should be covered; the pool itself if not given.
+        budget
+            What could be spent, for the objectives that depend on it; as many records as
+            there are rows if not given.
 
         Raises
         ------
@@ -37,8 +51,12 @@ class Maximizer(Selector):
         """
         rows = row_numbers(rows.indices if isinstance(rows, Selection) else rows, len(pool))
         rows = np.unique(rows)
-        as_many = Allowance(np.ones(len(pool), np.int64), len(rows), np.arange(len(pool)))
-        return self.objective(pool, self._target(target, pool), as_many).evaluate(rows)
+        every = np.arange(len(pool))
+        if budget is None:
+            allowance = Allowance(np.ones(len(pool), np.int64), len(rows), every)
+        else:
+            allowance = self._allowance(pool, Budget.of(budget), every)
+        return self.objective(pool, self._target(target, pool), allowance).evaluate(rows)
 
     def pick(
         self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]

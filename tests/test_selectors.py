@@ -392,3 +392,15 @@ def test_clusters_of_one_space_are_extended_to_another():
     np.testing.assert_array_equal(
         k_means.extend(DISTINCT.space, DISTINCT.space.take([5])), same[5:6]
     )
+
+
+@pytest.mark.parametrize("within", idv.selectors.Selector.known())
+def test_any_selector_can_choose_within_parts(within):
+    selector = idv.GroupBalanced(within=within)
+    assert len(set(selector.select(DISTINCT, 40).indices.tolist())) == 40
+
+
+def test_two_parts_of_one_size_get_different_draws():
+    pool = Pool.from_embeddings(np.eye(80), groups=["a"] * 40 + ["b"] * 40)
+    chosen = idv.GroupBalanced(within=idv.Random()).select(pool, 20).indices
+    assert set(chosen[chosen < 40].tolist()) != set((chosen[chosen >= 40] - 40).tolist())

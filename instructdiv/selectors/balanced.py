@@ -10,7 +10,7 @@ from instructdiv.allowance import Allowance
 from instructdiv.budget import apportion_order
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, clustering_work
+from instructdiv.selectors.base import Selector, Work
 from instructdiv.selectors.facility_location import FacilityLocation
 from instructdiv.space import Space
 
@@ -87,7 +87,7 @@ class Balanced(Selector):
             memory=one.memory,
             route=f"clusters or groups, and in each: {one.route}",
             approximation=one.approximation,
-        ) + clustering_work(n_rows, dimension)
+        )
 
 
 def _reseeded(part: Selector, number: int) -> Selector:
@@ -99,7 +99,7 @@ def _reseeded(part: Selector, number: int) -> Selector:
     }
     if "seed" in type(part).model_fields:
         seeds = np.random.SeedSequence((getattr(part, "seed"), number))  # noqa: B009
-        changes["seed"] = int(seeds.generate_state(1)[0])
+        changes["seed"] = int(seeds.generate_state(1)[0]) >> 2  # it fits everywhere
     return part.model_copy(update=changes) if changes else part
 
 

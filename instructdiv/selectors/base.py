@@ -19,7 +19,7 @@ from instructdiv.selection import Change, Origin, Selection
 from instructdiv.space import Space
 
 # What a search for neighbors holds for a tile of queries.
-_SEARCH = 64e6
+_SEARCH = 20e6
 
 
 @dataclass(frozen=True)
@@ -209,9 +209,9 @@ def neighbor_work(n_target: int, n_rows: int, dimension: int, n_neighbors: int) 
     k = min(n_neighbors, n_rows)
     whole = k == n_rows
     return Work(
-        products=n_target * n_rows * dimension,
-        touches=8 * n_target * k,
-        memory=16 * n_target * k + _SEARCH,
+        products=1.2 * n_target * n_rows * dimension,
+        touches=70 * n_target * k,
+        memory=16 * n_target * k + min(_SEARCH, 16 * n_target * n_rows),
         route="exact" if whole else f"exact search for the {k} nearest neighbors of each record",
         approximation="none" if whole else f"similarity beyond the {k} nearest counts as zero",
     )

@@ -58,10 +58,11 @@ class DiverseCoverage(Maximizer):
     """Seed of the centroids to start with."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
-        coverage = Coverage(target, pool.space, self.n_neighbors)
+        # Clusters first: k-means needs a copy of the vectors, which is gone before the graph is.
         clusterings = [
             self._clusters(target, pool.space, resolution) for resolution in _RESOLUTIONS
         ]
+        coverage = Coverage(target, pool.space, self.n_neighbors)
         return _Rewarded(coverage, clusterings, self.balance * len(target), len(pool))
 
     def _clusters(self, target: Space, space: Space, resolution: float) -> NDArray[np.int64]:

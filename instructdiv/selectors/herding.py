@@ -57,6 +57,4 @@ class Herding(Selector):
         return np.array(indices, np.int64), np.array(gains, np.float64)
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return Work(
-            sweeps=n_rows * n_chosen * dimension, memory=40 * n_rows + 4 * n_rows * dimension
-        )
+        return Work(sweeps=n_rows * n_chosen * dimension, memory=100 * n_rows)

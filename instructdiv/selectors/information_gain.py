@@ -87,7 +87,7 @@ class InformationGain(Maximizer):
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         return clustering_work(n_rows, dimension, 2 * round(n_rows**0.5)) + Work(
-            touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 4 * n_rows * dimension
+            touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 12 * n_rows * dimension
         )
 
 

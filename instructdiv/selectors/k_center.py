@@ -95,7 +95,8 @@ class KCenter(Selector):
         )
         if not self.ignored_share:
             return own
-        return replace(neighbor_work(n_rows, n_rows, dimension, _FRIENDS + 1) + own, route="exact")
+        search = neighbor_work(n_rows, n_rows, dimension, _FRIENDS + 1)
+        return replace(search + own, route="exact", approximation="none")
 
     def _sociable(self, space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         n_ignored = int(self.ignored_share * len(space))

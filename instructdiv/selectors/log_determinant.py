@@ -60,13 +60,17 @@ class LogDeterminant(Maximizer):
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         own = Work(
-            products=(n_rows + 60 * n_chosen) * dimension**2,
+            products=(n_rows + 1300 * n_chosen) * dimension**2,
             sweeps=3 * n_chosen * dimension**2,
             memory=40 * n_rows + 40 * dimension**2 + 1024 * 32 * dimension,
         )
         if not self.typicality:
             return own
-        return replace(neighbor_work(n_rows, n_rows, dimension, _NEAREST + 1) + own, route="exact")
+        return replace(
+            neighbor_work(n_rows, n_rows, dimension, _NEAREST + 1) + own,
+            route="exact",
+            approximation="none",
+        )
 
 
 class _Volume(Objective):

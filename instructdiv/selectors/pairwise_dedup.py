@@ -109,9 +109,9 @@ class PairwiseDedup(Selector):
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         graph = neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1)
         return graph + Work(
-            products=0.5 * n_rows**2 * dimension,
+            products=n_rows**2 * dimension,
             touches=60 * n_rows * self.n_neighbors,
-            memory=60 * n_rows * self.n_neighbors,
+            memory=120 * n_rows * self.n_neighbors,
             route="exact search for neighbors, and again where they are all gone",
             approximation="none",
         )

@@ -11,6 +11,7 @@ from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors.reach import Reach
 from instructdiv.space import Space, neighbor_graph
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Coverage(Objective):
             order = np.argsort(self._clusters, kind="stable")
             graph, self._clusters = graph[order], self._clusters[order]
         by_column = graph.tocsc()
-        self._starts = by_column.indptr.astype(np.int64)
+        self._reach = Reach(by_column.indptr)
         self._rows = by_column.indices
         self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         self.clear()
@@ -100,8 +101,7 @@ class Coverage(Objective):
 
     def reaches(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each of these rows (m,) is among the nearest of any target row, (m,) bool."""
-        found: NDArray[np.bool_] = self._starts[rows + 1] > self._starts[rows]
-        return found
+        return self._reach.lengths(rows) > 0
 
     def clear(self) -> None:
         self._best = np.zeros(len(self._clusters))
@@ -113,13 +113,9 @@ class Coverage(Objective):
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        lengths = self._starts[rows + 1] - self._starts[rows]
-        filled = lengths > 0
-        if not filled.any():
+        filled, places, firsts = self._reach.places(rows)
+        if not len(places):
             return gains
-        rows, lengths = rows[filled], lengths[filled]
-        firsts = np.cumsum(lengths) - lengths
-        places = np.repeat(self._starts[rows] - firsts, lengths) + np.arange(lengths.sum())
         covered = self._rows[places]
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)
         if self._power == 1:
@@ -136,7 +132,7 @@ class Coverage(Objective):
         return gains
 
     def add(self, row: int) -> None:
-        places = slice(self._starts[row], self._starts[row + 1])
+        places = self._reach.of(row)
         covered = self._rows[places]
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)
         self._best[covered] += excess

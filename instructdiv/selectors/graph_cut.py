@@ -12,6 +12,7 @@ from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work
 from instructdiv.selectors.facility_location import coverage_work, nearest_graph
 from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors.reach import Reach
 from instructdiv.space import Space
 
 
@@ -64,7 +65,7 @@ class _Cut(Objective):
         k = min(n_neighbors, len(space))
         graph = space.neighbors(k)
         graph = graph.maximum(graph.T.tocsr()).tocsr()  # neighbors of each other, both ways
-        self._starts, self._near = graph.indptr.astype(np.int64), graph.indices
+        self._reach, self._near = Reach(graph.indptr), graph.indices
         self._similarities = np.maximum(graph.data, 0)
         self._weight = weight
         if target is space:
@@ -89,5 +90,5 @@ class _Cut(Objective):
 
     def add(self, row: int) -> None:
         self._value += float(self._mass[row] - 2 * self._weight * self._redundancy[row])
-        places = slice(self._starts[row], self._starts[row + 1])
+        places = self._reach.of(row)
         self._redundancy[self._near[places]] += self._similarities[places]

@@ -13,6 +13,7 @@ from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, clustering_work, scaled
 from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors.reach import Reach
 from instructdiv.space import Space
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _spread(
 
 class _Information(Objective):
     def __init__(self, brings: "csr_array[Any, tuple[int, int]]", power: float) -> None:
-        self._starts = brings.indptr.astype(np.int64)
+        self._reach = Reach(brings.indptr)
         self._labels, self._amounts = brings.indices, brings.data
         self._n_labels, self._power = brings.shape[1], power
         self.clear()
@@ -144,18 +145,14 @@ class _Information(Objective):
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        lengths = self._starts[rows + 1] - self._starts[rows]
-        filled = lengths > 0
-        if not filled.any():
+        filled, places, firsts = self._reach.places(rows)
+        if not len(places):
             return gains
-        rows, lengths = rows[filled], lengths[filled]
-        firsts = np.cumsum(lengths) - lengths
-        places = np.repeat(self._starts[rows] - firsts, lengths) + np.arange(lengths.sum())
         mass = self._mass[self._labels[places]]
         more = (mass + self._amounts[places]) ** self._power - mass**self._power
         gains[filled] = np.add.reduceat(more, firsts)
         return gains
 
     def add(self, row: int) -> None:
-        places = slice(self._starts[row], self._starts[row + 1])
+        places = self._reach.of(row)
         self._mass[self._labels[places]] += self._amounts[places]

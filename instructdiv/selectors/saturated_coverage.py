@@ -12,6 +12,7 @@ from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work
 from instructdiv.selectors.facility_location import coverage_work, nearest_graph
 from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors.reach import Reach
 from instructdiv.space import Space
 
 
@@ -59,7 +60,7 @@ class SaturatedCoverage(Maximizer):
 class _Saturated(Objective):
     def __init__(self, target: Space, space: Space, n_neighbors: int, saturation: float) -> None:
         by_column = nearest_graph(target, space, min(n_neighbors, len(space))).tocsc()
-        self._starts = by_column.indptr.astype(np.int64)
+        self._reach = Reach(by_column.indptr)
         self._rows = by_column.indices
         self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         whole = np.bincount(self._rows, self._similarities, minlength=len(target))
@@ -75,18 +76,14 @@ class _Saturated(Objective):
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        lengths = self._starts[rows + 1] - self._starts[rows]
-        filled = lengths > 0
-        if not filled.any():
+        filled, places, firsts = self._reach.places(rows)
+        if not len(places):
             return gains
-        rows, lengths = rows[filled], lengths[filled]
-        firsts = np.cumsum(lengths) - lengths
-        places = np.repeat(self._starts[rows] - firsts, lengths) + np.arange(lengths.sum())
         added = np.minimum(self._similarities[places], self._room[self._rows[places]])
         gains[filled] = np.add.reduceat(added, firsts)
         return gains
 
     def add(self, row: int) -> None:
-        places = slice(self._starts[row], self._starts[row + 1])
+        places = self._reach.of(row)
         covered = self._rows[places]
         self._room[covered] -= np.minimum(self._similarities[places], self._room[covered])

@@ -45,15 +45,15 @@ class Reading(BaseModel):
         return cls(random=random, balanced=balanced, verdict=random.verdict, balanced_verdict=said)
 
     def __str__(self) -> str:
-        worse = "below" if self.random.higher_is_better else "worse than"
-        behind = [
-            draws
-            for draws, verdict in (("random", self.verdict), ("balanced", self.balanced_verdict))
-            if verdict and verdict.startswith("worse")
-        ]
-        words = [" like random"] if self.verdict == "like random" else []
-        words += [f" {worse} {' and '.join(behind)}"] if behind else []
-        return _number(self.random.value) + ",".join(words)
+        # The band of balanced draws stands above it in a table; its verdict would crowd the cell.
+        words = {
+            "better than random": "",
+            "like random": " like random",
+            "worse than random": " below random"
+            if self.random.higher_is_better
+            else " worse than random",
+        }
+        return _number(self.random.value) + words[self.verdict]
 
 
 class Yardstick:

@@ -54,9 +54,9 @@ class Part(BaseModel):
     --------
     >>> from instructdiv.selectors import KCenter, Selector
     >>> KCenter(start="first").to_mapping()
-    {'name': 'k_center', 'start': 'first'}
+    {'name': 'k_center', 'start': 'first', 'ignored_share': 0.1}
     >>> Selector.from_mapping({"name": "k_center", "start": "first"})
-    KCenter(start='first')
+    KCenter(start='first', ignored_share=0.1)
     """
 
     model_config = ConfigDict(

@@ -45,7 +45,7 @@ class Recipe(BaseModel):
     --------
     >>> recipe = Recipe(data="data.jsonl", budget={"records": 500}, selector="k_center")
     >>> recipe.selector
-    KCenter(start='mean')
+    KCenter(start='mean', ignored_share=0.1)
     >>> Recipe.model_validate(recipe.to_mapping()) == recipe
     True
     """

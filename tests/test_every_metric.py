@@ -86,7 +86,7 @@ def test_says_what_it_is_and_comes_back_from_its_mapping(metric):
 
 
 def test_the_verdict_follows_the_direction_of_the_metric():
-    selection = KCenter().select(DISTINCT, 30)
+    selection = KCenter(ignored_share=0).select(DISTINCT, 30)
     assert CoverageRadius().assess(selection, DISTINCT).verdict == "better than random"
     worst = Selection(np.flatnonzero(DISTINCT.groups == "group 0")[:30], np.zeros(30))
     assert CoverageRadius(share=0.9).assess(worst, DISTINCT).verdict == "worse than random"

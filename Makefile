@@ -1,5 +1,6 @@
 # make demo      the main job on the demo data that comes with the package
-# make test      lint, types, tests, doctests, README blocks
+# make test      lint, types, tests, doctests, README blocks; the page in a real browser
+#                (needs chromium, chromium-driver and npm: installed here as root on Debian)
 # make test-all  the slow tests too
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
@@ -9,16 +10,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo-mix
 DATA ?= ../shared/data
+AXE := 4.14.1
 
 .PHONY: demo test test-all bench bench-large bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
 
-test: .venv/dev.installed lint
+test: .venv/dev.installed .venv/browser.installed lint
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: .venv/dev.installed lint
+test-all: .venv/dev.installed .venv/browser.installed lint
 	$(BIN)/pytest -n 2
 
 lint: .venv/dev.installed
@@ -45,5 +47,18 @@ bench-data: .venv/dev.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,dev]"
 	touch $@ .venv/demo.installed
 
+# Without a browser the tests that need one are skipped, by name.
+.venv/browser.installed: Makefile | .venv/dev.installed
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-liberation >/dev/null; \
+	  else echo "chromium or chromium-driver is missing, and only root can install them here:" \
+	    "tests/test_browser.py will be skipped"; fi; fi
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@$(AXE); \
+	else echo "npm is missing: the page's accessibility will not be tested"; fi
+	@if command -v chromium >/dev/null && [ -d .venv/axe/node_modules ]; then touch $@; fi
+
 clean:
-	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv .artifacts $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

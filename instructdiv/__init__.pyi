@@ -9,7 +9,7 @@ from .plan import Plan, plan
 from .pool import Pool
 from .recipe import Recipe
 from .records import Records, load
-from .report import Comparison, Summary, compare, coverage
+from .report import Comparison, Difference, Summary, compare, coverage, diff
 from .schemas import recognize
 from .selection import Selection
 from .selectors import (
@@ -43,6 +43,7 @@ __all__ = [
     "Comparison",
     "ConcaveFacilityLocation",
     "DensityBalanced",
+    "Difference",
     "DiverseCoverage",
     "FacilityLocation",
     "GraphCut",
@@ -78,6 +79,7 @@ __all__ = [
     "curate",
     "dedupe_to",
     "default_selector",
+    "diff",
     "embedders",
     "errors",
     "exporters",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from instructdiv.embedders import Embedder
     from instructdiv.embedders.base import Progress
     from instructdiv.recipe import Recipe
-    from instructdiv.report import Comparison, Summary
+    from instructdiv.report import Comparison, Difference, Summary
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,7 +109,14 @@ Format = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first record that cannot be used.")
 ]
+Radius = Annotated[
+    float,
+    typer.Option("--radius", min=0, max=2, help="Distance within which a record is covered."),
+]
 Draws = Annotated[int, typer.Option("--draws", min=1, help="Random draws to compare with.")]
+Page = Annotated[
+    bool, typer.Option("--page", help="Write the report as a page too, report.html in the folder.")
+]
 Gate = Annotated[
     float | None,
     typer.Option(
@@ -177,28 +184,145 @@ def report(
         Path | None,
         typer.Option("--selection", help="Folder of a mix, or a saved selection, of this data."),
     ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target", help="What should be covered: files, folders, or a name on the Hub."
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            help="An inventory of what data could hold: which of its domains does this lack?",
+        ),
+    ] = None,
+    reference_group: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-group",
+            help="Column of the domains of a reference; that of --group, or else clusters.",
+        ),
+    ] = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     view: Shown = "prompt",
     schema: Layout = None,
-    draws: Draws = 32,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", help="Names of metrics, or JSON mappings, between commas; all: every one."
+        ),
+    ] = None,
+    near_copy: Annotated[
+        float,
+        typer.Option("--near-copy", min=-1, max=1, help="Similarity from which two are copies."),
+    ] = 0.95,
+    radius: Radius = 0.3,
+    draws: Draws = 64,
     seed: Seed = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: .html for a page, .md or .json."),
     ] = None,
+    projection: Annotated[
+        str,
+        typer.Option(
+            "--map", help="How the page draws its map: pacmap, pca, or auto for what is there."
+        ),
+    ] = "auto",
+    atlas: Annotated[
+        Path | None,
+        typer.Option("--atlas", help="Folder to write for embedding-atlas, an explorer."),
+    ] = None,
+    overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Report what data covers and, with a selection, what is left of it."""
     from instructdiv.curate import selection_of
+    from instructdiv.files import check_free
+    from instructdiv.metrics import Metric
     from instructdiv.pool import Pool
     from instructdiv.report import coverage
+    from instructdiv.report.projection import check_projection
 
-    _check_report_path(output)
+    _check_report_path(output, ".html", ".md", ".json")
+    check_projection(projection)
+    measures = None if metrics is None else _parts(metrics, Metric)
+    if atlas:
+        check_free(atlas, overwrite)
+    inventories = {name: [name] for name in reference or []}
+    own = dict.fromkeys(inventories, reference_group) if reference_group else {}
+    sets = {"data": data} | ({"target": target} if target else {}) | inventories
     with _progress(quiet) as progress:
-        pool = Pool.of(
-            data,
+        pools = Pool.together(
+            sets,
+            _embedder(embedder).seeded(seed),
+            view,  # type: ignore[arg-type]
+            {"data": group} | own if own else group,
+            schema=schema,
+            strict=strict,
+            progress=progress,
+        )
+        pool = pools["data"]
+        chosen = None if selection is None else selection_of(selection, pool)
+        summary = coverage(
+            pool,
+            chosen,
+            pools.get("target"),
+            references={name: pools[name] for name in inventories},
+            metrics=measures,
+            near_copy=near_copy,
+            radius=radius,
+            draws=draws,
+            seed=seed,
+        )
+        if output:
+            summary.save(output, projection=projection)  # type: ignore[arg-type]
+        if atlas:
+            command = summary.save_atlas(atlas, projection=projection, overwrite=overwrite)  # type: ignore[arg-type]
+            typer.echo(f"to explore: {command}", err=True)
+    _print_summary(summary, as_json)
+
+
+@app.command()
+@_guarded
+def diff(
+    a: Annotated[str, typer.Argument(help="A file, a folder, a mix, or a name on the Hub.")],
+    b: Annotated[str, typer.Argument(help="Another, to be set beside it.")],
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    view: Shown = "prompt",
+    schema: Layout = None,
+    radius: Radius = 0.3,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--min-coverage",
+            min=-1,
+            max=1,
+            help="Fail with exit code 3 if the mean similarity of a record of A to the nearest "
+            "one of B is lower.",
+        ),
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Set two data sets side by side: what A covers that B lacks, and the reverse."""
+    from instructdiv.pool import Pool
+    from instructdiv.report import diff
+
+    _check_report_path(output, ".md", ".json")
+    with _progress(quiet) as progress:
+        pools = Pool.together(
+            {"a": a, "b": b},
             _embedder(embedder).seeded(seed),
             view,  # type: ignore[arg-type]
             group,
@@ -206,11 +330,11 @@ def report(
             strict=strict,
             progress=progress,
         )
-        chosen = None if selection is None else selection_of(selection, pool)
-        summary = coverage(pool, chosen, draws=draws, seed=seed)
+        found = diff(pools["a"], pools["b"], (a, b), radius=radius, seed=seed)
     if output:
-        summary.save(output)
-    _print_summary(summary, as_json)
+        found.save(output)
+    _print_difference(found, as_json)
+    found.check(min_coverage)
 
 
 @app.command()
@@ -239,7 +363,7 @@ def compare(
     quality: Scores = None,
     view: Shown = "prompt",
     schema: Layout = None,
-    draws: Draws = 32,
+    draws: Draws = 64,
     seed: Seed = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
@@ -251,9 +375,10 @@ def compare(
     """Set several selectors at several budgets beside random draws."""
     from instructdiv.pool import Pool
     from instructdiv.report import compare
+    from instructdiv.selectors import Selector
 
-    _check_report_path(output)
-    chosen = _selectors(selectors)
+    _check_report_path(output, ".md", ".json")
+    chosen = _parts(selectors, Selector)
     spent = [_budget(amount.strip(), unit) for amount in budgets.split(",")]
     with _progress(quiet) as progress:
         pool = Pool.of(
@@ -320,8 +445,9 @@ def select(
     view: Shown = "prompt",
     schema: Layout = None,
     seed: Seed = 0,
-    draws: Draws = 32,
+    draws: Draws = 64,
     exporter: Format = "jsonl",
+    page: Page = False,
     min_coverage: Gate = None,
     overwrite: Overwrite = False,
     strict: Strict = False,
@@ -353,6 +479,7 @@ def select(
             "seed": seed,
             "exporter": _mapping(exporter),
             "draws": draws,
+            "page": page,
             "strict": strict,
             "min_coverage": min_coverage,
         }
@@ -371,6 +498,7 @@ def rebalance(
     embedder: Vectors = "minilm",
     group: Group = None,
     seed: Seed = 0,
+    page: Page = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -385,6 +513,7 @@ def rebalance(
         embedder=_embedder(embedder),
         budget=_budget(budget, unit),
         seed=seed,
+        page=page,
         strict=strict,
     )
     _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
@@ -403,7 +532,8 @@ def demo(
     from instructdiv.recipe import Recipe
     from instructdiv.records import DEMO
 
-    recipe = Recipe(data=(str(DEMO),), group="domain", budget=_budget(budget, Unit.records))
+    spent = _budget(budget, Unit.records)
+    recipe = Recipe(data=(str(DEMO),), group="domain", budget=spent, page=True)
     _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
 
@@ -500,12 +630,10 @@ def _mapping(part: str) -> Any:
         raise UsageError(f"{part!r} is not JSON: {error}") from None
 
 
-def _selectors(names: str) -> list[Any]:
-    """Selectors between commas; a JSON mapping may hold some of its own."""
-    from instructdiv.selectors import Selector
-
+def _parts(names: str, family: Any) -> list[Any]:
+    """Parts of a family between commas; a JSON mapping may hold some of its own."""
     if names.strip() == "all":
-        return list(Selector.known())
+        return [family.from_mapping(name) for name in family.known()]
     found: list[Any] = []
     rest = names.strip()
     while rest:
@@ -516,11 +644,13 @@ def _selectors(names: str) -> list[Any]:
                 raise UsageError(f"{rest!r} is not JSON: {error}") from None
             after = rest[end:].lstrip()
             if after[:1] not in ("", ","):
-                raise UsageError(f"selectors stand between commas, got {after!r} after a mapping")
+                raise UsageError(
+                    f"{family.family}s stand between commas, got {after!r} after a mapping"
+                )
             rest = after[1:].lstrip()
         else:
             part, _, rest = (piece.strip() for piece in rest.partition(","))
-        found.append(Selector.from_mapping(part))
+        found.append(family.from_mapping(part))
     return found
 
 
@@ -533,11 +663,12 @@ def _n_records(pool_size: list[str]) -> int:
     return len(read(pool_size))
 
 
-def _check_report_path(output: Path | None) -> None:
+def _check_report_path(output: Path | None, *endings: str) -> None:
     if output is None:
         return
-    if output.suffix.lower() not in (".md", ".json"):
-        raise UsageError(f"a report is written as .md or .json, not as {str(output)!r}")
+    if output.suffix.lower() not in endings:
+        *most, last = endings
+        raise UsageError(f"it is written as {', '.join(most)} or {last}, not as {str(output)!r}")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; give a file")
 
@@ -586,33 +717,47 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
     _print_summary(mix.summary, as_json=False)
     if mix.selection.change:
         typer.echo(f"\nagainst the earlier mix: {mix.selection.change}")
-    typer.echo(f"\nwritten to {output}")
+    page = f", with a page to open: {output / 'report.html'}" if mix.recipe.page else ""
+    typer.echo(f"\nwritten to {output}{page}")
 
 
 def _print_summary(summary: "Summary", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(json.loads(summary.to_json()), ensure_ascii=False))
         return
+    tables = summary.tables()
+    shown = ["Groups", "Metrics", "Gaps"]
+    if summary.selected is None:
+        shown += ["Clusters", "Near copies"]
+    shown += [title for title in tables if title.startswith("Reference")]
+    _print_tables(summary.headline, {title: tables[title] for title in shown})
+    if summary.quarantined:
+        typer.echo(f"{summary.quarantined:,} records could not be used and were left out")
+
+
+def _print_difference(difference: "Difference", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(json.loads(difference.to_json()), ensure_ascii=False))
+        return
+    _print_tables(difference.headline, difference.tables())
+
+
+def _print_tables(headline: str, tables: "dict[str, tuple[list[str], list[list[str]]]]") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(Text(summary.headline))
-    tables = {"groups": summary.group_table(), "metrics": summary.metric_table()}
-    if summary.selected is None:
-        tables["clusters"] = summary.cluster_table()
+    console.print(Text(headline))
     for title, (header, rows) in tables.items():
         if not rows:
             continue
-        table = Table(title=title, title_justify="left")
+        table = Table(title=Text(title), title_justify="left")
         for i, name in enumerate(header):
-            table.add_column(name, justify="left" if i == 0 or len(name) > 6 else "right")
+            table.add_column(name, justify="left" if i == 0 or len(name) > 12 else "right")
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)
-    if summary.quarantined:
-        console.print(f"{summary.quarantined:,} records could not be used and were left out")
 
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:

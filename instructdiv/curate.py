@@ -120,6 +120,8 @@ class Mix:
         with _stage("write", self.seconds, self.progress):
             beside = [self._write_dropped(folder / "dropped.parquet")]
             beside += [self.summary.save(folder / f"summary.{end}") for end in ("json", "md")]
+            if self.recipe.page:
+                beside.append(self.summary.save(folder / "report.html"))
             if self._all_records.quarantine:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
         manifest = folder / MANIFEST

@@ -100,6 +100,18 @@ class Part(BaseModel):
         """Give the name, then every parameter, as plain JSON values."""
         return self.model_dump(mode="json")
 
+    @property
+    def title(self) -> str:
+        """The name, and in brackets the parameters that are not at their defaults."""
+        changed = [
+            f"{name}={value.title if isinstance(value, Part) else repr(value)}"
+            for name, field in type(self).model_fields.items()
+            for value in [getattr(self, name)]
+            if value != field.get_default(call_default_factory=True)
+            or (name == "seed" and name in self.model_fields_set)
+        ]
+        return self.name + (f"({', '.join(changed)})" if changed else "")
+
     def seeded(self, seed: int) -> Self:
         """Give every ``seed`` in here that was left at its default this value."""
         changes: dict[str, Any] = {}

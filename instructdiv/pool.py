@@ -3,9 +3,10 @@
 import hashlib
 import json
 import logging
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -67,6 +68,12 @@ class Pool:
     quality: NDArray[np.float64] | None = None
     """(n,) score of each row, higher is better, if any."""
 
+    known_texts: tuple[str, ...] | None = field(default=None, repr=False)
+    """Text of each row that was embedded, where it is at hand."""
+
+    call: str | None = None
+    """Names the call of the embedder that the vectors are from."""
+
     @classmethod
     def of(
         cls,
@@ -110,27 +117,78 @@ class Pool:
         InputError
             The data cannot be read, no record can be used, or a column is missing.
         """
-        if view not in VIEWS:
-            raise InputError(f"no view is named {view!r}; known: {', '.join(VIEWS)}")
-        records = read(data, strict=strict)
-        schemas = _schemas(records, schema)
-        n_read = len(records)
-        records, texts, kept = _usable(records, schemas, view, strict)
-        groups = _values(group, "groups", records, kept, n_read)
-        given = _values(costs, "costs", records, kept, n_read)
-        scores = _values(quality, "quality scores", records, kept, n_read)
+        part = _Reading.of(data, view, group, costs, quality, schema, strict)
+        return cls._embedded([part], embedder, progress)[0]
+
+    @classmethod
+    def together(
+        cls,
+        sets: Mapping[str, Any],
+        embedder: Embedder | str | None = None,
+        view: View = "prompt",
+        group: str | Mapping[str, str | None] | None = None,
+        *,
+        schema: Schema | str | None = None,
+        strict: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, "Pool"]:
+        """Pools of several data sets, by name, embedded in one call and so in one space.
+
+        Some embedders learn their axes from the texts they are given; only so can what they
+        give for two data sets be compared. Parameters are those of :meth:`of`, but for the
+        column of the groups: one for each data set, or one for all that have it.
+
+        Raises
+        ------
+        InputError
+            There is no data set, or one cannot be read; no data set has the column, or not
+            the one that it was named for.
+
+        Examples
+        --------
+        >>> rows = [{"instruction": f"Count to {n}.", "output": "1, 2"} for n in range(2, 9)]
+        >>> pools = Pool.together({"data": rows[2:], "target": rows[:2]}, embedder="lexical")
+        >>> len(pools["data"]), len(pools["target"])
+        (5, 2)
+        """
+        if not sets:
+            raise InputError("there is no data set to embed; give at least one")
+        records = {name: read(data, strict=strict) for name, data in sets.items()}
+        columns = group if isinstance(group, Mapping) else _having(group, records)
+        parts = [
+            _Reading.of(found, view, columns.get(name), None, None, schema, strict)
+            for name, found in records.items()
+        ]
+        return dict(zip(sets, cls._embedded(parts, embedder, progress), strict=True))
+
+    @classmethod
+    def _embedded(
+        cls,
+        parts: "list[_Reading]",
+        embedder: Embedder | str | None,
+        progress: Progress | None,
+    ) -> "list[Pool]":
+        """What was read, as pools in one space."""
         embedder = Embedder.from_mapping(embedder) if embedder else SentenceTransformer()  # type: ignore[arg-type]
-        vectors = embedder.embed(texts, progress)
-        return cls(
-            Space.of(vectors),
-            _labels(groups, len(texts)),
-            records,
-            schemas,
-            view,
-            embedder,
-            _costs(given, len(texts)),
-            _quality(scores, len(texts)),
-        )
+        texts = [text for part in parts for text in part.texts]
+        space = Space.of(embedder.embed(texts, progress))
+        ends = np.cumsum([len(part.texts) for part in parts])
+        call = uuid.uuid4().hex
+        return [
+            cls(
+                space if len(parts) == 1 else space.take(np.arange(end - len(part.texts), end)),
+                part.groups,
+                part.records,
+                part.schemas,
+                part.view,
+                embedder,
+                part.costs,
+                part.quality,
+                part.texts,
+                call,
+            )
+            for part, end in zip(parts, ends.tolist(), strict=True)
+        ]
 
     @classmethod
     def from_embeddings(
@@ -162,14 +220,40 @@ class Pool:
     def take(self, indices: ArrayLike) -> "Pool":
         """The pool of these rows, in this order."""
         indices = row_numbers(indices, len(self))
+        texts = self.__dict__.get("texts", self.known_texts)
         return replace(
             self,
             space=self.space.take(indices),
             groups=None if self.groups is None else self.groups[indices],
             records=None if self.records is None else self.records.take(indices),
             known_costs=None if self.known_costs is None else self.known_costs[indices],
+            known_texts=None if texts is None else tuple(texts[i] for i in indices.tolist()),
             quality=None if self.quality is None else self.quality[indices],
         )
+
+    def check_comparable(self, other: "Pool") -> None:
+        """Raise unless the vectors of another pool can be compared with these.
+
+        Raises
+        ------
+        ShapeError
+            They have another dimension, or come from another embedder, or from another call
+            of one that learns its axes from the texts.
+        """
+        if self.space.dimension != other.space.dimension:
+            raise ShapeError(
+                f"vectors of {other.space.dimension} dimensions do not fit a pool of "
+                f"{self.space.dimension}; embed both alike"
+            )
+        a, b = self.embedder, other.embedder
+        if a is None or b is None or self.call == other.call:
+            return
+        if not (a.shares_space(b) or b.shares_space(a)):
+            calls = f"{a.title} and {b.title}" if a != b else f"two calls of {a.title}"
+            raise ShapeError(
+                f"vectors of {calls} cannot be compared; embed both data sets in one call, "
+                "with Pool.together"
+            )
 
     @cached_property
     def costs(self) -> NDArray[np.int64]:
@@ -271,8 +355,23 @@ class Pool:
         """The conversation of a row as OpenAI-style messages."""
         return self._schema(row).messages(self._records.rows[row])
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether there is more than vectors."""
+        return self.known_texts is not None or self.records is not None
+
+    @cached_property
+    def texts(self) -> Sequence[str]:
+        """What was embedded of each row."""
+        if self.known_texts is not None:
+            return self.known_texts
+        rows = self._records.rows
+        return [_view(self._schema(row), rows[row], self.view) for row in range(len(self))]
+
     def text(self, row: int) -> str:
         """What was embedded of a row."""
+        if self.known_texts is not None:
+            return self.known_texts[row]
         return _view(self._schema(row), self._records.rows[row], self.view)
 
     @property
@@ -283,6 +382,51 @@ class Pool:
 
     def _schema(self, row: int) -> Schema:
         return self.schemas[int(self._records.source_of[row])]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Records that can be used, with the text of each that is to be embedded."""
+
+    records: Records
+    schemas: tuple[Schema, ...]
+    view: View
+    texts: tuple[str, ...]
+    groups: NDArray[np.str_] | None
+    costs: NDArray[np.int64] | None
+    quality: NDArray[np.float64] | None
+
+    @classmethod
+    def of(
+        cls, data: Any, view: View, group: Any, costs: Any, quality: Any, schema: Any, strict: bool
+    ) -> "_Reading":
+        if view not in VIEWS:
+            raise InputError(f"no view is named {view!r}; known: {', '.join(VIEWS)}")
+        records = read(data, strict=strict)
+        schemas = _schemas(records, schema)
+        n_read = len(records)
+        records, texts, kept = _usable(records, schemas, view, strict)
+        n = len(texts)
+        return cls(
+            records,
+            schemas,
+            view,
+            tuple(texts),
+            _labels(_values(group, "groups", records, kept, n_read), n),
+            _costs(_values(costs, "costs", records, kept, n_read), n),
+            _quality(_values(quality, "quality scores", records, kept, n_read), n),
+        )
+
+
+def _having(column: str | None, records: Mapping[str, Records]) -> dict[str, str]:
+    """The column for each of several data sets that has it."""
+    found = {}
+    for name, one in records.items():
+        if column is not None and (column in one.columns or column == "source"):
+            found[name] = column
+    if column is not None and not found:
+        next(iter(records.values())).column(column)  # says which columns there are
+    return found
 
 
 def _schemas(records: Records, schema: Schema | str | None) -> tuple[Schema, ...]:
@@ -322,6 +466,11 @@ def as_space(target: Pool | Space | ArrayLike | None, default: Space) -> Space:
     if target is None:
         return default
     return target.space if isinstance(target, Pool) else Space.of(target)
+
+
+def as_pool(given: Pool | Space | ArrayLike) -> Pool:
+    """A pool, or vectors in any of their forms as a pool of vectors alone."""
+    return given if isinstance(given, Pool) else Pool.from_embeddings(given)
 
 
 def _usable(

@@ -97,8 +97,11 @@ class Recipe(BaseModel):
     exporter: Exporter = Jsonl()
     """How the mix is written."""
 
-    draws: int = Field(default=32, ge=1)
+    draws: int = Field(default=64, ge=1)
     """Size-matched random draws that the selection is compared with."""
+
+    page: bool = False
+    """Write the report beside the mix as a page too, report.html."""
 
     strict: bool = False
     """Stop at the first record that cannot be used, rather than leave it out."""

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,11 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _TILE = 4096
+# Near copies are found among all pairs up to this many vectors, and in tiles of so many rows.
+_EXACT_PAIRS = 16_384
+_PAIR_TILE = 1024
+_PARTNERS = 64
+_CELL_ROUNDS = 8
 # Rows a centroid that k-means learns from: more hardly move it.
 _LEARN = 256
 # Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:
@@ -113,6 +119,11 @@ class Space:
         return len(self._copies[0])
 
     @property
+    def digests(self) -> NDArray[np.uint64]:
+        """One number a row, equal for equal rows, (n,) uint64."""
+        return self._digests
+
+    @property
     def first_copies(self) -> NDArray[np.int64]:
         """The first row that is equal to each row, often itself, (n,) int64."""
         firsts, number_of = self._copies
@@ -120,8 +131,11 @@ class Space:
 
     def take(self, indices: ArrayLike) -> "Space":
         """The space of these rows, in this order."""
-        taken = Space(self.vectors[row_numbers(indices, len(self))])
+        rows = row_numbers(indices, len(self))
+        taken = Space(self.vectors[rows])
         taken._taken_from = weakref.ref(self)
+        if "_digests" in self.__dict__:
+            taken.__dict__["_digests"] = self._digests[rows]
         return taken
 
     def nearest(
@@ -214,6 +228,55 @@ class Space:
         equal = self._digests[a[one]] == self._digests[b[other]]
         similarities[one[equal], other[equal]] = 1
         return similarities
+
+    def near_pairs(self, least_similarity: float) -> tuple[NDArray[np.int64], Floats]:
+        """Pairs of different vectors that are at least so similar, and how similar they are.
+
+        A vector that several rows have stands for the first of them. Of a vector with more
+        than 64 partners after it, the 64 most similar are given. Exact up to 16,384 vectors;
+        beyond, only vectors that share one of their three nearest centroids are compared,
+        which misses hardly a pair of near copies, and time stays O(n^1.5 * d).
+
+        Returns
+        -------
+        rows
+            (p, 2) int64, the lower row first, in ascending order.
+        similarities
+            (p,) float32.
+        """
+        firsts, _ = self._copies
+        found: list[tuple[Rows, Rows, Floats]] = []
+        for members in self._cells():
+            vectors = self._distinct[members]
+            for start in range(0, len(members), _PAIR_TILE):
+                tile = members[start : start + _PAIR_TILE]
+                similarities = _similarities(vectors[start : start + _PAIR_TILE], vectors)
+                similarities[tile[:, None] >= members] = -2
+                own, other = np.nonzero(similarities >= least_similarity)
+                if len(own) and np.bincount(own).max() > _PARTNERS:
+                    ranked = np.argsort(-similarities, axis=1, kind="stable")[:, :_PARTNERS]
+                    nearest = np.zeros(similarities.shape, bool)
+                    np.put_along_axis(nearest, ranked, True, axis=1)
+                    own, other = np.nonzero(nearest & (similarities >= least_similarity))
+                found.append((tile[own], members[other], similarities[own, other]))
+        lower, higher, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        _, once = np.unique(lower * len(firsts) + higher, return_index=True)
+        rows = np.stack([firsts[lower[once]], firsts[higher[once]]], axis=1)
+        return rows, similarity[once].clip(-1, 1)
+
+    def _cells(self) -> Iterator[Rows]:
+        """Numbers of distinct vectors that are compared with each other, ascending."""
+        u = len(self._distinct)
+        if u <= _EXACT_PAIRS:
+            yield np.arange(u)
+            return
+        distinct = Space(self._distinct)
+        centroids = Space.of(distinct.centroids(2 * round(u**0.5), _CELL_ROUNDS, 0))
+        cells = centroids.nearest(distinct, 3)[1]
+        order = np.argsort(cells.ravel(), kind="stable")
+        starts = np.searchsorted(cells.ravel()[order], np.arange(len(centroids) + 1))
+        for start, end in pairwise(starts):
+            yield order[start:end] // cells.shape[1]
 
     def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
         """Dot product of every row with a vector (d,), of any length, (n,) float32."""

@@ -1,5 +1,7 @@
 """Pools that the common tests share."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from instructdiv import Pool, Space
@@ -45,6 +47,16 @@ def rotated(pool: Pool, seed: int = 0) -> Pool:
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
     turned = Space.of(pool.space.vectors @ turn)
     return Pool.from_embeddings(turned, pool.groups, pool.costs, pool.quality)
+
+
+def readable(pool: Pool) -> Pool:
+    """The same pool with a text a row, equal for equal rows."""
+    words = ["sort", "sum", "name", "list", "count", "the", "of", "letters", "into", "by"]
+    texts = []
+    for vector in pool.space.vectors:
+        random = np.random.default_rng(np.abs(vector * 1e6).astype(np.int64))
+        texts.append(" ".join(random.choice(words, random.integers(2, 9))))
+    return replace(pool, known_texts=tuple(texts))
 
 
 def contents(pool: Pool, indices: np.ndarray) -> list[bytes]:

@@ -103,7 +103,7 @@ def test_select_writes_a_mix_and_prints_tables(data: str, out: Path) -> None:
     result = _done(*_select(data, out, "--group", "domain"))
     assert "5 of 42 records" in result.stdout
     assert f"written to {out}" in result.stdout.replace("\n", "")
-    for said in ("groups", "metrics", "random 5-95 %", "vendi", "paint"):
+    for said in ("Groups", "Metrics", "Gaps", "random 5-95 %", "vendi", "paint"):
         assert said in result.stdout
     assert len(_mix(out)) == 5
     assert all(row in ROWS for row in _mix(out))
@@ -749,7 +749,7 @@ def test_a_folder_that_holds_no_mix_is_exit_code_2(content: str, data: str, out:
 
 def test_a_report_has_a_known_ending_and_a_place(data: str, tmp_path: Path) -> None:
     (tmp_path / "d.md").mkdir()
-    _fails(2, "as .md or .json", "report", data, *LEXICAL, "--output", tmp_path / "r.txt")
+    _fails(2, "as .html, .md or .json", "report", data, *LEXICAL, "--output", tmp_path / "r.txt")
     _fails(1, "is a folder; give a file", "report", data, *LEXICAL, "-o", tmp_path / "d.md")
     _fails(1, "cannot write", "report", data, *LEXICAL, "-o", Path(data) / "r.md")
 

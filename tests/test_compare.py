@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import instructdiv as idv
 from instructdiv import Budget, Comparison, Pool, compare
 from instructdiv.allowance import Allowance
-from instructdiv.cli import _selectors, app
+from instructdiv.cli import _parts, app
 from instructdiv.errors import (
     BudgetError,
     InputError,
@@ -671,4 +671,4 @@ def test_bad_usage_is_exit_code_2(missing: str, data: str):
     ],
 )  # fmt: skip
 def test_commas_within_a_mapping_do_not_part_selectors(text: str, names: list[str]):
-    assert [selector.name for selector in _selectors(text)] == names
+    assert [selector.name for selector in _parts(text, Selector)] == names

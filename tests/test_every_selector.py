@@ -205,10 +205,10 @@ def test_covers_another_target_or_says_who_can(selector):
         with pytest.raises(ShapeError, match="for a target use .*facility_location"):
             selector.select(DISTINCT, 5, target=target)
         return
-    near = MeanNearestSimilarity().against(target.space)
+    near = MeanNearestSimilarity().against(target)
     chosen = selector.select(DISTINCT, 5, target=target).indices
     usual = selector.select(DISTINCT, 5).indices
-    assert near(DISTINCT.space.take(chosen)) > near(DISTINCT.space.take(usual))
+    assert near(DISTINCT.take(chosen)) > near(DISTINCT.take(usual))
 
 
 @pytest.mark.parametrize("selector", TARGETED, ids=lambda s: s.name)

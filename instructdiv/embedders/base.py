@@ -28,6 +28,10 @@ class Embedder(Part):
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """Vectors of these texts, (n, d) float32, not yet normalized."""
 
+    def shares_space(self, other: "Embedder") -> bool:
+        """Whether vectors of this one can be compared with those of another call of another."""
+        return self == other
+
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text, at least 1, (n,) int64: words and punctuation marks.
 

@@ -72,3 +72,6 @@ class Lexical(Embedder):
         lost = np.linalg.norm(reduced, axis=1) < 1e-4
         report("embed", len(texts), len(texts))
         return np.column_stack([np.where(lost[:, None], 0, reduced), lost]).astype(np.float32)
+
+    def shares_space(self, other: Embedder) -> bool:
+        return False  # the axes of each call are its own

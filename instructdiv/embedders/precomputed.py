@@ -37,3 +37,6 @@ class Precomputed(Embedder):
         if vectors.dtype.kind not in "fiub":
             raise ShapeError(f"{self.path} must hold real numbers, got dtype {vectors.dtype}")
         return np.asarray(vectors, np.float32)
+
+    def shares_space(self, other: Embedder) -> bool:
+        return True  # only the user knows where the vectors are from

@@ -1,19 +1,20 @@
 """How far the target is from the subset."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.space import Space
+from instructdiv.metrics.nearest import Nearest
 
 
-class CoverageRadius(Metric):
+class CoverageRadius(Nearest):
     """Smallest distance within which a share of the target has a row of the subset.
 
     The k-center objective [1]_ at share 1: one minus the similarity of the target row that
-    is covered worst. Lower is better, 0 to 2.
+    is covered worst, max_t min_s (1 - cos(t, s)); below 1 that quantile of these distances.
+    Lower is better, 0 to 2. Time O(n * t * d).
 
     References
     ----------
@@ -22,10 +23,10 @@ class CoverageRadius(Metric):
 
     Examples
     --------
-    >>> target = Space.of([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    >>> CoverageRadius().score(target.take([0]), target)
+    >>> target = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
+    >>> CoverageRadius().score(target[:1], target)
     1.0
-    >>> CoverageRadius(share=0.6).score(target.take([0]), target)
+    >>> CoverageRadius(share=0.6).score(target[:1], target)
     0.0
     """
 
@@ -34,9 +35,5 @@ class CoverageRadius(Metric):
     share: float = Field(default=1.0, gt=0, le=1)
     """Share of the target to cover; 0.95 ignores the farthest twentieth."""
 
-    def against(self, target: Space) -> Score:
-        def score(subset: Space) -> float:
-            distances = 1 - subset.nearest_similarity(target)
-            return float(np.quantile(distances, self.share, method="inverted_cdf"))
-
-        return score
+    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+        return float(np.quantile(1 - similarities, self.share, method="inverted_cdf"))

@@ -1,11 +1,10 @@
 """The effective number of clusters that a subset touches."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from instructdiv.clusterers import Clusterer, KMeans
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.space import Space
+from instructdiv.metrics.cluster_entropy import entropy
+from instructdiv.metrics.cluster_spread import ClusterSpread
 
 
 def effective_number(counts: ArrayLike) -> float:
@@ -20,33 +19,28 @@ def effective_number(counts: ArrayLike) -> float:
     >>> effective_number([5, 5, 0])
     2.0
     """
-    counts = np.asarray(counts, np.float64)
-    shares = counts[counts > 0] / counts.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    return float(np.exp(entropy(counts)))
 
 
-class EffectiveClusters(Metric):
+class EffectiveClusters(ClusterSpread):
     """Exponential of the entropy of how a subset is spread over the clusters of the target.
 
-    The target is clustered, and each row of the subset counts for the cluster of the
-    target row nearest to it. Higher is better, 1 to the number of clusters.
+    exp(-sum_c p_c log p_c) of the shares p of the subset's rows in each cluster: as many
+    clusters of one size are spread as evenly [1]_. Higher is better, 1 to the number of
+    clusters. Time that of the clusterer, and O(n * clusters * d).
+
+    References
+    ----------
+    .. [1] L. Jost, "Entropy and diversity", Oikos 113, 2006.
 
     Examples
     --------
-    >>> target = Space.of([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]])
+    >>> from instructdiv.clusterers import KMeans
+    >>> target = [[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]]
     >>> metric = EffectiveClusters(clusterer=KMeans(n_clusters=2))
-    >>> metric.score(target.take([0, 1]), target)
+    >>> metric.score(target[:2], target)
     2.0
     """
 
-    clusterer: Clusterer = KMeans()
-    """What finds the clusters of the target."""
-
-    def against(self, target: Space) -> Score:
-        labels = self.clusterer.cluster(target)
-
-        def score(subset: Space) -> float:
-            nearest = target.nearest(subset, 1)[1][:, 0]
-            return effective_number(np.bincount(labels[nearest]))
-
-        return score
+    def of(self, counts: NDArray[np.int64]) -> float:
+        return effective_number(counts)

@@ -1,21 +1,24 @@
 """Vendi score: the effective number of different rows."""
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.metrics.base import Metric, Score
-from instructdiv.space import Space
-from instructdiv.threads import one_thread
+from instructdiv.metrics.spectrum import eigenvalues
+from instructdiv.pool import Pool
 
-_TILE = 8192
+# Rounding leaves dust where an eigenvalue is zero; order 0 counts all that are not.
+_DUST = 1e-9
 
 
 class Vendi(Metric):
     """Exponential of the Renyi entropy of the eigenvalues of the similarity matrix / n [1]_ [2]_.
 
-    The effective number of different rows: 1 when all are equal, n when all are at right
-    angles. It looks at the subset alone, not at the target. The eigenvalues are those of
-    the d x d dual, so time is O(n * d^2 + d^3) and memory O(d^2). Higher is better.
+    (sum_i p_i^q)^(1 / (1 - q)) of the eigenvalues p of X X^T / n, at q = 1 the limit
+    exp(-sum_i p_i log p_i): the effective number of different rows. It looks at the subset
+    alone, not at the target. Higher is better, 1 when all rows are equal, min(n, d) at most.
+    Time O(n * d * min(n, d)), once for all orders; memory O(min(n, d)^2).
 
     References
     ----------
@@ -24,7 +27,7 @@ class Vendi(Metric):
 
     Examples
     --------
-    >>> two = Space.of([[1.0, 0.0], [0.0, 1.0]])
+    >>> two = [[1.0, 0.0], [0.0, 1.0]]
     >>> round(Vendi().score(two, two), 6)
     2.0
     """
@@ -33,32 +36,16 @@ class Vendi(Metric):
     """Order q of the entropy: 1 is Shannon's, larger ones look at the common kinds more;
     infinity at the most common alone."""
 
-    def against(self, target: Space) -> Score:
-        def score(subset: Space) -> float:
-            with one_thread():
-                return _hill_number(_eigenvalues(subset), self.order)
+    def against(self, target: Pool) -> Score:
+        def score(subset: Pool) -> float:
+            found = eigenvalues(subset.space)
+            return _hill_number(found / found.sum(), self.order)
 
         return score
 
 
-def _eigenvalues(space: Space) -> np.ndarray:
-    """Eigenvalues of the similarity matrix / n that are not zero by shape, adding up to 1."""
-    n, d = space.vectors.shape
-    if n <= d:
-        vectors = space.vectors.astype(np.float64)
-        gram = vectors @ vectors.T
-    else:
-        gram = np.zeros((d, d))
-        for start in range(0, n, _TILE):
-            tile = space.vectors[start : start + _TILE]
-            gram += tile.T @ tile
-    eigenvalues = np.linalg.eigvalsh(gram).clip(0)
-    return np.asarray(eigenvalues / eigenvalues.sum())
-
-
-def _hill_number(shares: np.ndarray, order: float) -> float:
-    # Rounding leaves dust where an eigenvalue is zero; order 0 counts all that are not.
-    shares = shares[shares > 1e-7]
+def _hill_number(shares: NDArray[np.float64], order: float) -> float:
+    shares = shares[shares > _DUST]
     if abs(order - 1) < 1e-8:
         return float(np.exp(-(shares * np.log(shares)).sum()))
     if np.isinf(order):

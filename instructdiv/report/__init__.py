@@ -1,6 +1,18 @@
 """Report: what a pool covers, what a selection keeps of it, and how selectors compare."""
 
 from instructdiv.report.comparison import Comparison, compare
-from instructdiv.report.summary import ClusterRow, GroupRow, Summary, coverage
+from instructdiv.report.difference import Difference, diff
+from instructdiv.report.facts import ClusterRow, GroupRow
+from instructdiv.report.summarize import coverage
+from instructdiv.report.summary import Summary
 
-__all__ = ["ClusterRow", "Comparison", "GroupRow", "Summary", "compare", "coverage"]
+__all__ = [
+    "ClusterRow",
+    "Comparison",
+    "Difference",
+    "GroupRow",
+    "Summary",
+    "compare",
+    "coverage",
+    "diff",
+]

@@ -1,17 +1,14 @@
 """Comparison: several selectors at several budgets, each beside random draws."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
 
 from instructdiv.budget import Budget
 from instructdiv.embedders.base import Progress
-from instructdiv.errors import BudgetError, InputError, ParameterError, ShapeError
-from instructdiv.files import write_text
+from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.metrics import (
     CoverageRadius,
     EffectiveClusters,
@@ -21,8 +18,10 @@ from instructdiv.metrics import (
 )
 from instructdiv.part import Part
 from instructdiv.pool import Pool
-from instructdiv.report.summary import _escaped, _number, _printable, _table
+from instructdiv.report.document import Document
+from instructdiv.report.facts import Facts
 from instructdiv.report.trials import Spending, Trial, trials
+from instructdiv.report.wording import escaped, markdown_table, number, printable
 from instructdiv.report.yardstick import Numbers, Reading, Yardstick
 from instructdiv.selection import Selection
 from instructdiv.selectors import Selector
@@ -39,11 +38,7 @@ _LEGEND = (
 Chooser = Selector | Mapping[str, Any] | str
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ComparedRow(_Frozen):
+class ComparedRow(Facts):
     """One selector at one budget."""
 
     budget: str
@@ -72,7 +67,7 @@ class ComparedRow(_Frozen):
     """Why it could not run."""
 
 
-class Overlap(_Frozen):
+class Overlap(Facts):
     """How far the selectors choose the same records at one budget."""
 
     budget: str
@@ -85,7 +80,7 @@ class Overlap(_Frozen):
     """Records that both chose over records that either chose, for each two of them."""
 
 
-class GainCurve(_Frozen):
+class GainCurve(Facts):
     """What a selector gained by its own measure along the way, at the largest budget."""
 
     selector: str
@@ -101,8 +96,10 @@ class GainCurve(_Frozen):
     """Sum of the gains of so many records."""
 
 
-class Comparison(_Frozen):
+class Comparison(Document):
     """Selectors side by side, each number beside random draws under the same budget."""
+
+    called: ClassVar[str] = "comparison"
 
     headline: str
     """The result in a few sentences."""
@@ -131,29 +128,25 @@ class Comparison(_Frozen):
     curves: list[GainCurve]
     """Gains at the largest budget, for each selector that could run."""
 
-    def to_json(self) -> str:
-        """The comparison as one JSON object."""
-        return self.model_dump_json(indent=2)
-
     def to_markdown(self) -> str:
         """The comparison as Markdown: a headline and tables."""
-        blocks = ["# Comparison of selectors", _escaped(self.headline), _LEGEND]
+        blocks = ["# Comparison of selectors", escaped(self.headline), _LEGEND]
         header, rows = self.table()
         for budget in dict.fromkeys(row[0] for row in rows):
             cells = [row[1:] for row in rows if row[0] == budget]
-            blocks += [f"## {_escaped(budget)}", _table(header[1:], cells)]
+            blocks += [f"## {escaped(budget)}", markdown_table(header[1:], cells)]
         for overlap in self.overlap:
-            blocks.append(f"## Records in common, {_escaped(overlap.budget)}")
+            blocks.append(f"## Records in common, {escaped(overlap.budget)}")
             cells = [
                 [name, *(f"{share:.2f}" for share in line)]
                 for name, line in zip(overlap.selectors, overlap.jaccard, strict=True)
             ]
-            blocks.append(_table(["share of either", *overlap.selectors], cells))
+            blocks.append(markdown_table(["share of either", *overlap.selectors], cells))
         if self.curves:
-            blocks.append(f"## Gains, {_escaped(self.curves[0].budget)}")
+            blocks.append(f"## Gains, {escaped(self.curves[0].budget)}")
             header = ["selector", "half of the gain after", "nine tenths after", "all after"]
             cells = [[c.selector, *(_reached(c, s) for s in (0.5, 0.9, 1.0))] for c in self.curves]
-            blocks.append(_table(header, cells))
+            blocks.append(markdown_table(header, cells))
         return "\n\n".join(blocks) + "\n"
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -173,24 +166,9 @@ class Comparison(_Frozen):
                 if in_tokens:
                     cells += ["-" if row.tokens is None else f"{row.tokens:,}"]
                 cells += ["-" if row.seconds is None else f"{row.seconds:.2f}"]
-                cells += [f"cannot run: {_printable(row.error)}"] if row.error else []
+                cells += [f"cannot run: {printable(row.error)}"] if row.error else []
                 lines.append([budget, row.selector, *cells])
         return header, [line + [""] * (len(header) - len(line)) for line in lines]
-
-    def save(self, path: str | Path) -> Path:
-        """Write the comparison; the ending says how: .json or .md.
-
-        Raises
-        ------
-        InputError
-            The ending is another.
-        OutputError
-            The file cannot be written.
-        """
-        write = {".json": self.to_json, ".md": self.to_markdown}.get(Path(path).suffix.lower())
-        if write is None:
-            raise InputError(f"a comparison is written as .json or .md, not as {str(path)!r}")
-        return write_text(path, write().rstrip("\n") + "\n")
 
     def __str__(self) -> str:
         header, rows = self.table()
@@ -318,22 +296,11 @@ def _distinct(family: str, parts: list[P], seed: int) -> dict[str, P]:
         raise ParameterError(f"there is no {family}; name at least one")
     found: dict[str, P] = {}
     for part in parts:
-        name, seeded = _title(part), part.seeded(seed)
+        name, seeded = part.title, part.seeded(seed)
         if name in found or seeded in found.values():
             raise ParameterError(f"{name} is there twice with the same parameters; give it once")
         found[name] = seeded
     return found
-
-
-def _title(part: Part) -> str:
-    changed = [
-        f"{name}={_title(value) if isinstance(value, Part) else repr(value)}"
-        for name, field in type(part).model_fields.items()
-        for value in [getattr(part, name)]
-        if value != field.get_default(call_default_factory=True)
-        or (name == "seed" and name in part.model_fields_set)
-    ]
-    return part.name + (f"({', '.join(changed)})" if changed else "")
 
 
 def _spendings(budgets: Any, pool: Pool) -> list[Spending]:
@@ -463,7 +430,7 @@ def _bands(rows: Sequence[ComparedRow]) -> list[list[str]]:
         "balanced 5-95 %": [r.balanced for r in readings if r.balanced is not None],
     }
     return [
-        [kind, *(f"{_number(band.random_low)} - {_number(band.random_high)}" for band in bands)]
+        [kind, *(f"{number(band.random_low)} - {number(band.random_high)}" for band in bands)]
         for kind, bands in kinds.items()
         if bands
     ]

@@ -1,86 +1,57 @@
-"""Summary: the numbers of a coverage report, as data, JSON and Markdown."""
+"""Summary: the numbers of a coverage report, as data, JSON, Markdown and a page."""
 
 import html
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
+from numpy.typing import NDArray
+from pydantic import PrivateAttr
 
-from instructdiv.clusterers import Clusterer, KMeans
-from instructdiv.errors import InputError, ShapeError
-from instructdiv.files import write_text
-from instructdiv.metrics import (
-    Assessment,
-    CoverageRadius,
-    FacilityLocation,
-    MeanNearestSimilarity,
-    Metric,
-    Vendi,
+from instructdiv.errors import InputError
+from instructdiv.metrics import Assessment, FiveNumbers
+from instructdiv.pool import Pool
+from instructdiv.report.document import Document
+from instructdiv.report.facts import (
+    ClusterRow,
+    Curve,
+    Distances,
+    Example,
+    Gap,
+    GroupRow,
+    Heat,
+    Histogram,
+    Provenance,
+    Redundancy,
+    Reference,
+    Target,
 )
-from instructdiv.metrics.base import assess
-from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.pool import Pool, as_space
-from instructdiv.selection import Selection
-from instructdiv.space import Space
-
-_EXAMPLE = 100
+from instructdiv.report.gaps import gap_table
+from instructdiv.report.projection import Projection
+from instructdiv.report.wording import Table, escaped, markdown_table, number, printable
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The pool behind a summary: what its map is drawn from."""
+
+    pool: Pool
+    """The pool."""
+
+    kept: NDArray[np.int64] | None
+    """Rows that were chosen, if there is a selection."""
+
+    clusters: NDArray[np.int64]
+    """(n,) number of the cluster of each row, as in the rows of the summary."""
 
 
-class GroupRow(_Frozen):
-    """One known group, before and after."""
-
-    group: str
-    """Name of the group."""
-
-    records: int
-    """Records of the pool in it."""
-
-    share: float
-    """Share of the pool."""
-
-    kept: int | None = None
-    """Records that were chosen."""
-
-    kept_share: float | None = None
-    """Share of the selection."""
-
-    random_low: float | None = None
-    """Records that size-matched random draws give: the 5th percentile."""
-
-    random_high: float | None = None
-    """Records that size-matched random draws give: the 95th percentile."""
-
-
-class ClusterRow(_Frozen):
-    """One cluster of the pool, before and after."""
-
-    cluster: int
-    """Number of the cluster, the largest first."""
-
-    records: int
-    """Records of the pool in it."""
-
-    share: float
-    """Share of the pool."""
-
-    example: str
-    """Start of the text of the record nearest to its middle; empty for vectors alone."""
-
-    kept: int | None = None
-    """Records that were chosen."""
-
-    kept_share: float | None = None
-    """Share of the selection."""
-
-
-class Summary(_Frozen):
+class Summary(Document):
     """What a pool covers and, with a selection, what is left of it beside random draws."""
+
+    called: ClassVar[str] = "summary"
 
     headline: str
     """The result in a sentence or two."""
@@ -97,11 +68,17 @@ class Summary(_Frozen):
     schemas: dict[str, str]
     """Layout of each source."""
 
+    target: Target | None = None
+    """What had to be covered, where it is not the pool itself."""
+
     pool_metrics: dict[str, float]
     """Metrics of the whole pool against the target; groups and clusters are the pool's own."""
 
     metrics: list[Assessment]
     """Metrics of the selection, each beside its random band."""
+
+    distances: list[Distances]
+    """How far records are from the nearest chosen one, where that is not nought for all."""
 
     groups: list[GroupRow]
     """Known groups, the largest first."""
@@ -109,56 +86,121 @@ class Summary(_Frozen):
     clusters: list[ClusterRow]
     """Clusters, the largest first."""
 
-    def to_json(self) -> str:
-        """The summary as one JSON object."""
-        return self.model_dump_json(indent=2)
+    heat: Heat | None = None
+    """Known groups against clusters, if there are groups."""
+
+    gaps: list[Gap]
+    """Regions of the pool, and of a target, far from anything chosen, the worst first."""
+
+    redundancy: Redundancy
+    """Near copies among the records."""
+
+    histograms: list[Histogram]
+    """Lengths and turns of the conversations, if records were read."""
+
+    curve: Curve
+    """Coverage over budgets."""
+
+    references: list[Reference]
+    """Inventories that the data was held against."""
+
+    provenance: Provenance
+    """What the report was made from and by."""
+
+    _ground: Ground | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        # What it says counts, not whether the pool is still at hand.
+        return isinstance(other, Summary) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def on(self, ground: Ground) -> "Summary":
+        """The same summary, with the pool that its map is drawn from."""
+        summary = self.model_copy()
+        summary._ground = ground
+        return summary
 
     def to_markdown(self) -> str:
         """The summary as Markdown: a headline and tables."""
-        blocks = ["# Coverage report", _escaped(self.headline)]
-        if self.metrics:
-            blocks.append("## Metrics")
-            blocks.append(_table(*self.metric_table()))
-        elif self.pool_metrics:
-            blocks.append("## Metrics")
-            rows = ([name, _number(value)] for name, value in self.pool_metrics.items())
-            blocks.append(_table(["metric", "pool"], rows))
-        if self.groups:
-            blocks += ["## Groups", _table(*self.group_table())]
-        if self.clusters:
-            blocks += ["## Clusters", _table(*self.cluster_table())]
-        if self.schemas:
-            blocks += [
-                "## Sources",
-                _table(["source", "schema"], ([k, v] for k, v in self.schemas.items())),
-            ]
+        blocks = ["# Coverage report", escaped(self.headline)]
+        for title, (header, rows) in self.tables().items():
+            if rows:
+                blocks += [f"## {title}", markdown_table(header, rows)]
         return "\n\n".join(blocks) + "\n"
 
-    def metric_table(self) -> tuple[list[str], list[list[str]]]:
+    def to_html(self, projection: Projection = "auto") -> str:
+        """The summary as one page that needs nothing else: see :meth:`save`."""
+        from instructdiv.report.page import page
+
+        return page(self, self._ground, projection)
+
+    def _repr_html_(self) -> str:
+        framed = html.escape(self.to_html(), quote=True)
+        return (
+            f'<iframe title="Coverage report" srcdoc="{framed}" '
+            'style="width: 100%; height: 800px; border: 0"></iframe>'
+        )
+
+    def tables(self) -> dict[str, Table]:
+        """Header and rows, as text, of everything that is a table, by its title."""
+        return {
+            "Metrics": self.metric_table(),
+            "Distance to the nearest": self.distance_table(),
+            "Groups": self.group_table(),
+            "Clusters": self.cluster_table(),
+            "Gaps": self.gap_table(),
+            "Near copies": self.redundancy_table(),
+            "Coverage over budgets": self.curve_table(),
+            **{f"Reference: {printable(r.name)}": _reference_table(r) for r in self.references},
+            **{
+                f"{h.of.capitalize()} of a conversation": _histogram_table(h)
+                for h in self.histograms
+            },
+            "Sources": (["source", "schema"], [[printable(k), v] for k, v in self.schemas.items()]),
+        }
+
+    def metric_table(self) -> Table:
         """Header and rows of the metrics, as text."""
+        if not self.metrics:
+            return ["metric", "pool"], [[k, number(v)] for k, v in self.pool_metrics.items()]
         header = ["metric", "better", "selection", "random 5-95 %", "pool", "verdict"]
         return header, [
             [
                 m.metric,
                 "higher" if m.higher_is_better else "lower",
-                _number(m.value),
-                f"{_number(m.random_low)} - {_number(m.random_high)}",
-                _number(m.pool_value),
+                number(m.value),
+                f"{number(m.random_low)} - {number(m.random_high)}",
+                number(m.pool_value),
                 m.verdict,
             ]
             for m in self.metrics
         ]
 
-    def group_table(self) -> tuple[list[str], list[list[str]]]:
+    def distance_table(self) -> Table:
+        """Header and rows of how far records are from the nearest chosen one, as text."""
+        numbers = list(FiveNumbers.model_fields)
+        header = ["from", "to", *(name.replace("_", " ") for name in numbers), "measured on"]
+        return header, [
+            [
+                d.of,
+                d.to,
+                *(f"{getattr(d.distances, name):.3f}" for name in numbers),
+                f"{d.measured_on:,}",
+            ]
+            for d in self.distances
+        ]
+
+    def group_table(self) -> Table:
         """Header and rows of the groups, as text."""
         if self.selected is None:
             return ["group", "records", "share"], [
-                [_printable(g.group), f"{g.records:,}", f"{g.share:.1%}"] for g in self.groups
+                [printable(g.group), f"{g.records:,}", f"{g.share:.1%}"] for g in self.groups
             ]
-        header = ["group", "before", "", "after", "", "random 5-95 %"]
+        header = ["group", "before", "share before", "after", "share after", "random 5-95 %"]
         return header, [
             [
-                _printable(g.group),
+                printable(g.group),
                 f"{g.records:,}",
                 f"{g.share:.1%}",
                 f"{g.kept:,}",
@@ -168,246 +210,135 @@ class Summary(_Frozen):
             for g in self.groups
         ]
 
-    def cluster_table(self) -> tuple[list[str], list[list[str]]]:
+    def cluster_table(self) -> Table:
         """Header and rows of the clusters, as text."""
-        header = ["cluster", "before", *([] if self.selected is None else ["after"]), "example"]
+        after = [] if self.selected is None else ["after", "share after"]
+        header = ["cluster", "name", "before", "share before", *after, "example"]
         return header, [
             [
                 str(c.cluster),
+                c.name,
                 f"{c.records:,}",
-                *([] if c.kept is None else [f"{c.kept:,}"]),
+                f"{c.share:.1%}",
+                *([] if c.kept is None else [f"{c.kept:,}", f"{c.kept_share:.1%}"]),
                 c.example,
             ]
             for c in self.clusters
         ]
 
-    def save(self, path: str | Path) -> Path:
-        """Write the summary; the ending says how: .json or .md.
+    def gap_table(self) -> Table:
+        """Header and rows of the gaps, as text."""
+        header, rows = gap_table(self.gaps)
+        return ["of", *header], [
+            [printable(gap.of), *row] for gap, row in zip(self.gaps, rows, strict=True)
+        ]
+
+    def redundancy_table(self) -> Table:
+        """Header and rows of the largest groups of near copies, as text."""
+        after = [] if self.selected is None else ["after"]
+        header = ["before", *after, "similarity", "rows", "example"]
+        return header, [
+            [
+                f"{group.records:,}",
+                *([] if group.kept is None else [f"{group.kept:,}"]),
+                f"{group.least_similarity:.3f}",
+                ", ".join(str(example.row) for example in group.examples),
+                group.examples[0].text,
+            ]
+            for group in self.redundancy.largest
+        ]
+
+    def curve_table(self) -> Table:
+        """Header and rows of the coverage over budgets, as text."""
+        curve = self.curve
+        chosen = [] if curve.selection is None else ["selection"]
+        header = ["records", *chosen, "random 5-95 %", "random median"]
+        values = curve.selection or [None] * len(curve.budgets)
+        bands = zip(curve.random_low, curve.random_high, curve.random_median, strict=True)
+        return header, [
+            [
+                f"{budget:,}",
+                *(["-" if value is None else f"{value:.3f}"] if chosen else []),
+                f"{low:.3f} - {high:.3f}",
+                f"{median:.3f}",
+            ]
+            for budget, value, (low, high, median) in zip(curve.budgets, values, bands, strict=True)
+        ]
+
+    def save(self, path: str | Path, *, projection: Projection = "auto") -> Path:
+        """Write the summary; the ending says how: .html, .json or .md.
+
+        The page is one file that needs no other and no network. Its map is drawn from the
+        pool: a summary that was read from JSON has none.
+
+        Parameters
+        ----------
+        path
+            The file.
+        projection
+            How the map is drawn in two dimensions: `pacmap` (the extra ``map``), `pca`, or
+            `auto` for PaCMAP where it is installed.
 
         Raises
         ------
         InputError
-            The ending is another.
+            The ending is another, or PaCMAP is asked for and not installed.
         OutputError
             The file cannot be written.
         """
-        write = {".json": self.to_json, ".md": self.to_markdown}.get(Path(path).suffix.lower())
-        if write is None:
-            raise InputError(f"a summary is written as .json or .md, not as {str(path)!r}")
-        return write_text(path, write().rstrip("\n") + "\n")
+        page = partial(self.to_html, projection)
+        return self._write(path, {".html": page, ".json": self.to_json, ".md": self.to_markdown})
+
+    def save_atlas(
+        self, folder: str | Path, *, projection: Projection = "auto", overwrite: bool = False
+    ) -> str:
+        """Write the pool for embedding-atlas, an explorer; give the command that opens it.
+
+        Raises
+        ------
+        InputError
+            The summary was read from JSON, without its pool.
+        OutputError
+            The folder is not empty, or cannot be written to.
+        """
+        from instructdiv.report.atlas import save_atlas
+
+        if self._ground is None:
+            raise InputError("an atlas is made from the pool; this summary was read without it")
+        return save_atlas(self, self._ground, folder, projection, overwrite=overwrite)
 
 
-def coverage(
-    pool: Pool,
-    selection: Selection | None = None,
-    target: Pool | Space | ArrayLike | None = None,
-    *,
-    clusterer: Clusterer | None = None,
-    draws: int = 32,
-    seed: int = 0,
-) -> Summary:
-    """Measure what a pool covers and, with a selection, what is left of it.
-
-    Parameters
-    ----------
-    pool
-        Everything that could be chosen.
-    selection
-        What was chosen of it.
-    target
-        What should be covered; the pool itself if not given.
-    clusterer
-        What finds the clusters; k-means with the square root of n if not given.
-    draws
-        Size-matched random draws that the selection is compared with.
-    seed
-        Seed of the draws and of the clusters.
-
-    Raises
-    ------
-    ShapeError
-        The selection is empty or not of this pool, or the target has another dimension.
-
-    Examples
-    --------
-    >>> pool = Pool.from_embeddings(np.eye(4), groups=["a", "a", "a", "b"])
-    >>> coverage(pool, Selection(np.array([0, 3]), np.zeros(2))).groups[1].kept
-    1
-    """
-    clusterer = (clusterer or KMeans()).seeded(seed)
-    space = as_space(target, pool.space)
-    if space.dimension != pool.space.dimension:
-        raise ShapeError(
-            f"a target of {space.dimension} dimensions does not fit a pool of "
-            f"{pool.space.dimension}"
-        )
-    metrics: list[Metric] = [
-        MeanNearestSimilarity(),
-        FacilityLocation(),
-        CoverageRadius(),
-        CoverageRadius(share=0.95),
-        Vendi(),
-    ]
-    if selection is None:
-        assessed = []
-        whole = {_name(metric): metric.score(pool.space, space) for metric in metrics}
-    else:
-        assessed = assess(metrics, selection, pool, target=space, draws=draws, seed=seed)
-        assessed = [
-            assessment.model_copy(update={"metric": _name(metric)})
-            for metric, assessment in zip(metrics, assessed, strict=True)
+def _reference_table(reference: Reference) -> Table:
+    chosen = any(row.kept_covered is not None for row in reference.domains)
+    after = ["covered by the selection", "its similarity"] if chosen else []
+    header = ["domain", "records", "covered", "similarity", *after, "missing"]
+    return header, [
+        [
+            printable(row.domain),
+            f"{row.records:,}",
+            f"{row.covered:.1%}",
+            f"{row.similarity:.3f}",
+            *(
+                []
+                if row.kept_covered is None or row.kept_similarity is None
+                else [f"{row.kept_covered:.1%}", f"{row.kept_similarity:.3f}"]
+            ),
+            _first(row.missing),
         ]
-        whole = {assessment.metric: assessment.pool_value for assessment in assessed}
-    kept = None if selection is None else selection.indices
-    clusters = clusterer.cluster(pool.space, pool.groups)
-    groups: list[GroupRow] = []
-    spread = [("cluster", clusters)]
-    if pool.groups is not None:
-        names, labels = np.unique(pool.groups, return_inverse=True)
-        spread.insert(0, ("group", labels))
-        groups = _groups(names, labels, kept, draws, seed)
-    for kind, labels in reversed(spread):
-        before = np.bincount(labels)
-        measures = {f"{kind}s_touched": _n_touched, f"effective_{kind}s": effective_number}
-        whole = {name: measure(before) for name, measure in measures.items()} | whole
-        if kept is not None:
-            random = _random_counts(before, len(kept), draws, seed)
-            assessed = [
-                Assessment.of(
-                    name,
-                    measure(np.bincount(labels[kept])),
-                    measure(before),
-                    np.array([measure(counts) for counts in random]),
-                    higher_is_better=True,
-                    measured_on=len(pool),
-                )
-                for name, measure in measures.items()
-            ] + assessed
-    records = pool.records
-    return Summary(
-        headline=_headline(pool, selection, assessed),
-        records=len(pool),
-        selected=None if selection is None else len(selection),
-        quarantined=0 if records is None else len(records.quarantine),
-        schemas={}
-        if records is None
-        else {n: s.name for n, s in zip(records.sources, pool.schemas, strict=True)},
-        pool_metrics=whole,
-        metrics=assessed,
-        groups=groups,
-        clusters=_clusters(pool, clusters, kept),
-    )
-
-
-def _name(metric: Metric) -> str:
-    share = getattr(metric, "share", 1)
-    return metric.name if share == 1 else f"{metric.name}_{share * 100:.0f}"
-
-
-def _headline(pool: Pool, selection: Selection | None, metrics: Sequence[Assessment]) -> str:
-    if selection is None:
-        n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
-        return f"{len(pool):,} records{n_groups}, {pool.space.n_distinct:,} of them distinct."
-    said = {
-        "groups_touched": "Groups touched: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
-        "effective_groups": "Effective number of groups: {:.1f} of {:.1f} (random {:.1f}-{:.1f}).",
-        "mean_nearest_similarity": "Mean similarity to the nearest chosen record: {:.3f} "
-        "of {:.3f} (random {:.3f}-{:.3f}).",
-    }
-    return f"{len(selection):,} of {len(pool):,} records. " + " ".join(
-        said[m.metric].format(m.value, m.pool_value, m.random_low, m.random_high)
-        for m in metrics
-        if m.metric in said
-    )
-
-
-def _random_counts(
-    sizes: NDArray[np.int64], n_drawn: int, draws: int, seed: int
-) -> NDArray[np.int64]:
-    """How many of each label size-matched random draws give, (draws, labels)."""
-    # Draws without replacement follow this law; no rows need to be drawn.
-    counts: NDArray[np.int64] = np.random.default_rng(seed).multivariate_hypergeometric(
-        sizes, n_drawn, size=draws, method="marginals"
-    )
-    return counts
-
-
-def _groups(
-    names: NDArray[np.str_],
-    labels: NDArray[np.int64],
-    kept: NDArray[np.int64] | None,
-    draws: int,
-    seed: int,
-) -> list[GroupRow]:
-    before = np.bincount(labels)
-    rows = [
-        GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
-        for g in np.argsort(-before, kind="stable")
-    ]
-    if kept is None:
-        return rows
-    number = {str(name): g for g, name in enumerate(names)}
-    after = np.bincount(labels[kept], minlength=len(names))
-    low, high = np.percentile(_random_counts(before, len(kept), draws, seed), [5, 95], axis=0)
-    return [
-        row.model_copy(
-            update={
-                "kept": int(after[g]),
-                "kept_share": float(after[g] / len(kept)),
-                "random_low": float(low[g]),
-                "random_high": float(high[g]),
-            }
-        )
-        for row in rows
-        for g in [number[row.group]]
+        for row in reference.domains
     ]
 
 
-def _n_touched(counts: ArrayLike) -> float:
-    return float(np.count_nonzero(counts))
+def _first(examples: list[Example]) -> str:
+    return examples[0].text or f"row {examples[0].row}" if examples else ""
 
 
-def _clusters(
-    pool: Pool, labels: NDArray[np.int64], kept: NDArray[np.int64] | None
-) -> list[ClusterRow]:
-    before = np.bincount(labels)
-    after = None if kept is None else np.bincount(labels[kept], minlength=len(before))
-    rows = []
-    for number, cluster in enumerate(np.argsort(-before, kind="stable")):
-        members = np.flatnonzero(labels == cluster)
-        vectors = pool.space.vectors[members]
-        middle = int(members[(vectors @ vectors.mean(axis=0)).argmax()])
-        rows.append(
-            ClusterRow(
-                cluster=number,
-                records=before[cluster],
-                share=before[cluster] / len(labels),
-                example="" if pool.records is None else _start(pool.text(middle)),
-                kept=None if after is None else after[cluster],
-                kept_share=None if after is None else after[cluster] / after.sum(),
-            )
-        )
-    return rows
-
-
-def _start(text: str) -> str:
-    line = _printable(text[: 4 * _EXAMPLE])
-    return line if len(line) <= _EXAMPLE else line[: _EXAMPLE - 1] + "\u2026"
-
-
-def _printable(text: str) -> str:
-    """One line of what prints: the rest could steer a terminal, or break a table."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _number(value: float) -> str:
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False).replace("|", "\\|")
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+def _histogram_table(histogram: Histogram) -> Table:
+    header = [histogram.of, "before", *([] if histogram.after is None else ["after"])]
+    counts = [histogram.before, *([] if histogram.after is None else [histogram.after])]
+    # They are whole numbers, and a bin ends before the next begins.
+    bins = [(f"{low:,.0f}", f"{high - 1:,.0f}") for low, high in pairwise(histogram.edges)]
+    return header, [
+        [low if low == high else f"{low} - {high}", *(f"{n:,}" for n in of)]
+        for (low, high), *of in zip(bins, *counts, strict=True)
+    ]

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from instructdiv.allowance import Allowance
 from instructdiv.metrics import Assessment, Metric
-from instructdiv.metrics.base import SAMPLE
+from instructdiv.metrics.draws import SAMPLE
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
-from instructdiv.report.summary import _number
+from instructdiv.report.wording import number
 from instructdiv.selectors import GroupBalanced, Random, Selector
 
 Rows = NDArray[np.int64]
@@ -53,14 +53,14 @@ class Reading(BaseModel):
             if self.random.higher_is_better
             else " worse than random",
         }
-        return _number(self.random.value) + words[self.verdict]
+        return number(self.random.value) + words[self.verdict]
 
 
 class Yardstick:
     """Metrics, and with labels how many of them are touched and how evenly.
 
-    Above 20,000 rows the metrics look at a random sample of the target; labels are counted
-    over all rows.
+    Above 20,000 rows the metrics of vectors look at a random sample of the target; groups,
+    texts and labels are those of all rows.
 
     Parameters
     ----------
@@ -82,15 +82,22 @@ class Yardstick:
         draws: int,
         seed: int,
     ) -> None:
-        target = pool.space
-        if len(target) > SAMPLE:
+        sample = pool
+        if len(pool) > SAMPLE:
             random = np.random.default_rng(seed)
-            target = target.take(np.sort(random.choice(len(target), SAMPLE, replace=False)))
-        self.measured_on = len(target)
+            sample = pool.take(np.sort(random.choice(len(pool), SAMPLE, replace=False)))
+        self.measured_on = len(sample)
         self.n_labels: int | None = None
         self._pool = pool
         self._seeds: list[int] = np.random.SeedSequence(seed).generate_state(draws).tolist()
-        self._scores = [metric.against(target) for metric in metrics.values()]
+        self._metrics = list(metrics.values())
+        for metric in self._metrics:
+            metric.check(pool, pool)
+        self._targets = [sample if m.looks_at == "vectors" else pool for m in self._metrics]
+        self._scores = [
+            metric.against(target)
+            for metric, target in zip(self._metrics, self._targets, strict=True)
+        ]
         self._direction = {name: m.higher_is_better for name, m in metrics.items()}
         # Draws look at rows and labels alone: vectors of one number save copying the real ones.
         self._blank = Pool.from_embeddings(np.ones((len(pool), 1), np.float32), labels)
@@ -102,8 +109,13 @@ class Yardstick:
 
     def measure(self, rows: Rows) -> Numbers:
         """Every number of these rows (m,): (numbers,) float64."""
+        return self._numbers_of(self._subset(rows), rows)
+
+    def _subset(self, rows: Rows) -> Pool:
         whole = len(rows) == len(self._pool)
-        subset = self._pool.space if whole else self._pool.space.take(np.sort(rows))
+        return self._pool if whole else self._pool.take(np.sort(rows))
+
+    def _numbers_of(self, subset: Pool, rows: Rows) -> Numbers:
         found = [score(subset) for score in self._scores]
         if self.n_labels is not None:
             counts = np.bincount(self._numbers[rows], minlength=self.n_labels)
@@ -133,20 +145,26 @@ class Yardstick:
 
     def read(self, rows: Rows, bands: tuple[Numbers, Numbers | None]) -> list[Reading]:
         """The numbers of these rows (m,), each in its place among the draws."""
-        values = self.measure(rows)
+        subset = self._subset(rows)
+        values = self._numbers_of(subset, rows)
+        errors = np.zeros(len(values))
+        for i, (metric, target) in enumerate(zip(self._metrics, self._targets, strict=True)):
+            errors[i] = metric.standard_error(subset, target, len(self._pool))
         random, balanced = bands
         readings = []
         for i, name in enumerate(self._direction):
-            beside = None if balanced is None else self._assess(i, name, values[i], balanced)
-            readings.append(Reading.of(self._assess(i, name, values[i], random), beside))
+            found = float(values[i]), float(errors[i])
+            beside = None if balanced is None else self._assess(i, name, *found, balanced)
+            readings.append(Reading.of(self._assess(i, name, *found, random), beside))
         return readings
 
-    def _assess(self, i: int, name: str, value: float, drawn: Numbers) -> Assessment:
+    def _assess(self, i: int, name: str, value: float, error: float, drawn: Numbers) -> Assessment:
         return Assessment.of(
             name,
-            float(value),
+            value,
             float(self._whole[i]),
             drawn[:, i],
             higher_is_better=self._direction[name],
-            measured_on=self.measured_on if i < len(self._scores) else len(self._pool),
+            measured_on=len(self._targets[i]) if i < len(self._targets) else len(self._pool),
+            standard_error=error,
         )

@@ -1,0 +1,38 @@
+"""How much of the target lies near the subset."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.metrics.nearest import Nearest
+
+# A distance that is the radius but for rounding is within it.
+_ROUNDING = 1e-6
+
+
+class CoverageAt(Nearest):
+    """Share of the target rows that have a row of the subset within a radius.
+
+    |{t : min_s (1 - cos(t, s)) <= radius}| / |target|: the other side of the coverage
+    radius, as the maximum coverage problem has it [1]_. Higher is better, 0 to 1. What
+    radius means alike depends on the embedder. Time O(n * t * d).
+
+    References
+    ----------
+    .. [1] G. Nemhauser, L. Wolsey, M. Fisher, "An analysis of approximations for maximizing
+       submodular set functions", Mathematical Programming 14, 1978.
+
+    Examples
+    --------
+    >>> target = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.8, 0.6]]
+    >>> CoverageAt().score(target[:1], target)
+    0.75
+    """
+
+    radius: float = Field(default=0.3, ge=0, le=2)
+    """Distance, 1 - cosine, within which a row counts as covered."""
+
+    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+        return float((similarities >= 1 - self.radius - _ROUNDING).mean())

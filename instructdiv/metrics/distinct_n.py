@@ -1,0 +1,46 @@
+"""How many of the n-grams are different ones."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics.word_runs import WordRuns
+from instructdiv.pool import Pool
+
+
+class DistinctN(Metric):
+    """Different n-grams of words over all n-grams of words in the texts of the subset [1]_.
+
+    |set of n-grams| / |n-grams|. Words are in lower case, and no n-gram crosses records; a
+    record of fewer than n words has none and does not count, and where no record has one the
+    value is 0. It looks at the subset alone, and falls as the texts grow in number and
+    length. Higher is better, 0 to 1. Time and memory O(words).
+
+    References
+    ----------
+    .. [1] J. Li et al., "A diversity-promoting objective function for neural conversation
+       models", NAACL 2016.
+
+    Examples
+    --------
+    >>> rows = [{"instruction": text, "output": ""} for text in ("Sum the list", "Sum the tree")]
+    >>> pool = Pool.of(rows, embedder="lexical")
+    >>> DistinctN().score(pool, pool)
+    0.75
+    """
+
+    looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "texts"
+
+    n: int = Field(default=2, ge=1)
+    """Words of an n-gram."""
+
+    def against(self, target: Pool) -> Score:
+        words = WordRuns(self.n)
+
+        def score(subset: Pool) -> float:
+            runs, _ = words.read(subset.texts)
+            return len(np.unique(runs)) / len(runs) if len(runs) else 0.0
+
+        return score

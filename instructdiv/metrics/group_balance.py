@@ -1,0 +1,32 @@
+"""How evenly a subset is spread over the known groups."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.metrics.effective_clusters import effective_number
+from instructdiv.metrics.group_spread import GroupSpread
+
+
+class GroupBalance(GroupSpread):
+    """Effective number of groups of the subset over the number of groups of the target.
+
+    exp(-sum_g p_g log p_g) / |G(target)| of the shares p of the subset's rows in each group
+    [1]_. Higher is better, 1 with as many rows in every group; with all rows in one, 1 over
+    the number of groups; 0 with none in any. Time O(n log groups).
+
+    References
+    ----------
+    .. [1] L. Jost, "Entropy and diversity", Oikos 113, 2006.
+
+    Examples
+    --------
+    >>> from instructdiv import Pool
+    >>> pool = Pool.from_embeddings(np.eye(4), groups=["code", "code", "law", "law"])
+    >>> GroupBalance().score(pool.take([0, 2]), pool)
+    1.0
+    >>> GroupBalance().score(pool.take([0, 1]), pool)
+    0.5
+    """
+
+    def of(self, counts: NDArray[np.int64]) -> float:
+        return effective_number(counts) / len(counts) if counts.any() else 0.0

@@ -1,0 +1,34 @@
+"""Metrics of how a subset is spread over the known groups of the target."""
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.metrics.base import Metric, Score
+from instructdiv.pool import Pool
+
+
+class GroupSpread(Metric):
+    """A number made of how many rows of the subset lie in each group of the target.
+
+    Rows of other groups do not count. Time O(n log groups) for a subset of n rows.
+    """
+
+    looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "groups"
+
+    @abstractmethod
+    def of(self, counts: NDArray[np.int64]) -> float:
+        """The metric of the rows of the subset in each group of the target, (g,)."""
+
+    def against(self, target: Pool) -> Score:
+        groups = np.unique(target.groups_by(None))
+
+        def score(subset: Pool) -> float:
+            own = subset.groups_by(None)
+            place = np.searchsorted(groups, own).clip(max=len(groups) - 1)
+            known = place[groups[place] == own]
+            return self.of(np.bincount(known, minlength=len(groups)).astype(np.int64))
+
+        return score

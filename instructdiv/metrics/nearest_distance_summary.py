@@ -1,0 +1,77 @@
+"""Five numbers of how far the target is from the subset."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict
+
+from instructdiv.metrics.nearest import Nearest
+from instructdiv.pool import Pool, as_pool
+from instructdiv.space import Space
+
+
+class FiveNumbers(BaseModel):
+    """Least, greatest, and quarters of a list of distances."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    minimum: float
+    """The least distance."""
+
+    lower_quartile: float
+    """A quarter lie at or below it."""
+
+    median: float
+    """Half lie at or below it."""
+
+    upper_quartile: float
+    """Three quarters lie at or below it."""
+
+    maximum: float
+    """The greatest distance."""
+
+    @classmethod
+    def of(cls, similarities: NDArray[np.floating[Any]]) -> "FiveNumbers":
+        """Of the distances that go with similarities (t,)."""
+        found = np.quantile(1 - similarities.astype(np.float64), [0, 0.25, 0.5, 0.75, 1])
+        return cls(**dict(zip(cls.model_fields, found.tolist(), strict=True)))
+
+
+class NearestDistanceSummary(Nearest):
+    """Median over the target of the distance to the nearest row of the subset.
+
+    median_t min_s (1 - cos(t, s)), and by :meth:`five` the least, the quartiles and the
+    greatest of these distances [1]_. Lower is better, 0 to 2. Time O(n * t * d).
+
+    References
+    ----------
+    .. [1] J. Tukey, "Exploratory data analysis", Addison-Wesley 1977.
+
+    Examples
+    --------
+    >>> target = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]
+    >>> NearestDistanceSummary().score(target[:1], target)
+    1.0
+    >>> NearestDistanceSummary().five(target[:1], target).maximum
+    2.0
+    """
+
+    higher_is_better: ClassVar[bool] = False
+
+    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+        return float(np.median(1 - similarities.astype(np.float64)))
+
+    def five(
+        self, subset: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike
+    ) -> FiveNumbers:
+        """Least, quartiles and greatest of the distances of one subset.
+
+        Raises
+        ------
+        ShapeError
+            The two have different dimensions.
+        """
+        subset, target = as_pool(subset), as_pool(target)
+        self.check(subset, target)
+        return FiveNumbers.of(subset.space.nearest_similarity(target.space))

@@ -1,0 +1,52 @@
+"""How often records say what other records say."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics.word_runs import WordRuns
+from instructdiv.pool import Pool
+
+
+class SelfRepetition(Metric):
+    """Mean over the records of the logarithm of how often others share their n-grams [1]_.
+
+    mean_i log(1 + sum_g (r(g) - 1)) over the n-grams g of words of record i, each as often
+    as it stands there, where r(g) is the number of records of the subset that hold g. Words
+    are in lower case, and no n-gram crosses records. It looks at the subset alone, and grows
+    with the number and the length of the texts. Lower is better, from 0. Time and memory
+    O(words).
+
+    References
+    ----------
+    .. [1] N. Salkar et al., "Self-repetition in abstractive neural summarizers", AACL 2022.
+
+    Examples
+    --------
+    >>> texts = ("Sort the list by name", "Sort the list by age", "Say hello")
+    >>> rows = [{"instruction": text, "output": ""} for text in texts]
+    >>> pool = Pool.of(rows, embedder="lexical")
+    >>> round(SelfRepetition().score(pool, pool), 4)
+    0.4621
+    """
+
+    higher_is_better: ClassVar[bool] = False
+    looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "texts"
+
+    n: int = Field(default=4, ge=1)
+    """Words of an n-gram."""
+
+    def against(self, target: Pool) -> Score:
+        words = WordRuns(self.n)
+
+        def score(subset: Pool) -> float:
+            runs, record = words.read(subset.texts)
+            kinds, kind = np.unique(runs, return_inverse=True)
+            held = np.unique(kind * len(subset) + record) // len(subset)
+            others = np.bincount(held, minlength=len(kinds)) - 1
+            shared = np.bincount(record, weights=others[kind], minlength=len(subset))
+            return float(np.log1p(shared).mean())
+
+        return score

@@ -1,0 +1,85 @@
+"""Curve: how much random draws, and a selection, cover at each budget."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.metrics.draws import Draws
+from instructdiv.pool import Pool
+from instructdiv.report.facts import Curve
+from instructdiv.selection import Selection
+
+_LOOKED_AT = 2000
+_ENOUGH = 0.9
+
+
+def coverage_curve(
+    pool: Pool, target: Pool, selection: Selection | None, draws: int, seed: int
+) -> Curve:
+    """Mean similarity of the target to the nearest of so many records.
+
+    Looks at no more than 2,000 rows of the target, the same for every number on the curve.
+    """
+    random = np.random.default_rng(seed)
+    if len(target) > _LOOKED_AT:
+        target = target.take(np.sort(random.choice(len(target), _LOOKED_AT, replace=False)))
+    n_chosen = 0 if selection is None else len(selection)
+    budgets = _budgets(len(pool), n_chosen)
+    drawn = Draws(pool, target, draws, seed)
+    values = np.array(
+        [drawn.nearest_similarity(budget).mean(axis=1, dtype=np.float64) for budget in budgets]
+    )
+    low, middle, high = np.percentile(values, [5, 50, 95], axis=1)
+    chosen = None if selection is None else _prefixes(pool, target, selection, budgets)
+    worth = None
+    if chosen:
+        last = max(value for value in chosen if value is not None)
+        worth = _reached(budgets, middle, last)
+    enough = _reached(budgets, middle, middle[0] + _ENOUGH * (middle[-1] - middle[0]))
+    assert enough is not None, "the whole pool reaches it"  # noqa: S101
+    return Curve(
+        budgets=budgets,
+        random_low=low.tolist(),
+        random_median=middle.tolist(),
+        random_high=high.tolist(),
+        selection=chosen,
+        measured_on=len(target),
+        pays_until=enough,
+        random_worth=worth,
+    )
+
+
+def _budgets(n_rows: int, n_chosen: int) -> list[int]:
+    """1, 2, 5, 10, ... up to the pool, and the size of the selection."""
+    steps = {step * 10**power for power in range(9) for step in (1, 2, 5)}
+    return sorted({b for b in steps if b < n_rows} | {n_rows} | ({n_chosen} - {0}))
+
+
+def _prefixes(
+    pool: Pool, target: Pool, selection: Selection, budgets: list[int]
+) -> list[float | None]:
+    best = np.full(len(target), -1, np.float32)
+    values: list[float | None] = []
+    done = 0
+    for budget in budgets:
+        if budget > len(selection):
+            values.append(None)
+            continue
+        rows = np.sort(selection.indices[done:budget])
+        best = np.maximum(best, pool.space.take(rows).nearest_similarity(target.space))
+        values.append(float(best.mean(dtype=np.float64)))
+        done = budget
+    return values
+
+
+def _reached(budgets: list[int], values: NDArray[np.float64], level: float) -> int | None:
+    """The budget at which a rising curve comes to a level, between two by its logarithm."""
+    above = np.flatnonzero(values >= level - 1e-9)
+    if not len(above):
+        return None
+    after = int(above[0])
+    if after == 0:
+        return budgets[0]
+    low, high = float(values[after - 1]), float(values[after])
+    share = (level - low) / (high - low)
+    reached: float = budgets[after - 1] * (budgets[after] / budgets[after - 1]) ** share
+    return round(reached)

@@ -1,0 +1,219 @@
+"""Difference: what one data set covers that another lacks."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from instructdiv.errors import GateFailed, ParameterError
+from instructdiv.pool import Pool
+from instructdiv.report.document import Document
+from instructdiv.report.facts import Facts, Gap
+from instructdiv.report.gaps import gap_table, gaps
+from instructdiv.report.names import Names
+from instructdiv.report.wording import Table, escaped, markdown_table, number, printable
+
+_PARTS = 8
+
+
+class Side(Facts):
+    """One of two data sets, seen from the other."""
+
+    name: str
+    """Name of the data set."""
+
+    records: int
+    """Its records."""
+
+    shared: int
+    """Those that the other has too: with an equal vector, that is, an equal text."""
+
+    similarity: float
+    """Mean similarity of its records to the nearest record of the other."""
+
+    covered: float
+    """Share of its records with one of the other within the radius."""
+
+    lacking: list[Gap]
+    """What it covers that the other lacks: its regions far from every record of the other,
+    the largest loss first."""
+
+
+class DifferenceRow(Facts):
+    """One known group in both data sets."""
+
+    group: str
+    """Name of the group."""
+
+    a: int
+    """Records of the first in it."""
+
+    b: int
+    """Records of the second in it."""
+
+    a_share: float
+    """Share of the first."""
+
+    b_share: float
+    """Share of the second."""
+
+
+class Difference(Document):
+    """Two data sets side by side in one space."""
+
+    called: ClassVar[str] = "difference"
+
+    headline: str
+    """The result in a few sentences."""
+
+    radius: float
+    """Distance within which a record counts as covered."""
+
+    a: Side
+    """The first, and what of it the second lacks."""
+
+    b: Side
+    """The second, and what of it the first lacks."""
+
+    groups: list[DifferenceRow]
+    """Known groups of either, if both have groups; the largest difference of shares first."""
+
+    def to_markdown(self) -> str:
+        """The difference as Markdown: a headline and tables."""
+        blocks = ["# Difference of two data sets", escaped(self.headline)]
+        for title, (header, rows) in self.tables().items():
+            if rows:
+                blocks += [f"## {escaped(title)}", markdown_table(header, rows)]
+        return "\n\n".join(blocks) + "\n"
+
+    def tables(self) -> dict[str, Table]:
+        """Header and rows, as text, of everything that is a table, by its title."""
+        return {
+            "Coverage of each other": self.coverage_table(),
+            "What the second lacks of the first": gap_table(self.a.lacking),
+            "What the first lacks of the second": gap_table(self.b.lacking),
+            "Groups": self.group_table(),
+        }
+
+    def check(self, min_coverage: float | None) -> None:
+        """Raise if the second covers the first less than is demanded.
+
+        Raises
+        ------
+        GateFailed
+            The mean similarity of a record of the first to the nearest of the second is
+            below `min_coverage`.
+        """
+        if min_coverage is not None and self.a.similarity < min_coverage:
+            raise GateFailed(
+                f"coverage {self.a.similarity:.4f} is below the least allowed, {min_coverage:g}"
+            )
+
+    def coverage_table(self) -> Table:
+        """Header and rows of how far each covers the other, as text."""
+        header = ["data set", "records", "shared", "similarity to the other", "covered by it"]
+        return header, [
+            [
+                printable(side.name),
+                f"{side.records:,}",
+                f"{side.shared:,}",
+                number(side.similarity),
+                f"{side.covered:.1%}",
+            ]
+            for side in (self.a, self.b)
+        ]
+
+    def group_table(self) -> Table:
+        """Header and rows of the groups of either, as text."""
+        header = ["group", "first", "share of first", "second", "share of second"]
+        return header, [
+            [printable(g.group), f"{g.a:,}", f"{g.a_share:.1%}", f"{g.b:,}", f"{g.b_share:.1%}"]
+            for g in self.groups
+        ]
+
+
+def diff(
+    a: Pool,
+    b: Pool,
+    names: tuple[str, str] = ("first", "second"),
+    *,
+    radius: float = 0.3,
+    seed: int = 0,
+) -> Difference:
+    """Set two data sets side by side: what each covers that the other lacks.
+
+    Parameters
+    ----------
+    a, b
+        The data sets, embedded alike: see :meth:`Pool.together`.
+    names
+        What they are called.
+    radius
+        Distance within which a record counts as covered.
+    seed
+        Seed of the samples that are looked at of many records.
+
+    Raises
+    ------
+    ShapeError
+        The two do not lie in one space.
+    ParameterError
+        The radius lies outside 0..2.
+
+    Examples
+    --------
+    >>> a = Pool.from_embeddings([[1.0, 0.0], [0.0, 1.0]])
+    >>> b = Pool.from_embeddings([[1.0, 0.0], [1.0, 0.0], [0.9, 0.1]])
+    >>> found = diff(a, b)
+    >>> found.a.covered, found.b.covered
+    (0.5, 1.0)
+    >>> found.a.lacking[0].examples[0].row
+    1
+    """
+    if not 0 <= radius <= 2:
+        raise ParameterError(f"radius must lie in 0..2, got {radius}")
+    a.check_comparable(b)
+    first, second = _side(names[0], a, b, radius, seed), _side(names[1], b, a, radius, seed)
+    return Difference(
+        headline=_headline(first, second, radius),
+        radius=radius,
+        a=first,
+        b=second,
+        groups=_groups(a, b),
+    )
+
+
+def _side(name: str, pool: Pool, other: Pool, radius: float, seed: int) -> Side:
+    similarity = other.space.nearest_similarity(pool.space)
+    words = None if pool.records is None else Names(pool.texts, _PARTS)
+    return Side(
+        name=name,
+        records=len(pool),
+        shared=int((similarity == 1).sum()),
+        similarity=float(similarity.mean(dtype=np.float64)),
+        covered=float((similarity >= 1 - radius).mean()),
+        lacking=gaps(name, pool, other, None, words, seed),
+    )
+
+
+def _groups(a: Pool, b: Pool) -> list[DifferenceRow]:
+    if a.groups is None or b.groups is None:
+        return []
+    names, labels = np.unique(np.concatenate([a.groups, b.groups]), return_inverse=True)
+    counts = [
+        np.bincount(part, minlength=len(names)) for part in (labels[: len(a)], labels[len(a) :])
+    ]
+    rows = [
+        DifferenceRow(group=str(name), a=n, b=m, a_share=n / len(a), b_share=m / len(b))
+        for name, n, m in zip(names, *counts, strict=True)
+    ]
+    return sorted(rows, key=lambda row: (-abs(row.a_share - row.b_share), row.group))
+
+
+def _headline(a: Side, b: Side, radius: float) -> str:
+    one, other = printable(a.name), printable(b.name)
+    return (
+        f"{one} ({a.records:,} records) covers {b.covered:.1%} of {other} ({b.records:,} "
+        f"records) within a distance of {radius:g}; {other} covers {a.covered:.1%} of {one}. "
+        f"Mean similarity to the nearest record of the other: {a.similarity:.3f} from {one}, "
+        f"{b.similarity:.3f} from {other}."
+    )

@@ -1,0 +1,337 @@
+"""Facts: what a coverage report says, as data."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from instructdiv.metrics import FiveNumbers
+
+
+class Facts(BaseModel):
+    """Base of what a report says: frozen, with every field described."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Example(Facts):
+    """One record, shown."""
+
+    row: int
+    """Its row, in the pool or the target that it is an example of."""
+
+    id: str
+    """Its key: the id of the record where every record has one of its own, else the row."""
+
+    text: str
+    """Start of its text on one line, with nothing that does not print; empty for vectors
+    alone."""
+
+    group: str | None = None
+    """Its known group, if any."""
+
+    kept: bool | None = None
+    """Whether it was chosen; none where there is no selection, or it is not of the pool."""
+
+    similarity: float | None = None
+    """Similarity to what it stands beside: of a gap the nearest chosen record, of a group of
+    near duplicates the first one."""
+
+
+class GroupRow(Facts):
+    """One known group, before and after."""
+
+    group: str
+    """Name of the group."""
+
+    records: int
+    """Records of the pool in it."""
+
+    share: float
+    """Share of the pool."""
+
+    kept: int | None = None
+    """Records that were chosen."""
+
+    kept_share: float | None = None
+    """Share of the selection."""
+
+    random_low: float | None = None
+    """Records that size-matched random draws give: the 5th percentile."""
+
+    random_high: float | None = None
+    """Records that size-matched random draws give: the 95th percentile."""
+
+
+class ClusterRow(Facts):
+    """One cluster of the pool, before and after."""
+
+    cluster: int
+    """Number of the cluster, the largest first."""
+
+    name: str
+    """Words that tell it from the other clusters; its number for vectors alone."""
+
+    records: int
+    """Records of the pool in it."""
+
+    share: float
+    """Share of the pool."""
+
+    example: str
+    """Start of the text of the record nearest to its middle; empty for vectors alone."""
+
+    kept: int | None = None
+    """Records that were chosen."""
+
+    kept_share: float | None = None
+    """Share of the selection."""
+
+    kept_examples: list[Example] = []
+    """Up to three chosen records, the first in the order of choice; of the pool, those
+    nearest to the middle, where there is no selection."""
+
+    dropped_examples: list[Example] = []
+    """Up to three records that were not chosen, those with the least similar chosen record."""
+
+
+class Heat(Facts):
+    """How many records each known group has in each cluster."""
+
+    groups: list[str]
+    """The largest groups, the largest first; what they leave is the last, `(other)`."""
+
+    clusters: list[int]
+    """Numbers of the largest clusters; what they leave is the last, -1."""
+
+    before: list[list[int]]
+    """Records of the pool, for each group and cluster."""
+
+    after: list[list[int]] | None = None
+    """Records that were chosen, for each group and cluster."""
+
+
+class Gap(Facts):
+    """A region that lies far from every chosen record: what one more record would cover most."""
+
+    of: str
+    """Whose region it is: `pool`, `target`, or the name of a reference."""
+
+    name: str
+    """Words that tell its records from the others; empty for vectors alone."""
+
+    records: int
+    """Records for which the first example is more similar than any chosen one; where only a
+    sample was looked at, their estimated number."""
+
+    similarity: float
+    """Mean similarity of these records to the nearest chosen one."""
+
+    similarity_then: float
+    """What that would be if the first example were chosen too."""
+
+    gain: float
+    """What that adds to the sum of similarities over all of them, in records."""
+
+    examples: list[Example]
+    """The record that would cover it best, and up to two of the others."""
+
+    nearest: Example | None = None
+    """The chosen record nearest to the first example."""
+
+    candidate: Example | None = None
+    """Of a target's gap: the record of the pool, chosen or not, nearest to the first example.
+    Where it is similar, the pool can fill the gap; where it is not, other data must."""
+
+
+class DuplicateGroup(Facts):
+    """Records that are near copies of each other."""
+
+    records: int
+    """How many there are."""
+
+    kept: int | None = None
+    """How many of them were chosen."""
+
+    least_similarity: float
+    """The smallest similarity of the pairs that hold the group together."""
+
+    examples: list[Example]
+    """Up to five of them, each with its similarity to the first."""
+
+
+class Redundancy(Facts):
+    """Near copies among the records of the pool."""
+
+    least_similarity: float
+    """Pairs at least so similar are near copies."""
+
+    exact_copies: int
+    """Records whose vector an earlier record has too."""
+
+    groups: int
+    """Groups of near copies: linked by pairs that are similar enough."""
+
+    records: int
+    """Records in these groups."""
+
+    superfluous: int
+    """Records that would go if each group kept one."""
+
+    kept_superfluous: int | None = None
+    """Chosen records that would go if each group kept one of those chosen."""
+
+    largest: list[DuplicateGroup]
+    """The largest groups."""
+
+
+class Histogram(Facts):
+    """How a number is spread over records, before and after."""
+
+    of: str
+    """What is counted: `characters` or `turns`."""
+
+    edges: list[float]
+    """Edges of the bins, whole numbers, one more than there are bins; a bin is from its edge
+    up to, and without, the next."""
+
+    before: list[int]
+    """Records of the pool in each bin."""
+
+    after: list[int] | None = None
+    """Records that were chosen in each bin."""
+
+    median_before: float
+    """Median over the pool."""
+
+    median_after: float | None = None
+    """Median over the chosen records."""
+
+
+class Curve(Facts):
+    """Coverage over budgets: mean similarity of the target to the nearest of so many records."""
+
+    budgets: list[int]
+    """Numbers of records, ascending."""
+
+    random_low: list[float]
+    """Of random draws of that size: the 5th percentile."""
+
+    random_median: list[float]
+    """Of random draws of that size: the median."""
+
+    random_high: list[float]
+    """Of random draws of that size: the 95th percentile."""
+
+    selection: list[float | None] | None = None
+    """Of the first records of the selection; none beyond its end."""
+
+    measured_on: int
+    """Rows of the target that were looked at."""
+
+    pays_until: int
+    """Random records that reach nine tenths of the way from one record to the whole pool."""
+
+    random_worth: int | None = None
+    """Random records, of those budgets, that cover as much as the whole selection does; none
+    if even the largest do not."""
+
+
+class ReferenceRow(Facts):
+    """One domain of a reference, and how far the data covers it."""
+
+    domain: str
+    """Its group in the reference, or the words of its cluster."""
+
+    records: int
+    """Records of the reference in it."""
+
+    covered: float
+    """Share of them with a record of the pool within the radius."""
+
+    similarity: float
+    """Their mean similarity to the nearest record of the pool."""
+
+    kept_covered: float | None = None
+    """Share of them with a chosen record within the radius."""
+
+    kept_similarity: float | None = None
+    """Their mean similarity to the nearest chosen record."""
+
+    missing: list[Example] = []
+    """Up to three of them that are farthest from anything in the data."""
+
+
+class Reference(Facts):
+    """An inventory of what data could hold, domain by domain: what is expected and lacks."""
+
+    name: str
+    """Name of the reference."""
+
+    records: int
+    """Records of the reference."""
+
+    radius: float
+    """Distance within which a record counts as covered."""
+
+    domains: list[ReferenceRow]
+    """Its domains, the least covered first."""
+
+
+class Distances(Facts):
+    """How far records are from the nearest chosen one, or from the nearest of the pool."""
+
+    of: str
+    """Which records: of the `pool` or the `target`."""
+
+    to: str
+    """What is nearest: the `selection` or the `pool`."""
+
+    distances: FiveNumbers
+    """Smallest, quartiles and largest."""
+
+    measured_on: int
+    """Records that were looked at: all, or a random sample."""
+
+
+class Target(Facts):
+    """What had to be covered, where it is not the pool itself."""
+
+    name: str
+    """Name of the target."""
+
+    records: int
+    """Records of the target."""
+
+
+class Provenance(Facts):
+    """What the report was made from and by, so that it can be made again."""
+
+    version: str
+    """Version of instructdiv."""
+
+    inputs: list[dict[str, Any]] = []
+    """Name, number of records and SHA-256 of each source, if records were read."""
+
+    vectors: str
+    """Digest of the vectors of the pool."""
+
+    view: str | None = None
+    """What of a record was embedded, if records were."""
+
+    embedder: dict[str, Any] = {}
+    """What embedded them."""
+
+    selector: dict[str, Any] = {}
+    """What chose, with its parameters."""
+
+    budget: str | None = None
+    """What it was allowed to spend."""
+
+    selection: str | None = None
+    """Digest of the chosen rows, in their order."""
+
+    draws: int
+    """Random draws that the selection was compared with."""
+
+    seed: int
+    """Seed of everything that was drawn."""

@@ -1,0 +1,168 @@
+"""Gaps: the regions that lie far from everything that was chosen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.pool import Pool
+from instructdiv.report.facts import Gap
+from instructdiv.report.names import Names
+from instructdiv.report.showing import Showing
+from instructdiv.report.wording import Table
+from instructdiv.space import Space
+
+Rows = NDArray[np.int64]
+
+_MOST = 8
+_EXAMPLES = 3
+_CANDIDATES = 1000
+_LOOKED_AT, _AT_LEAST = 20_000, 2_000
+_PRODUCTS = 3e8
+_MARKED = 0.05
+_LEAST_GAIN = 0.1
+
+
+def gaps(
+    of: str, covered: Pool, data: Pool, kept: Rows | None, names: Names | None, seed: int
+) -> list[Gap]:
+    """Regions of a pool that lie far from the chosen records of a data set, the worst first.
+
+    Parameters
+    ----------
+    of
+        What the pool that should be covered is called.
+    covered
+        That pool.
+    data
+        The data set, which may be the same pool.
+    kept
+        Its chosen rows; all of them if not given.
+    names
+        Names parts of the pool that should be covered.
+    seed
+        Seed of the samples that are looked at of many rows.
+    """
+    rows = np.arange(len(data)) if kept is None else np.sort(kept)
+    chosen = data.space if kept is None else data.space.take(rows)
+    show_data = Showing(data, kept)
+    show = show_data if covered is data else Showing(covered)
+
+    def gap(region: Region) -> Gap:
+        shown = region.rows[:_EXAMPLES]
+        place, nearness = _nearest(chosen, covered, shown[0])
+        candidate = None
+        if covered is not data and kept is not None:
+            candidate = show_data(*_nearest(data.space, covered, shown[0]))
+        return Gap(
+            of=of,
+            name="" if names is None else names.of(region.rows),
+            records=region.records,
+            similarity=region.similarity,
+            similarity_then=region.similarity_then,
+            gain=region.gain,
+            examples=show.all(shown, chosen.nearest_similarity(covered.space.take(shown))),
+            nearest=show_data(int(rows[place]), nearness),
+            candidate=candidate,
+        )
+
+    return [gap(region) for region in find_regions(covered.space, chosen, seed)]
+
+
+def gap_table(found: list[Gap]) -> Table:
+    """Header and rows of gaps, as text."""
+    header = ["gap", "records", "similarity", "with its example", "example"]
+    return header, [
+        [
+            gap.name,
+            f"{gap.records:,}",
+            f"{gap.similarity:.3f}",
+            f"{gap.similarity_then:.3f}",
+            gap.examples[0].text or f"row {gap.examples[0].row}",
+        ]
+        for gap in found
+    ]
+
+
+def _nearest(space: Space, covered: Pool, row: int) -> tuple[int, float]:
+    similarity, nearest = space.nearest(covered.space.take([row]), 1)
+    return int(nearest[0, 0]), float(similarity[0, 0])
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows that one of them would cover better than anything chosen does."""
+
+    rows: Rows
+    """The rows looked at that are in it, the one that would cover it first, then by how much
+    they would gain."""
+
+    records: int
+    """Estimated number of its rows, where only a sample was looked at."""
+
+    similarity: float
+    """Mean similarity of its rows to the nearest chosen one."""
+
+    similarity_then: float
+    """What that would be if the first were chosen too."""
+
+    gain: float
+    """What it would add to the sum of similarities over all rows."""
+
+
+def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
+    """Regions of a space far from chosen rows, where facility location would go on.
+
+    Row by row the one is taken that would raise the sum over all rows of the similarity to
+    the nearest chosen one most; its region are the rows that it is nearer to, by .05 at
+    least, than anything chosen. Of more than 20,000 rows, or with very many chosen ones, a
+    random sample is looked at, and of these 1,000 may be taken, those far from everything
+    chosen more likely.
+
+    Parameters
+    ----------
+    space
+        The rows that should be covered.
+    kept
+        The chosen rows.
+    seed
+        Seed of the samples.
+    """
+    random = np.random.default_rng(seed)
+    looked = sample(len(space), len(kept), random)
+    scale = len(space) / len(looked)
+    best = kept.nearest_similarity(space.take(looked)).copy()
+    # Gumbel noise on log weights draws without replacement in proportion to the weights.
+    keys = np.log(np.maximum(1 - best, 0) + 1e-9) + random.gumbel(size=len(looked))
+    candidates = np.sort(np.argsort(-keys, kind="stable")[:_CANDIDATES])
+    to = space.similarity(looked[candidates], looked)
+    found: list[Region] = []
+    while len(found) < _MOST:
+        gains = np.maximum(to - best, 0).sum(axis=1, dtype=np.float64) * scale
+        taken = int(gains.argmax())
+        rise = to[taken] - best
+        inside = np.flatnonzero(rise >= _MARKED)
+        if gains[taken] < _LEAST_GAIN or not len(inside):
+            break
+        own = candidates[taken]
+        order = inside[np.argsort(-rise[inside], kind="stable")]
+        rows = np.concatenate([[own], order[order != own]])
+        found.append(
+            Region(
+                looked[rows],
+                max(1, round(len(inside) * scale)),
+                float(best[inside].mean()),
+                float(to[taken][inside].mean()),
+                float(gains[taken]),
+            )
+        )
+        best = np.maximum(best, to[taken])
+    return found
+
+
+def sample(n_rows: int, n_kept: int, random: np.random.Generator) -> Rows:
+    """Rows to hold against all chosen ones in a few seconds: all, or a random sample."""
+    afforded = min(_LOOKED_AT, max(_AT_LEAST, int(_PRODUCTS // n_kept)))
+    if n_rows <= afforded:
+        return np.arange(n_rows)
+    return np.sort(random.choice(n_rows, afforded, replace=False))

@@ -1,0 +1,261 @@
+"""Page: a summary as one HTML page that needs no other file and no network."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from instructdiv.report.charts import (
+    Chart,
+    called,
+    cluster_chart,
+    curve_chart,
+    group_chart,
+    heat_chart,
+    histogram_chart,
+)
+from instructdiv.report.page_tables import histogram_table, reference_table, tables
+from instructdiv.report.pool_map import pool_map
+from instructdiv.report.projection import Projection
+from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.wording import number, start_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure of the headline."""
+
+    name: str
+    """What it is."""
+
+    value: str
+    """The figure."""
+
+    beside: list[str]
+    """What stands beneath it, line by line."""
+
+    verdict: str = ""
+    """Its place among random draws, in words."""
+
+
+def page(summary: Summary, ground: Ground | None, projection: Projection = "auto") -> str:
+    """The page of a summary; the same for the same summary.
+
+    Parameters
+    ----------
+    summary
+        What the page says.
+    ground
+        The pool behind it, that the map is drawn from; without it the page has no map.
+    projection
+        How the map is laid out.
+
+    Raises
+    ------
+    InputError
+        There is no such projection, or PaCMAP is asked for and not installed.
+    """
+    plotly, script = _scripts()
+    names = {cluster.cluster: called(cluster) for cluster in summary.clusters}
+    drawing = None if ground is None else pool_map(summary, ground, projection)
+    charts = {chart.name: chart for chart in _charts(summary, names)}
+    return (
+        _template()
+        .render(
+            summary=summary,
+            title=_title(summary),
+            target=_target(summary),
+            names=names,
+            figures=list(_figures(summary)),
+            charts=charts,
+            map=drawing,
+            tables=tables(summary, names),
+            histograms=[(h, histogram_table(h)) for h in summary.histograms],
+            references=[(r, reference_table(r)) for r in summary.references],
+            provenance=list(_provenance(summary)),
+            json=_json,
+            chart_data=_json({name: chart.figure for name, chart in charts.items()}),
+            plotly=Markup(plotly),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            style=Markup(_style()),  # noqa: S704
+            policy=_policy([plotly, script]),
+        )
+        .lstrip()
+    )
+
+
+def _title(summary: Summary) -> str:
+    names = [start_of(name, 60) for name in summary.schemas]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Coverage report: {shown}" if shown else "Coverage report"
+
+
+def _target(summary: Summary) -> str:
+    name = summary.target.name if summary.target else ""
+    return "the target" if name in ("", "target") else name
+
+
+def _charts(summary: Summary, names: dict[int, str]) -> Iterator[Chart]:
+    yield curve_chart(summary.curve, summary.selected)
+    if summary.groups:
+        yield group_chart(summary.groups, summary.selected)
+    if summary.clusters:
+        yield cluster_chart(summary.clusters, summary.selected, summary.records)
+    if summary.heat:
+        yield heat_chart(summary.heat, names)
+    for histogram in summary.histograms:
+        yield histogram_chart(histogram)
+
+
+def _figures(summary: Summary) -> Iterator[Figure]:
+    n, kept = summary.records, summary.selected
+    left_out = f"{summary.quarantined:,} more could not be used" if summary.quarantined else ""
+    yield Figure("Records", f"{n:,}", [left_out] if left_out else ["in the pool"])
+    if kept is not None:
+        yield Figure("Selected", f"{kept:,}", [f"{kept / n:.1%} of the records"])
+    if summary.target:
+        yield Figure("Target", f"{summary.target.records:,}", [f"records of {_target(summary)}"])
+    assessed = {one.metric.partition("(")[0]: one for one in reversed(summary.metrics)}
+    whole = {name.partition("(")[0]: x for name, x in reversed(summary.pool_metrics.items())}
+    for metric, name, written in (
+        ("mean_nearest_similarity", "Coverage", number),
+        ("coverage_at", "Share covered", "{:.1%}".format),
+        ("nearest_distance_summary", "Median nearest distance", number),
+    ):
+        if metric in assessed:
+            one = assessed[metric]
+            band = f"random {written(one.random_low)} to {written(one.random_high)}"
+            yield Figure(name, written(one.value), [band], one.verdict)
+        elif metric in whole and summary.target:
+            yield Figure(name, written(whole[metric]), ["of the target, by the pool"])
+    curve = summary.curve
+    if kept is not None and curve.random_worth:
+        yield Figure("Worth", f"{curve.random_worth:,}", ["random records that cover as much"])
+    elif kept is None:
+        yield Figure("Pays until", f"{curve.pays_until:,}", ["random records"])
+    for kind, groups in (("Clusters", summary.clusters), ("Groups", summary.groups)):
+        if not groups:
+            continue
+        touched = sum(bool(group.kept) for group in groups)
+        drawn_too = assessed.get(f"{kind.lower()}_touched")
+        if kept is None:
+            yield Figure(kind, f"{len(groups):,}", [f"largest: {groups[0].share:.1%}"])
+        else:
+            yield Figure(
+                f"{kind} touched",
+                f"{touched:,} of {len(groups):,}",
+                [f"random {drawn_too.random_low:,.0f} to {drawn_too.random_high:,.0f}"]
+                if drawn_too
+                else [],
+                drawn_too.verdict if drawn_too else "",
+            )
+    redundancy = summary.redundancy
+    after = redundancy.kept_superfluous
+    yield Figure(
+        "Near copies",
+        f"{redundancy.superfluous:,}",
+        [
+            f"in {redundancy.groups:,} groups, similarity from {redundancy.least_similarity:g}",
+            *([] if after is None else [f"{after:,} left in the selection"]),
+        ],
+    )
+
+
+def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
+    """What the report was made from and by, name by name."""
+    made = summary.provenance
+    yield "instructdiv", [made.version]
+    for name, schema in summary.schemas.items():
+        yield "source", [f"{name} (schema {schema})"]
+    for source in made.inputs:
+        yield "input", [f"{key}: {_plain(value)}" for key, value in source.items()]
+    if made.view:
+        yield "embedded", [f"the {made.view} of each record"]
+    for name, part in (("embedder", made.embedder), ("selector", made.selector)):
+        if part:
+            yield name, [f"{key}: {_plain(value)}" for key, value in part.items()]
+    if made.budget:
+        yield "budget", [made.budget]
+    yield "vectors", [f"SHA-256 {made.vectors}"]
+    if made.selection:
+        yield "selection", [f"SHA-256 {made.selection}"]
+    if summary.selected is not None:
+        yield "random draws", [f"{made.draws:,}"]
+    yield "seed", [str(made.seed)]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _json(value: Any) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)  # noqa: S704
+
+
+def _written(value: Any) -> Any:
+    """What a template writes: what prints, whoever wrote the text."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
+        return "".join(c if c.isprintable() else " " for c in value)
+    return value
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        finalize=_written,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["count"] = lambda value: f"{value:,}"
+    environment.filters["percent"] = lambda value: f"{value:.1%}"
+    return environment.from_string(_read("page.html.jinja"))
+
+
+@lru_cache(maxsize=1)
+def _scripts() -> tuple[str, str]:
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs().replace("\r\n", "\n"), _read("page.js")
+
+
+def _style() -> str:
+    return _read("page.css")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """What the page may do: run these scripts, and nothing that leaves it.
+
+    plotly draws with WebGL by functions that it makes from text.
+    """
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )

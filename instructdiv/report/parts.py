@@ -1,0 +1,159 @@
+"""Parts: the clusters and known groups of a pool, before and after."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.metrics import Assessment
+from instructdiv.metrics.effective_clusters import effective_number
+from instructdiv.pool import Pool
+from instructdiv.report.facts import ClusterRow, GroupRow, Heat
+from instructdiv.report.gaps import sample
+from instructdiv.report.names import Names
+from instructdiv.report.showing import Showing
+from instructdiv.report.wording import start_of
+
+Rows = NDArray[np.int64]
+
+_EXAMPLES = 3
+_HOT_GROUPS, _HOT_CLUSTERS = 20, 24
+OTHER = "(other)"
+
+
+def by_size(labels: Rows) -> Rows:
+    """Labels (n,) numbered anew, the largest first."""
+    sizes = np.bincount(labels)
+    rank = np.empty(len(sizes), np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return rank[labels]
+
+
+def cluster_rows(
+    pool: Pool, labels: Rows, kept: Rows | None, show: Showing, names: Names | None, seed: int
+) -> list[ClusterRow]:
+    """Clusters (n,), the largest first, with words and examples."""
+    before = np.bincount(labels)
+    after = None if kept is None else np.bincount(labels[kept], minlength=len(before))
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(before)[:-1])
+    dropped = None if kept is None else _far_from_kept(pool, kept, seed)
+    rows = []
+    for cluster, inside in enumerate(members):
+        vectors = pool.space.vectors[inside]
+        middle = inside[np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")]
+        examples = middle[:_EXAMPLES]
+        lacking: list[tuple[int, float]] = []
+        if kept is not None and dropped is not None:
+            examples = kept[labels[kept] == cluster][:_EXAMPLES]
+            lacking = [pair for pair in dropped if labels[pair[0]] == cluster][:_EXAMPLES]
+        rows.append(
+            ClusterRow(
+                cluster=cluster,
+                name=(names.of(inside) if names else "") or f"cluster {cluster}",
+                records=before[cluster],
+                share=before[cluster] / len(labels),
+                example="" if pool.records is None else start_of(pool.text(int(middle[0]))),
+                kept=None if after is None else after[cluster],
+                kept_share=None if after is None else after[cluster] / after.sum(),
+                kept_examples=show.all(examples),
+                dropped_examples=[show(*pair) for pair in lacking],
+            )
+        )
+    return rows
+
+
+def _far_from_kept(pool: Pool, kept: Rows, seed: int) -> list[tuple[int, float]]:
+    """Rows that were not chosen, and their similarity to the nearest that was, farthest first."""
+    dropped = np.setdiff1d(np.arange(len(pool)), kept)
+    if not len(dropped):
+        return []
+    dropped = dropped[sample(len(dropped), len(kept), np.random.default_rng(seed))]
+    similarity = pool.space.take(np.sort(kept)).nearest_similarity(pool.space.take(dropped))
+    order = np.argsort(similarity, kind="stable")
+    return list(zip(dropped[order].tolist(), similarity[order].tolist(), strict=True))
+
+
+def group_rows(
+    groups: NDArray[np.str_], kept: Rows | None, draws: int, seed: int
+) -> list[GroupRow]:
+    """Known groups (n,), the largest first."""
+    names, labels = np.unique(groups, return_inverse=True)
+    before = np.bincount(labels)
+    if kept is not None:
+        after = np.bincount(labels[kept], minlength=len(names))
+        drawn = _random_counts(before, len(kept), draws, seed)
+        low, high = np.percentile(drawn, [5, 95], axis=0)
+    return [
+        GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
+        if kept is None
+        else GroupRow(
+            group=str(names[g]),
+            records=before[g],
+            share=before[g] / len(labels),
+            kept=after[g],
+            kept_share=after[g] / len(kept),
+            random_low=low[g],
+            random_high=high[g],
+        )
+        for g in np.argsort(-before, kind="stable")
+    ]
+
+
+def spread(
+    kind: str, labels: Rows, kept: Rows | None, draws: int, seed: int
+) -> tuple[dict[str, float], list[Assessment]]:
+    """How many labels are touched and how evenly: of the pool, and of what was chosen."""
+    measures: dict[str, Callable[[ArrayLike], float]] = {
+        f"{kind}s_touched": lambda counts: float(np.count_nonzero(counts)),
+        f"effective_{kind}s": effective_number,
+    }
+    before = np.bincount(labels)
+    whole = {name: measure(before) for name, measure in measures.items()}
+    if kept is None:
+        return whole, []
+    random = _random_counts(before, len(kept), draws, seed)
+    return whole, [
+        Assessment.of(
+            name,
+            measure(np.bincount(labels[kept])),
+            whole[name],
+            np.array([measure(counts) for counts in random]),
+            higher_is_better=True,
+            measured_on=len(labels),
+        )
+        for name, measure in measures.items()
+    ]
+
+
+def heat(groups: NDArray[np.str_], labels: Rows, kept: Rows | None) -> Heat:
+    """Records of each known group in each cluster, of the largest of both."""
+    names, numbers = np.unique(groups, return_inverse=True)
+    order = np.argsort(-np.bincount(numbers), kind="stable")
+    row_of = np.full(len(names), _HOT_GROUPS)
+    row_of[order[:_HOT_GROUPS]] = np.arange(len(order[:_HOT_GROUPS]))
+    rows, columns = row_of[numbers], np.minimum(labels, _HOT_CLUSTERS)
+    n_clusters = int(labels.max()) + 1
+    shown_rows = sorted(set(rows.tolist()))
+    shown_columns = list(range(min(n_clusters, _HOT_CLUSTERS + 1)))
+
+    def counted(of: Rows | slice) -> list[list[int]]:
+        table = np.zeros((_HOT_GROUPS + 1, _HOT_CLUSTERS + 1), np.int64)
+        np.add.at(table, (rows[of], columns[of]), 1)
+        found: list[list[int]] = table[np.ix_(shown_rows, shown_columns)].tolist()
+        return found
+
+    return Heat(
+        groups=[OTHER if row == _HOT_GROUPS else str(names[order[row]]) for row in shown_rows],
+        clusters=[-1 if column == _HOT_CLUSTERS else column for column in shown_columns],
+        before=counted(slice(None)),
+        after=None if kept is None else counted(kept),
+    )
+
+
+def _random_counts(sizes: Rows, n_drawn: int, draws: int, seed: int) -> Rows:
+    """How many of each label size-matched random draws give, (draws, labels)."""
+    # Draws without replacement follow this law; no rows need to be drawn.
+    counts: Rows = np.random.default_rng(seed).multivariate_hypergeometric(
+        sizes, n_drawn, size=draws, method="marginals"
+    )
+    return counts

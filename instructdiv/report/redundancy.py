@@ -1,0 +1,78 @@
+"""Redundancy: groups of near copies, with the rows and similarities that show it."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.report.facts import DuplicateGroup, Example, Redundancy
+from instructdiv.space import Space
+
+_SHOWN = 20
+_EXAMPLES = 5
+
+
+def find_redundancy(
+    space: Space,
+    least_similarity: float,
+    kept: NDArray[np.int64] | None,
+    example: Callable[[int, float], Example],
+) -> Redundancy:
+    """Groups of rows that are linked by pairs at least so similar.
+
+    Parameters
+    ----------
+    space
+        The pool.
+    least_similarity
+        Similarity from which two rows are near copies.
+    kept
+        Rows that were chosen, if there is a selection.
+    example
+        Shows a row, with its similarity to another.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    firsts = space.first_copies
+    copies = np.flatnonzero(firsts != np.arange(len(space)))
+    pairs, similarity = space.near_pairs(least_similarity)
+    links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
+    strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
+    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), (len(space),) * 2)
+    _, label = connected_components(graph, directed=False)
+    sizes = np.bincount(label)
+    weakest = np.ones(len(sizes), np.float32)
+    np.minimum.at(weakest, label[links[:, 0]], strength)
+    n_kept = None if kept is None else np.bincount(label[kept], minlength=len(sizes))
+    several = sizes > 1
+    largest = [int(g) for g in np.argsort(-sizes, kind="stable")[:_SHOWN] if several[g]]
+    rows_of = {g: np.flatnonzero(label == g) for g in largest}
+    return Redundancy(
+        least_similarity=least_similarity,
+        exact_copies=len(copies),
+        groups=int(several.sum()),
+        records=int(sizes[several].sum()),
+        superfluous=int((sizes - 1).sum()),
+        kept_superfluous=None if n_kept is None else int((n_kept - 1).clip(0).sum()),
+        largest=[
+            DuplicateGroup(
+                records=int(sizes[g]),
+                kept=None if n_kept is None else int(n_kept[g]),
+                least_similarity=float(weakest[g]),
+                examples=_examples(space, rows_of[g], example),
+            )
+            for g in largest
+        ],
+    )
+
+
+def _examples(
+    space: Space, rows: NDArray[np.int64], example: Callable[[int, float], Example]
+) -> list[Example]:
+    shown = rows[:_EXAMPLES]
+    similarities = space.similarity(shown[:1], shown)[0]
+    return [
+        example(row, float(similarity))
+        for row, similarity in zip(shown.tolist(), similarities, strict=True)
+    ]

@@ -1,0 +1,215 @@
+"""Summarize: measure what a pool covers and, with a selection, what is left of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.errors import ParameterError
+from instructdiv.metrics import (
+    Assessment,
+    CoverageAt,
+    CoverageRadius,
+    FacilityLocation,
+    FiveNumbers,
+    MeanNearestSimilarity,
+    Metric,
+    Vendi,
+)
+from instructdiv.metrics.assessment import assess
+from instructdiv.metrics.nearest import Nearest
+from instructdiv.pool import Pool, as_pool
+from instructdiv.report.conversations import histograms
+from instructdiv.report.curve import coverage_curve
+from instructdiv.report.facts import Distances, Gap, Target
+from instructdiv.report.gaps import gaps, sample
+from instructdiv.report.names import Names
+from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, spread
+from instructdiv.report.provenance import provenance
+from instructdiv.report.redundancy import find_redundancy
+from instructdiv.report.references import hold_against
+from instructdiv.report.showing import Showing
+from instructdiv.report.summary import Ground, Summary
+from instructdiv.selection import Selection
+from instructdiv.space import Space
+
+Rows = NDArray[np.int64]
+
+
+def coverage(
+    pool: Pool,
+    selection: Selection | None = None,
+    target: Pool | Space | ArrayLike | None = None,
+    *,
+    references: Mapping[str, Pool] | None = None,
+    metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
+    clusterer: Clusterer | None = None,
+    near_copy: float = 0.95,
+    radius: float = 0.3,
+    draws: int = 64,
+    seed: int = 0,
+) -> Summary:
+    """Measure what a pool covers and, with a selection, what is left of it.
+
+    Parameters
+    ----------
+    pool
+        Everything that could be chosen.
+    selection
+        What was chosen of it.
+    target
+        What should be covered, another data set or the prompts of an evaluation; the pool
+        itself if not given.
+    references
+        Inventories of what data could hold, by name: which of their domains the pool lacks.
+    metrics
+        What is measured; if not given, the mean nearest similarity, the sum of it, the share
+        within `radius`, the radii of all and of 95 %, and the Vendi score.
+    clusterer
+        What finds the clusters; k-means with the square root of n if not given.
+    near_copy
+        Similarity from which two records are near copies.
+    radius
+        Distance within which a record counts as covered.
+    draws
+        Size-matched random draws that the selection is compared with.
+    seed
+        Seed of the draws and of the clusters.
+
+    Raises
+    ------
+    ShapeError
+        The selection is empty or not of this pool, the target or a reference has another
+        dimension, or a similarity, a radius or the number of draws is out of range.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.eye(4), groups=["a", "a", "a", "b"])
+    >>> coverage(pool, Selection(np.array([0, 3]), np.zeros(2))).groups[1].kept
+    1
+    """
+    for name, value, least in (("near_copy", near_copy, -1), ("radius", radius, 0)):
+        if not least <= value <= least + 2:
+            raise ParameterError(f"{name} must lie in {least}..{least + 2}, got {value}")
+    aim = pool if target is None else _fitting(target, pool)
+    inventories = {
+        name: _fitting(reference, pool) for name, reference in (references or {}).items()
+    }
+    measures = _measures(metrics, radius, seed)
+    assessed = []
+    if selection is not None:
+        assessed = assess(measures, selection, pool, target=aim, draws=draws, seed=seed)
+    whole = {one.metric: one.pool_value for one in assessed} or _of_pool(measures, pool, aim)
+    kept = None if selection is None else selection.indices
+    labels = by_size((clusterer or KMeans()).seeded(seed).cluster(pool.space, pool.groups))
+    kinds = {"cluster": labels}
+    if pool.groups is not None:
+        kinds = {"group": np.unique(pool.groups, return_inverse=True)[1]} | kinds
+    spreads = [spread(kind, found, kept, draws, seed) for kind, found in kinds.items()]
+    assessed = [one for _, found in spreads for one in found] + assessed
+    show = Showing(pool, kept)
+    names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
+    summary = Summary(
+        headline=_headline(pool, selection, assessed),
+        records=len(pool),
+        selected=None if selection is None else len(selection),
+        quarantined=0 if pool.records is None else len(pool.records.quarantine),
+        schemas={}
+        if pool.records is None
+        else {n: s.name for n, s in zip(pool.records.sources, pool.schemas, strict=True)},
+        target=None if target is None else Target(name=_called(aim), records=len(aim)),
+        pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
+        metrics=assessed,
+        distances=_distances(pool, kept, None if target is None else aim, seed),
+        groups=[] if pool.groups is None else group_rows(pool.groups, kept, draws, seed),
+        clusters=cluster_rows(pool, labels, kept, show, names, seed),
+        heat=None if pool.groups is None else heat(pool.groups, labels, kept),
+        gaps=_gaps(pool, kept, None if target is None else aim, names, seed),
+        redundancy=find_redundancy(pool.space, near_copy, kept, show),
+        histograms=[] if pool.records is None else histograms(pool, kept),
+        curve=coverage_curve(pool, aim, selection, draws, seed),
+        references=[
+            hold_against(name, inventory, pool, kept, radius)
+            for name, inventory in inventories.items()
+        ],
+        provenance=provenance(pool, selection, draws, seed),
+    )
+    return summary.on(Ground(pool, kept, labels))
+
+
+def _fitting(target: Pool | Space | ArrayLike, pool: Pool) -> Pool:
+    """A target in any of its forms as a pool, if it fits another."""
+    found = as_pool(target)
+    pool.check_comparable(found)
+    return found
+
+
+def _called(target: Pool) -> str:
+    return "target" if target.records is None else ", ".join(target.records.sources)
+
+
+def _measures(
+    metrics: Iterable[Metric | Mapping[str, Any] | str] | None, radius: float, seed: int
+) -> list[Metric]:
+    if metrics is not None:
+        return [Metric.model_validate(one).seeded(seed) for one in metrics]
+    return [
+        MeanNearestSimilarity(),
+        FacilityLocation(),
+        CoverageAt(radius=radius),
+        CoverageRadius(),
+        CoverageRadius(share=0.95),
+        Vendi(),
+    ]
+
+
+def _of_pool(measures: list[Metric], pool: Pool, aim: Pool) -> dict[str, float]:
+    """The metrics of a whole pool; how near it is to itself says nothing."""
+    telling = [m for m in measures if aim is not pool or not isinstance(m, Nearest)]
+    return {metric.title: metric.score(pool, aim) for metric in telling}
+
+
+def _distances(pool: Pool, kept: Rows | None, target: Pool | None, seed: int) -> list[Distances]:
+    """How far the pool is from what was chosen, and a target from both."""
+    pairs = [] if target is None else [("target", target, "pool", pool.space)]
+    if kept is not None:
+        chosen = pool.space.take(np.sort(kept))
+        pairs.insert(0, ("pool", pool, "selection", chosen))
+        pairs += [("target", target, "selection", chosen)] if target is not None else []
+    found = []
+    for of, covered, to, space in pairs:
+        rows = sample(len(covered), len(space), np.random.default_rng(seed))
+        similarity = space.nearest_similarity(covered.space.take(rows))
+        five = FiveNumbers.of(similarity)
+        found.append(Distances(of=of, to=to, distances=five, measured_on=len(rows)))
+    return found
+
+
+def _gaps(
+    pool: Pool, kept: Rows | None, target: Pool | None, names: Names | None, seed: int
+) -> list[Gap]:
+    """Regions of the pool, and of a target, that lie far from what was chosen."""
+    found = [] if kept is None else gaps("pool", pool, pool, kept, names, seed)
+    if target is not None:
+        words = None if target.records is None else Names(target.texts, len(found) + 1)
+        found += gaps("target", target, pool, kept, words, seed)
+    return found
+
+
+def _headline(pool: Pool, selection: Selection | None, metrics: Sequence[Assessment]) -> str:
+    if selection is None:
+        n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
+        return f"{len(pool):,} records{n_groups}, {pool.space.n_distinct:,} of them distinct."
+    said = {
+        "groups_touched": "Groups touched: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
+        "effective_groups": "Effective number of groups: {:.1f} of {:.1f} (random {:.1f}-{:.1f}).",
+        "mean_nearest_similarity": "Mean similarity to the nearest chosen record: {:.3f} "
+        "of {:.3f} (random {:.3f}-{:.3f}).",
+    }
+    return f"{len(selection):,} of {len(pool):,} records. " + " ".join(
+        said[m.metric].format(m.value, m.pool_value, m.random_low, m.random_high)
+        for m in metrics
+        if m.metric in said
+    )

@@ -1,0 +1,34 @@
+"""Wording: numbers, texts and tables as a report writes them."""
+
+import html
+from collections.abc import Iterable, Sequence
+
+Table = tuple[list[str], list[list[str]]]
+"""Header and rows of a table, as text."""
+
+
+def start_of(text: str, longest: int = 100) -> str:
+    """The start of a text on one line, at most so many characters."""
+    line = printable(text[: 4 * longest])
+    return line if len(line) <= longest else line[: longest - 1] + "\u2026"
+
+
+def printable(text: str) -> str:
+    """One line of what prints: the rest could steer a terminal, or break a table."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def number(value: float) -> str:
+    """A number with as many digits as can be read."""
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def escaped(text: str) -> str:
+    """A text that is no HTML and no border of a Markdown table."""
+    return html.escape(text, quote=False).replace("|", "\\|")
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(escaped, line)) + " |" for line in lines)

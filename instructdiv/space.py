@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import ShapeError
 from instructdiv.rows import row_numbers
+from instructdiv.threads import in_tiles, products
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -280,8 +281,8 @@ class Space:
 
     def products(self, vector: NDArray[np.floating[Any]]) -> Floats:
         """Dot product of every row with a vector (d,), of any length, (n,) float32."""
-        products: Floats = np.dot(self.vectors, vector.astype(np.float32))
-        return products
+        found: Floats = products(self.vectors, vector.astype(np.float32)[None])[:, 0]
+        return found
 
     def local_similarity(self, n_neighbors: int) -> Floats:
         """Mean similarity of each row to its nearest other rows, (n,) float32.
@@ -314,15 +315,14 @@ class Space:
         """Spherical k-means of the rows: (n_centroids, d) float32 unit vectors.
 
         Does not depend on the order of the rows. Above 256 rows a centroid it learns
-        from a random 256 a centroid.
+        from a random 256 a centroid. A centroid that no row is nearest to moves to the row
+        of a large cluster that is least like its middle.
 
         Raises
         ------
         ShapeError
             There are fewer distinct rows than centroids.
         """
-        import faiss
-
         firsts, _ = self._copies
         if not 1 <= n_centroids <= len(firsts):
             raise ShapeError(
@@ -334,20 +334,19 @@ class Space:
         start = random.permutation(order[np.isin(order, firsts)])
         if len(order) > _LEARN * n_centroids:
             order = order[np.sort(random.choice(len(order), _LEARN * n_centroids, replace=False))]
-        k_means = faiss.Kmeans(
-            self.dimension,
-            n_centroids,
-            niter=n_iterations,
-            seed=seed + 1,
-            spherical=True,
-            min_points_per_centroid=1,
-            max_points_per_centroid=_LEARN,
-        )
-        k_means.train(self.vectors[order], init_centroids=self.vectors[start[:n_centroids]])
-        centroids = np.array(k_means.centroids)
-        # Rows that cancel out have no middle: their centroid stays where it began.
-        lost = np.linalg.norm(centroids, axis=1) < 1e-6
-        centroids[lost] = self.vectors[start[:n_centroids][lost]]
+        centroids: Floats = self.vectors[start[:n_centroids]].copy()
+        learned = self.vectors[order]
+        for _ in range(n_iterations):
+            labels, similarity = _most_similar(learned, centroids)
+            sums = _sums(learned, labels, n_centroids)
+            lengths = np.linalg.norm(sums, axis=1)
+            moved = lengths > 1e-6  # one whose rows cancel out stays where it is
+            centroids[moved] = sums[moved] / lengths[moved, None]
+            sizes = np.bincount(labels, minlength=n_centroids)
+            largest = np.argsort(-sizes, kind="stable")
+            for empty, large in zip(np.flatnonzero(sizes == 0), largest, strict=False):
+                inside = np.flatnonzero(labels == large)
+                centroids[empty] = learned[inside[similarity[inside].argmin()]]
         return centroids
 
     def _like(self, other: "ArrayLike | Space") -> "Space":
@@ -459,6 +458,27 @@ class Space:
         return similarity[taken], row[taken]
 
 
+def _most_similar(vectors: Floats, centroids: Floats) -> tuple[Rows, Floats]:
+    """The centroid most similar to each vector (n,), the first of equal ones; how similar (n,)."""
+    labels = np.empty(len(vectors), np.int64)
+    similarity = np.empty(len(vectors), np.float32)
+    for start, tile in _tiles(vectors):
+        found = _similarities(tile, centroids)
+        labels[start : start + len(tile)] = found.argmax(axis=1)
+        similarity[start : start + len(tile)] = found.max(axis=1)
+    return labels, similarity
+
+
+def _sums(vectors: Floats, labels: Rows, n_labels: int) -> NDArray[np.float64]:
+    """Sum of the vectors of each label, (n_labels, d) float64."""
+    from scipy.sparse import csr_array
+
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(n_labels + 1))
+    members = csr_array((np.ones(len(labels)), order, starts), shape=(n_labels, len(labels)))
+    return np.asarray(members @ vectors, np.float64)
+
+
 def neighbor_graph(
     similarities: Floats, indices: NDArray[np.integer], n_rows: int
 ) -> "csr_array[Any, tuple[int, int]]":
@@ -484,7 +504,7 @@ def _padded(vectors: Floats) -> Floats:
 
 
 def _similarities(a: Floats, b: Floats) -> Floats:
-    product: Floats = _padded(a) @ _padded(b).T
+    product: Floats = products(_padded(a), _padded(b))
     return product[: len(a), : len(b)]
 
 
@@ -502,13 +522,19 @@ def _search(queries: Floats, vectors: Floats, k: int) -> tuple[Floats, Rows]:
     }
     usual = {name: getattr(faiss.cvar, name) for name in wanted}
     _set(faiss.cvar, wanted)
+    similarities = np.empty((len(queries), k), np.float32)
+    numbers = np.empty((len(queries), k), np.int64)
+
+    def search(rows: slice) -> None:
+        tile = queries[rows]
+        found = faiss.knn(_padded(tile), vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        similarities[rows], numbers[rows] = (part[: len(tile)] for part in found)
+
     try:
-        similarities, numbers = faiss.knn(
-            _padded(queries), vectors, k, metric=faiss.METRIC_INNER_PRODUCT
-        )
+        in_tiles(search, len(queries))
     finally:
         _set(faiss.cvar, usual)
-    return similarities[: len(queries)], numbers[: len(queries)]
+    return similarities, numbers
 
 
 def _set(variables: Any, values: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as nps
 
 from instructdiv import Space
 from instructdiv.errors import ShapeError
+from instructdiv.threads import in_tiles, one_thread, products
 from tests.pools import COPIES, DISTINCT
 
 
@@ -68,12 +69,39 @@ def test_nearest_finds_the_same_rows_as_a_full_sort_among_real_numbers(n, k):
 
 
 @pytest.mark.parametrize("n_queries", [1, 5, 63, 64, 65, 4095])
-def test_an_answer_does_not_depend_on_how_queries_are_batched(n_queries):
+def test_an_answer_depends_on_how_queries_are_batched_by_rounding_alone(n_queries):
     space = Space.of(np.random.default_rng(2).standard_normal((4097, 33)))
     whole = space.nearest(space, 6)
     part = space.nearest(space.vectors[:n_queries], 6)
-    np.testing.assert_array_equal(part[0], whole[0][:n_queries])
+    np.testing.assert_allclose(part[0], whole[0][:n_queries], atol=1e-6)
     np.testing.assert_array_equal(part[1], whole[1][:n_queries])
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (700, 3), (3, 700), (1500, 1300), (5000, 64)])
+def test_products_are_the_same_to_the_bit_on_one_thread(n, m):
+    random = np.random.default_rng(n)
+    a, b = (random.standard_normal((k, 40)).astype(np.float32) for k in (n, m))
+    many = products(a, b)
+    np.testing.assert_allclose(many, a.astype("f8") @ b.T.astype("f8"), atol=1e-4)
+    with one_thread():
+        np.testing.assert_array_equal(products(a, b), many)
+
+
+def test_neighbors_are_the_same_to_the_bit_on_one_thread():
+    vectors = np.random.default_rng(3).standard_normal((3000, 40))
+    many = Space.of(vectors).neighbors(20)
+    with one_thread():
+        one = Space.of(vectors).neighbors(20)
+    np.testing.assert_array_equal(one.indices, many.indices)
+    np.testing.assert_array_equal(one.data, many.data)
+
+
+def test_a_failure_in_a_tile_is_raised():
+    def fail(rows: slice) -> None:
+        raise ValueError(rows.start)
+
+    with pytest.raises(ValueError, match="0"):
+        in_tiles(fail, 2000)
 
 
 @pytest.mark.parametrize("pool", [DISTINCT, COPIES], ids=["distinct", "copies"])
@@ -83,7 +111,7 @@ def test_neighbors_are_the_nearest_of_each_row(pool, k):
     similarities, indices = pool.space.nearest(pool.space, k)
     assert graph.shape == (len(pool), len(pool))
     np.testing.assert_array_equal(graph.indices.reshape(-1, k), indices)
-    np.testing.assert_array_equal(graph.data.reshape(-1, k), similarities)
+    np.testing.assert_allclose(graph.data.reshape(-1, k), similarities, atol=1e-6)
     np.testing.assert_array_equal(np.diff(graph.indptr), np.full(len(pool), k))
 
 

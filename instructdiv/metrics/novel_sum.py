@@ -9,6 +9,7 @@ from pydantic import Field
 from instructdiv.metrics.base import Metric, Score
 from instructdiv.pool import Pool
 from instructdiv.space import Space
+from instructdiv.threads import products
 
 Numbers = NDArray[np.float64]
 
@@ -107,11 +108,13 @@ class NovelSum(Metric):
         height = max(1, _TILE // len(subset))
         for start in range(0, len(rows), height):
             own = rows[start : start + height]
-            distances = subset.vectors[own] @ subset.vectors.T
+            distances = products(subset.vectors[own], subset.vectors)
             np.clip(np.subtract(1, distances, out=distances), 0, 2, out=distances)
             distances.sort(axis=1)
             distances[:, 0] = 0  # its own
-            means[start : start + height] = distances[:, len(subset) - n_ranks :] @ weights
+            means[start : start + height] = products(
+                distances[:, len(subset) - n_ranks :], weights[None]
+            )[:, 0]
         return means
 
     def _densities(self, subset: Space, rows: NDArray[np.int64], target: Space) -> Numbers:

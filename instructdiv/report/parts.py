@@ -13,6 +13,7 @@ from instructdiv.report.gaps import sample
 from instructdiv.report.names import Names
 from instructdiv.report.showing import Showing
 from instructdiv.report.wording import start_of
+from instructdiv.threads import products
 
 Rows = NDArray[np.int64]
 
@@ -40,7 +41,8 @@ def cluster_rows(
     rows = []
     for cluster, inside in enumerate(members):
         vectors = pool.space.vectors[inside]
-        middle = inside[np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")]
+        nearness = products(vectors, vectors.mean(axis=0, keepdims=True))[:, 0]
+        middle = inside[np.argsort(-nearness, kind="stable")]
         examples = middle[:_EXAMPLES]
         lacking: list[tuple[int, float]] = []
         if kept is not None and dropped is not None:

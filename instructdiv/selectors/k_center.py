@@ -12,6 +12,7 @@ from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
 from instructdiv.space import Space
+from instructdiv.threads import products
 
 _FRIENDS = 3
 _HELD = 1024
@@ -108,7 +109,7 @@ class KCenter(Selector):
     def _first(self, space: Space, rows: NDArray[np.int64]) -> int:
         if self.start == "first":
             return int(rows[0])
-        return int(rows[(space.vectors @ space.mean())[rows].argmax()])
+        return int(rows[space.products(space.mean())[rows].argmax()])
 
 
 class _Frontier:
@@ -149,7 +150,7 @@ class _Frontier:
         self._bounds[np.searchsorted(self._rows, row)] = _SETTLED
         if chosen:
             self._chosen.append(row)
-            near = 1 - self._vectors @ self._space.vectors[row]
+            near = 1 - products(self._vectors, self._space.vectors[row : row + 1])[:, 0]
             self._bounds[self._held] = np.minimum(self._bounds[self._held], near)
             self._exact_at[self._held] = len(self._chosen)
 

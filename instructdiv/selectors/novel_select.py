@@ -9,6 +9,7 @@ from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
 from instructdiv.space import Space
+from instructdiv.threads import products
 
 
 class NovelSelect(Selector):
@@ -68,7 +69,8 @@ class NovelSelect(Selector):
             held = min(n_chosen, self.n_ranks)
             novelty = density
             if held:
-                mean = nearest[:, :held] @ weights[:held].astype(np.float32) / weights[:held].sum()
+                some = weights[:held].astype(np.float32)
+                mean = products(nearest[:, :held], some[None])[:, 0] / some.sum()
                 novelty = density * np.maximum(mean, 0)
             novelty = np.where(open_places, novelty.astype(np.float32), -np.inf)
             place = int(novelty.argmax())

@@ -462,21 +462,24 @@ def _most_similar(vectors: Floats, centroids: Floats) -> tuple[Rows, Floats]:
     """The centroid most similar to each vector (n,), the first of equal ones; how similar (n,)."""
     labels = np.empty(len(vectors), np.int64)
     similarity = np.empty(len(vectors), np.float32)
-    for start, tile in _tiles(vectors):
-        found = _similarities(tile, centroids)
-        labels[start : start + len(tile)] = found.argmax(axis=1)
-        similarity[start : start + len(tile)] = found.max(axis=1)
+
+    def compare(rows: slice) -> None:
+        found = vectors[rows] @ centroids.T
+        labels[rows], similarity[rows] = found.argmax(axis=1), found.max(axis=1)
+
+    in_tiles(compare, len(vectors), 2 * _TILE)
     return labels, similarity
 
 
-def _sums(vectors: Floats, labels: Rows, n_labels: int) -> NDArray[np.float64]:
-    """Sum of the vectors of each label, (n_labels, d) float64."""
+def _sums(vectors: Floats, labels: Rows, n_labels: int) -> Floats:
+    """Sum of the vectors of each label, (n_labels, d) float32."""
     from scipy.sparse import csr_array
 
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(n_labels + 1))
-    members = csr_array((np.ones(len(labels)), order, starts), shape=(n_labels, len(labels)))
-    return np.asarray(members @ vectors, np.float64)
+    ones = np.ones(len(labels), np.float32)
+    members = csr_array((ones, order, starts), shape=(n_labels, len(labels)))
+    return np.asarray(members @ vectors)
 
 
 def neighbor_graph(

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from instructdiv.report.facts import Curve, GroupRow, Heat, Histogram, Reference
+from instructdiv.metrics import FiveNumbers
+from instructdiv.report.facts import Curve, Distances, GroupRow, Heat, Histogram, Reference
 from instructdiv.report.summary import Summary
 from instructdiv.report.wording import number
 
@@ -32,6 +33,8 @@ class Table:
 def tables(summary: Summary, names: dict[int, str]) -> dict[str, Table]:
     """The tables of a page, by name; those of histograms and references apart."""
     found = {"metrics": metric_table(summary), "curve": curve_table(summary.curve)}
+    if summary.distances:
+        found["distances"] = distance_table(summary.distances)
     if summary.groups:
         found["groups"] = group_table(summary.groups, summary.selected)
     if summary.heat:
@@ -59,6 +62,23 @@ def metric_table(summary: Summary) -> Table:
                 one.verdict,
             ]
             for one in summary.metrics
+        ],
+    )
+
+
+def distance_table(distances: list[Distances]) -> Table:
+    """How far records are from the nearest chosen one."""
+    names = list(FiveNumbers.model_fields)
+    return Table(
+        ["from the", "to the", *(name.replace("_", " ") for name in names), "measured on"],
+        [
+            [
+                one.of,
+                one.to,
+                *(_three(getattr(one.distances, name)) for name in names),
+                (f"{one.measured_on:,}", one.measured_on),
+            ]
+            for one in distances
         ],
     )
 
@@ -149,7 +169,7 @@ def histogram_table(histogram: Histogram) -> Table:
         [
             [
                 (f"{low:,.0f}", low),
-                (f"{high:,.0f}", high),
+                (f"{high - 1:,.0f}", high - 1),  # whole numbers: the next bin begins at high
                 (f"{n:,}", n),
                 *([] if after is None else [(f"{after[i]:,}", after[i])]),
             ]

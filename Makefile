@@ -4,6 +4,7 @@
 # make test-all  the slow tests too
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
+# make bench-report  the report on pools of up to 100,000 rows: time, growth, memory, bytes
 # make bench-data  selection on real labelled data in ../shared/data, where it is there
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ DEMO ?= demo-mix
 DATA ?= ../shared/data
 AXE := 4.14.1
 
-.PHONY: demo test test-all bench bench-large bench-data lint clean
+.PHONY: demo test test-all bench bench-large bench-report bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
@@ -33,6 +34,9 @@ bench: .venv/dev.installed
 
 bench-large: .venv/dev.installed
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/large.py
+
+bench-report: .venv/dev.installed
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/report.py
 
 bench-data: .venv/dev.installed
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/labelled_data.py $(DATA)

@@ -24,7 +24,7 @@ _TILE = 4096
 _EXACT_PAIRS = 16_384
 _PAIR_TILE = 1024
 _PARTNERS = 64
-_CELL_ROUNDS = 8
+_CELL_ROUNDS = 2
 # Rows a centroid that k-means learns from: more hardly move it.
 _LEARN = 256
 # Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:

@@ -21,7 +21,9 @@ def provenance(pool: Pool, selection: Selection | None, draws: int, seed: int) -
         inputs=[] if records is None else records.digests(),
         vectors=_digest(pool.space.vectors),
         view=None if records is None else pool.view,
-        embedder={} if pool.embedder is None else pool.embedder.describe(),
+        embedder={}
+        if pool.embedder is None
+        else pool.embedder.to_mapping() | pool.embedder.describe(),
         selector=chosen,
         budget=None if budget is None else str(budget),
         selection=None if selection is None else _digest(selection.indices),

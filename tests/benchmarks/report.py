@@ -1,4 +1,4 @@
-"""The report on large pools, one process each: time of its stages and peak memory: make bench-report.
+"""The report on large pools, one process each: time and peak memory: make bench-report.
 
 ``python tests/benchmarks/report.py N BUDGET MAP`` prints one line of JSON.
 """

@@ -17,7 +17,7 @@ import numpy as np
 from instructdiv.budget import Budget
 from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.embedders.base import Progress
-from instructdiv.errors import GateFailed, InputError
+from instructdiv.errors import BudgetError, GateFailed, InputError
 from instructdiv.exporters import Exporter
 from instructdiv.files import MANIFEST, sha256
 from instructdiv.pool import Pool
@@ -301,9 +301,11 @@ def _read_mix(folder: Path) -> tuple[Selection, list[str]]:
         indices = np.array(manifest["selection"]["indices"], np.int64)
         keys = checked_keys(manifest["selection"].get("keys", []), len(indices))
         made_from = [found["sha256"] for found in manifest["inputs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        chosen_by = dict(manifest["recipe"]["selector"])
+        budget = Budget.model_validate(manifest["recipe"]["budget"])
+    except (OSError, ValueError, KeyError, TypeError, BudgetError) as error:
         raise InputError(f"{folder} does not hold a mix: {error!r}") from error
-    return Selection(indices, np.zeros(len(indices)), saved_keys=keys), made_from
+    return Selection(indices, np.zeros(len(indices)), chosen_by, budget, keys), made_from
 
 
 def rebalance(

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 import instructdiv as idv
 from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv import space as space_module
+from instructdiv.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import gaps as gaps_module
 from instructdiv.report.gaps import find_regions
@@ -461,3 +462,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path, ending):
         summary.save(tmp_path / f"report.{ending}")
     with pytest.raises(InputError, match=r"a difference is written as \.json or \.md"):
         idv.diff(TINY, TINY).save(tmp_path / "difference.html")
+
+
+def test_a_mix_that_is_reported_again_still_says_who_chose(tmp_path):
+    recipe = idv.Recipe(budget=7, embedder="lexical", selector="herding", group="kind", draws=4)
+    mix = idv.curate(recipe, ROWS)
+    mix.export(tmp_path / "mix")
+    again = idv.coverage(mix.pool, selection_of(tmp_path / "mix", mix.pool), draws=4)
+    assert again.provenance.selector == mix.selection.selector
+    assert again.provenance.budget == "7 records"
+    assert again == mix.summary

@@ -211,7 +211,9 @@ def report(
     metrics: Annotated[
         str | None,
         typer.Option(
-            "--metrics", help="Names of metrics, or JSON mappings, between commas; all: every one."
+            "--metrics",
+            help="Names of metrics, or JSON mappings, between commas; all: every one, but for "
+            "those of groups where there are none.",
         ),
     ] = None,
     near_copy: Annotated[
@@ -248,12 +250,17 @@ def report(
     from instructdiv.report import coverage
     from instructdiv.report.projection import check_projection
 
-    _check_report_path(output, ".html", ".md", ".json")
+    _check_path(output, "report", ".html", ".md", ".json")
     check_projection(projection)
     measures = None if metrics is None else _parts(metrics, Metric)
+    if measures == []:
+        raise UsageError("--metrics names none; name at least one, or all")
+    if reference_group and not reference:
+        raise UsageError("--reference-group is a column of a reference; give --reference too")
     if atlas:
         check_free(atlas, overwrite)
-    inventories = {name: [name] for name in reference or []}
+    # A file may have any name, also one of those that stand for the other sets here.
+    inventories = {f"reference {name}": name for name in reference or []}
     own = dict.fromkeys(inventories, reference_group) if reference_group else {}
     sets = {"data": data} | ({"target": target} if target else {}) | inventories
     with _progress(quiet) as progress:
@@ -267,12 +274,15 @@ def report(
             progress=progress,
         )
         pool = pools["data"]
+        grouped = all(p.groups is not None for p in (pool, pools.get("target", pool)))
+        if measures and str(metrics).strip() == "all" and not grouped:
+            measures = [metric for metric in measures if metric.looks_at != "groups"]
         chosen = None if selection is None else selection_of(selection, pool)
         summary = coverage(
             pool,
             chosen,
             pools.get("target"),
-            references={name: pools[name] for name in inventories},
+            references={name: pools[key] for key, name in inventories.items()},
             metrics=measures,
             near_copy=near_copy,
             radius=radius,
@@ -283,7 +293,8 @@ def report(
             summary.save(output, projection=projection)  # type: ignore[arg-type]
         if atlas:
             command = summary.save_atlas(atlas, projection=projection, overwrite=overwrite)  # type: ignore[arg-type]
-            typer.echo(f"to explore: {command}", err=True)
+            if not quiet:
+                typer.echo(f"to explore: {command}", err=True)
     _print_summary(summary, as_json)
 
 
@@ -319,7 +330,7 @@ def diff(
     from instructdiv.pool import Pool
     from instructdiv.report import diff
 
-    _check_report_path(output, ".md", ".json")
+    _check_path(output, "difference", ".md", ".json")
     with _progress(quiet) as progress:
         pools = Pool.together(
             {"a": a, "b": b},
@@ -377,7 +388,7 @@ def compare(
     from instructdiv.report import compare
     from instructdiv.selectors import Selector
 
-    _check_report_path(output, ".md", ".json")
+    _check_path(output, "comparison", ".md", ".json")
     chosen = _parts(selectors, Selector)
     spent = [_budget(amount.strip(), unit) for amount in budgets.split(",")]
     with _progress(quiet) as progress:
@@ -663,12 +674,13 @@ def _n_records(pool_size: list[str]) -> int:
     return len(read(pool_size))
 
 
-def _check_report_path(output: Path | None, *endings: str) -> None:
+def _check_path(output: Path | None, called: str, *endings: str) -> None:
     if output is None:
         return
     if output.suffix.lower() not in endings:
         *most, last = endings
-        raise UsageError(f"it is written as {', '.join(most)} or {last}, not as {str(output)!r}")
+        forms = f"{', '.join(most)} or {last}"
+        raise UsageError(f"a {called} is written as {forms}, not as {str(output)!r}")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; give a file")
 
@@ -742,6 +754,10 @@ def _print_difference(difference: "Difference", as_json: bool) -> None:
     _print_tables(difference.headline, difference.tables())
 
 
+# What a column of numbers, shares and bands is written in.
+_OF_NUMBERS = set("0123456789.,%- ")
+
+
 def _print_tables(headline: str, tables: "dict[str, tuple[list[str], list[list[str]]]]") -> None:
     from rich.console import Console
     from rich.table import Table
@@ -753,8 +769,9 @@ def _print_tables(headline: str, tables: "dict[str, tuple[list[str], list[list[s
         if not rows:
             continue
         table = Table(title=Text(title), title_justify="left")
-        for i, name in enumerate(header):
-            table.add_column(name, justify="left" if i == 0 or len(name) > 12 else "right")
+        for name, *cells in zip(header, *rows, strict=True):
+            numbers = all(set(cell) <= _OF_NUMBERS for cell in cells)
+            table.add_column(name, justify="right" if numbers else "left")
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)

@@ -126,7 +126,7 @@ class Mix:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
         manifest = folder / MANIFEST
         text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
-        manifest.write_text(text + "\n", encoding="utf-8")
+        manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return [*beside, manifest]
 
     @property
@@ -193,7 +193,8 @@ class Mix:
         return path
 
     def _write_quarantine(self, path: Path) -> Path:
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
+        # Half a character in the name of a file is then an escape of JSON.
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             for bad in self._all_records.quarantine:
                 line = {"file": bad.file, "line": bad.line, "reason": bad.reason}
                 content = {"content": bad.content}

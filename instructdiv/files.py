@@ -96,15 +96,16 @@ def write_text(path: str | Path, text: str) -> Path:
     """Write a text file, or leave what was there as it was."""
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        real = Path(os.path.realpath(path))  # a link stays one
+        real.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         Path(draft).chmod(0o666 & ~_umask())
-        Path(draft).replace(path)
+        Path(draft).replace(real)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

@@ -234,7 +234,8 @@ class Space:
         """Pairs of different vectors that are at least so similar, and how similar they are.
 
         A vector that several rows have stands for the first of them. Of a vector with more
-        than 64 partners after it, the 64 most similar are given. Exact up to 16,384 vectors;
+        than 64 partners after it, the 64 most similar are given, and of the others as many as
+        keep what is linked in one piece. Exact up to 16,384 vectors;
         beyond, only vectors that share one of their three nearest centroids are compared,
         which misses hardly a pair of near copies, and time stays O(n^1.5 * d).
 
@@ -253,12 +254,10 @@ class Space:
                 tile = members[start : start + _PAIR_TILE]
                 similarities = _similarities(vectors[start : start + _PAIR_TILE], vectors)
                 similarities[tile[:, None] >= members] = -2
-                own, other = np.nonzero(similarities >= least_similarity)
-                if len(own) and np.bincount(own).max() > _PARTNERS:
-                    ranked = np.argsort(-similarities, axis=1, kind="stable")[:, :_PARTNERS]
-                    nearest = np.zeros(similarities.shape, bool)
-                    np.put_along_axis(nearest, ranked, True, axis=1)
-                    own, other = np.nonzero(nearest & (similarities >= least_similarity))
+                near = similarities >= least_similarity
+                if len(near) and near.sum(axis=1).max() > _PARTNERS:
+                    near = _thinned(near, similarities, start)
+                own, other = np.nonzero(near)
                 found.append((tile[own], members[other], similarities[own, other]))
         lower, higher, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
         _, once = np.unique(lower * len(firsts) + higher, return_index=True)
@@ -480,6 +479,31 @@ def _sums(vectors: Floats, labels: Rows, n_labels: int) -> Floats:
     ones = np.ones(len(labels), np.float32)
     members = csr_array((ones, order, starts), shape=(n_labels, len(labels)))
     return np.asarray(members @ vectors)
+
+
+def _thinned(near: NDArray[np.bool_], similarities: Floats, start: int) -> NDArray[np.bool_]:
+    """The most similar of the near pairs of each row, and what else holds the rows together.
+
+    Row i of the tile is number `start + i` of the columns.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    least = -np.partition(-similarities, _PARTNERS - 1, axis=1)[:, _PARTNERS - 1 : _PARTNERS]
+    above, tied = similarities > least, similarities == least
+    places = _PARTNERS - above.sum(axis=1, keepdims=True)
+    left: NDArray[np.bool_] = near & (above | (tied & (tied.cumsum(axis=1) <= places)))
+    own, other = np.nonzero(left)
+    links = coo_array((np.ones(len(own), np.int8), (start + own, other)), (near.shape[1],) * 2)
+    _, piece = connected_components(links, directed=False)
+    for row, ours in enumerate(near):
+        lost = np.flatnonzero(ours & (piece != piece[start + row]))
+        if len(lost):
+            lost = lost[np.argsort(-similarities[row, lost], kind="stable")]
+            pieces, first = np.unique(piece[lost], return_index=True)
+            left[row, lost[first]] = True
+            piece[np.isin(piece, pieces)] = piece[start + row]
+    return left
 
 
 def neighbor_graph(

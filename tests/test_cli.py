@@ -1,19 +1,24 @@
 """The command line: results on stdout, everything else on stderr, and an exit code."""
 
+import hashlib
+import importlib.util
 import json
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
@@ -22,7 +27,9 @@ import instructdiv as idv
 from instructdiv import curate as curate_function
 from instructdiv.cli import app
 from instructdiv.exporters import Jsonl
+from instructdiv.metrics import Metric
 from instructdiv.records import DEMO
+from instructdiv.report import projection as projection_module
 from instructdiv.selectors import Selector
 
 VERBS = ["Bake", "Paint", "Describe", "Sell", "Draw", "Translate"]
@@ -32,6 +39,7 @@ ROWS = [
     for verb in VERBS
     for thing in THINGS
 ]
+PACMAP = importlib.util.find_spec("pacmap") is not None
 LEXICAL = ["--embedder", "lexical", "--draws", "3"]
 
 
@@ -348,6 +356,336 @@ def test_report_writes_a_file(ending: str, data: str, tmp_path: Path) -> None:
     assert "42 records" in (text if ending == "md" else json.loads(text)["headline"])
 
 
+def _loads(page: str) -> list[str]:
+    """What a page would have to fetch to be whole."""
+    found: list[str] = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            asks = {"src", "srcset", "data", "poster"} | ({"href"} if tag == "link" else set())
+            found.extend(value or "" for name, value in attrs if name in asks)
+
+    Tags().feed(page)
+    return [value for value in found if not value.startswith("data:")]
+
+
+@pytest.mark.parametrize("projection", [[], ["--map", "pca"]])
+def test_report_writes_a_page_that_fetches_nothing(
+    projection: list[str], data: str, out: Path, tmp_path: Path
+) -> None:
+    _done(*_select(data, out))
+    path = tmp_path / ("report.html" if projection else "report.HTML")
+    options = ["--group", "domain", "--selection", out, *projection]
+    result = _done("report", data, *LEXICAL, *options, "--output", path)
+    page = path.read_text(encoding="utf-8")
+    assert "5 of 42 records." in result.stdout
+    assert "5 of 42 records." in page
+    assert _loads(page) == []
+    assert "Layout: PCA" in page  # 42 records are too few for PaCMAP
+
+
+@pytest.mark.skipif(not PACMAP, reason="the extra map is not installed")
+@pytest.mark.parametrize(("name", "layout"), [("pacmap", "PaCMAP"), ("pca", "PCA")])
+def test_the_map_is_laid_out_as_one_says(name: str, layout: str, tmp_path: Path) -> None:
+    rows = [row | {"instruction": f"{n} {row['instruction']}"} for n in "ab" for row in ROWS]
+    path = tmp_path / "more.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _done("report", path, *LEXICAL, "--map", name, "-o", tmp_path / "r.html")
+    assert f"Layout: {layout}" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_report_holds_data_against_a_target(data: str, tmp_path: Path) -> None:
+    target = tmp_path / "wanted.jsonl"
+    wanted = [*ROWS[:7], {"instruction": "Sail around the cape.", "output": "Aye."}]
+    target.write_text("".join(json.dumps(row) + "\n" for row in wanted))
+    options = ["--target", target, "--group", "domain"]
+    found = _one_object(_done("report", data, *LEXICAL, *options, "--json").stdout)
+    assert found["target"] == {"name": str(target), "records": 8}
+    assert found["pool_metrics"]["coverage_at"] == 7 / 8
+    assert found["gaps"][0]["of"] == "target"
+    assert "Sail around the cape." in found["gaps"][0]["examples"][0]["text"]
+    assert "Sail around" in _done("report", data, *LEXICAL, *options).stdout
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    rows = [{"instruction": r["instruction"], "output": "", "kind": "known"} for r in ROWS[:6]]
+    rows += [{"instruction": f"Sail to {p}.", "output": "", "kind": "sea"} for p in ("A", "B")]
+    path = tmp_path / "inventory.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_report_says_which_domains_of_a_reference_lack(data: str, inventory: Path) -> None:
+    options = ["--reference", inventory, "--reference-group", "kind", "--group", "domain"]
+    result = _done("report", data, *LEXICAL, *options, "--json")
+    [reference] = _one_object(result.stdout)["references"]
+    assert reference["name"] == str(inventory)
+    assert [(row["domain"], row["covered"]) for row in reference["domains"]] == [
+        ("sea", 0.0),
+        ("known", 1.0),
+    ]
+    assert "Reference: " in _done("report", data, *LEXICAL, *options).stdout
+    _fails(2, "no column is named 'kind'", "report", data, *LEXICAL, *options, "--reference", data)
+
+
+def test_the_domains_of_a_reference_are_its_groups_or_else_clusters(
+    data: str, inventory: Path
+) -> None:
+    options = ["--group", "domain", "--reference", data, "--reference", inventory, "--json"]
+    own, other = _one_object(_done("report", data, *LEXICAL, *options).stdout)["references"]
+    assert {row["domain"] for row in own["domains"]} == {verb.lower() for verb in VERBS}
+    assert sum(row["records"] for row in other["domains"]) == 8
+    assert {row["domain"] for row in other["domains"]}.isdisjoint({"known", "sea"})
+
+
+@pytest.mark.parametrize("name", ["data", "target"])
+def test_a_reference_may_have_any_name(
+    name: str, data: str, inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = inventory.parent / name
+    folder.mkdir()
+    inventory.rename(folder / "rows.jsonl")
+    monkeypatch.chdir(folder.parent)
+    options = ["--target", data, "--reference", name, "--json"]
+    found = _one_object(_done("report", data, *LEXICAL, *options).stdout)
+    assert (found["records"], found["target"]["records"]) == (42, 42)
+    assert [(one["name"], one["records"]) for one in found["references"]] == [(name, 8)]
+
+
+def test_columns_of_numbers_are_flush_right_and_of_words_left(data: str, tmp_path: Path) -> None:
+    options = ["--target", data, "--group", "domain"]
+    shown = _done("report", data, *LEXICAL, *options).stdout
+    row = next(line for line in shown.splitlines() if line.startswith("│ bake "))
+    assert re.fullmatch(r"│ bake +│ +7 │ +16\.7% │", row)
+    verdict = next(line for line in _done(*_select(data, tmp_path / "o")).stdout.splitlines()
+                   if "vendi" in line)  # fmt: skip
+    assert re.search(r"│ (like|better than|worse than) random *│$", verdict)
+    assert re.search(r"│ +\d[\d.]* - \d[\d.]* │", verdict)
+
+
+def test_report_measures_what_it_is_told_to(data: str, out: Path) -> None:
+    _done(*_select(data, out))
+    names = 'vendi, {"name": "coverage_radius", "share": 0.9},distinct_n'
+    options = ["--metrics", names, "--selection", out, "--json"]
+    found = _one_object(_done("report", data, *LEXICAL, *options).stdout)
+    assert [m["metric"] for m in found["metrics"] if "cluster" not in m["metric"]] == [
+        "vendi",
+        "coverage_radius(share=0.9)",
+        "distinct_n",
+    ]
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+@pytest.mark.parametrize("chosen", [True, False])
+def test_all_metrics_are_those_that_the_data_can_be_measured_by(
+    grouped: bool, chosen: bool, data: str, out: Path
+) -> None:
+    group = ["--group", "domain"] if grouped else []
+    _done(*_select(data, out))
+    options = ["--metrics", "all", *group, *(["--selection", out] if chosen else []), "--json"]
+    found = _one_object(_done("report", data, *LEXICAL, *options).stdout)
+    measured = {title.partition("(")[0] for title in found["pool_metrics"]}
+    kinds = {n: m for n, m in Metric.known().items() if m.__module__.startswith("instructdiv.")}
+    of_groups = {name for name, kind in kinds.items() if kind.looks_at == "groups"}
+    assert of_groups & measured == (of_groups if grouped else set())
+    if chosen:
+        assert measured >= set(kinds) - of_groups
+        titles = [metric["metric"] for metric in found["metrics"]]
+        assert sorted(titles) == sorted(found["pool_metrics"])  # so none is there twice
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--metrics", "vendy"], "no metric is named 'vendy'; known: cluster_entropy, "),
+        (["--metrics", ""], "--metrics names none; name at least one, or all"),
+        (["--metrics", "a,,vendi"], "no metric is named 'a'"),
+        (["--metrics", '{"name": "vendi"'], "is not JSON"),
+        (["--metrics", '{"name": "vendi", "q": 2}'], "vendi has no parameter 'q'; known: order"),
+        (["--metrics", '{"name": "vendi", "order": -1}'], "vendi: order = -1"),
+        (["--metrics", "group_balance"], "group_balance looks at groups, and the subset has none"),
+        (["--map", "tsne"], "no projection is named 'tsne'; known: auto, pacmap, pca"),
+        (["--reference-group", "domain"], "give --reference too"),
+        (["--target", "/gone.jsonl"], "no file or folder at /gone.jsonl"),
+        (["--reference", "/gone.jsonl"], "no file or folder at /gone.jsonl"),
+        (["--group", "topic", "--target", "DATA"], "no column is named 'topic'; known: instr"),
+        (["--reference", "DATA", "--reference-group", "sort"], "no column is named 'sort'; known"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_exit_code_2(
+    options: list[str], said: str, data: str
+) -> None:
+    options = [data if option == "DATA" else option for option in options]
+    _fails(2, said, "report", data, *LEXICAL, *options)
+
+
+def test_a_map_that_is_not_installed_is_said_before_the_work(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection_module, "_installed", lambda: False)
+    monkeypatch.setattr(idv.Lexical, "embed", lambda *_: pytest.fail("the work was begun"))
+    page = tmp_path / "r.html"
+    said = 'pip install "instructdiv[map]", or take pca'
+    _fails(2, said, "report", data, *LEXICAL, "--map", "pacmap", "-o", page)
+    assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--near-copy", 1.1), ("--near-copy", -1.1), ("--radius", -0.1), ("--radius", 2.1)],
+)
+def test_a_similarity_or_a_distance_out_of_range_is_bad_usage(
+    option: str, value: float, data: str
+) -> None:
+    result = _invoke("report", data, *LEXICAL, option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.stderr
+    assert result.stdout == ""
+
+
+def test_near_copies_and_coverage_are_as_near_as_one_says(data: str) -> None:
+    def found(*options: object) -> dict[str, Any]:
+        options = ("--target", data, "--json", *options)
+        return _one_object(_done("report", data, *LEXICAL, *options).stdout)
+
+    near, far = found("--near-copy", 0.2), found("--near-copy", 1)
+    assert near["redundancy"]["least_similarity"] == 0.2
+    assert near["redundancy"]["records"] > far["redundancy"]["records"] == 0
+    assert "coverage_at(radius=0.1)" in found("--radius", 0.1)["pool_metrics"]
+
+
+# Atlas: files for an explorer.
+
+
+def test_the_atlas_is_written_and_its_command_is_no_result(data: str, tmp_path: Path) -> None:
+    folder = tmp_path / "an atlas"
+    result = _done("report", data, *LEXICAL, "--atlas", folder, "--group", "domain", "--json")
+    assert _one_object(result.stdout)["records"] == 42
+    assert {path.name for path in folder.iterdir()} == {
+        "atlas.parquet",
+        "labels.parquet",
+        "manifest.json",
+    }
+    table = pq.read_table(folder / "atlas.parquet")
+    assert table.num_rows == 42
+    assert {"id", "text", "source", "projection_x", "neighbors"} <= set(table.column_names)
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("to explore: embedding-atlas ")
+    command = shlex.split(said.removeprefix("to explore: "))
+    assert command[1] == str(folder / "atlas.parquet")
+    assert command[command.index("--labels") + 1] == str(folder / "labels.parquet")
+    for option in ("--text", "--x", "--y", "--neighbors"):
+        assert command[command.index(option) + 1] in table.column_names
+
+
+def test_the_atlas_of_a_selection_says_what_was_kept(data: str, out: Path, tmp_path: Path) -> None:
+    _done(*_select(data, out))
+    folder = tmp_path / "atlas"
+    result = _done("report", data, *LEXICAL, "--selection", out, "--atlas", folder, "-q")
+    assert result.stderr == ""
+    table = pq.read_table(folder / "atlas.parquet").to_pylist()
+    kept = json.loads((out / "manifest.json").read_text())["selection"]["indices"]
+    assert [i for i, row in enumerate(table) if row["kept"]] == sorted(kept)
+
+
+def test_an_atlas_takes_no_place_that_is_taken(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, foreign = tmp_path / "atlas", tmp_path / "thesis"
+    foreign.mkdir()
+    (foreign / "thesis.tex").write_text("years of work")
+    _done("report", data, *LEXICAL, "--atlas", folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(idv.Lexical, "embed", lambda *_: pytest.fail("the work was begun"))
+        _fails(1, f"{folder} is not empty", "report", data, *LEXICAL, "--atlas", folder)
+        ours = ["report", data, *LEXICAL, "--overwrite", "--atlas"]
+        _fails(1, "so it is not ours to overwrite", *ours, foreign)
+    assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
+    _done("report", data, *LEXICAL, "--atlas", folder, "--overwrite", "--group", "domain")
+    assert "source" in pq.read_table(folder / "atlas.parquet").column_names
+
+
+# Two data sets side by side.
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    rows = [*ROWS[:21], *({"instruction": f"Sail to {n}.", "output": ""} for n in range(9))]
+    path = tmp_path / "other.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_diff_sets_two_data_sets_side_by_side(data: str, other: str) -> None:
+    result = _done("diff", data, other, "--embedder", "lexical")
+    titles = "Coverage of each other", "What the second lacks of", "What the first lacks of"
+    for said in (*titles, "Sail to", "Translate"):
+        assert said in result.stdout
+    found = _one_object(_done("diff", data, other, "--embedder", "lexical", "--json").stdout)
+    assert found["a"]["name"] == data
+    assert [found[side]["records"] for side in "ab"] == [42, 30]
+    assert [found[side]["shared"] for side in "ab"] == [21, 21]
+    assert "Sail to" in found["b"]["lacking"][0]["examples"][0]["text"]
+    assert found["groups"] == []
+
+
+@pytest.mark.parametrize("ending", ["md", "json"])
+def test_diff_writes_a_file(ending: str, data: str, other: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / f"difference.{ending}"
+    _done("diff", data, other, "--embedder", "lexical", "--output", path)
+    text = path.read_text(encoding="utf-8")
+    headline = text if ending == "md" else json.loads(text)["headline"]
+    assert "(42 records) covers " in headline
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_diff_reads_the_folder_of_a_mix(swapped: bool, data: str, out: Path) -> None:
+    _done(*_select(data, out))
+    both: list[object] = [out, data] if swapped else [data, out]
+    found = _one_object(_done("diff", *both, "--embedder", "lexical", "--json").stdout)
+    mix, whole = (found["a"], found["b"]) if swapped else (found["b"], found["a"])
+    assert (mix["records"], mix["shared"], mix["covered"], mix["lacking"]) == (5, 5, 1.0, [])
+    assert (whole["records"], whole["shared"]) == (42, 5)
+
+
+def test_diff_needs_the_column_of_the_groups_in_one_of_both(data: str, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.jsonl"
+    bare.write_text('{"instruction": "Count.", "output": "1"}\n')
+    compared = ["diff", data, bare, "--embedder", "lexical"]
+    assert _one_object(_done(*compared, "--group", "domain", "--json").stdout)["groups"] == []
+    _fails(2, "no column is named 'topic'; known: instruction", *compared, "--group", "topic")
+    with_groups = ["diff", data, data, "--embedder", "lexical", "--group", "domain"]
+    found = _one_object(_done(*with_groups, "--json").stdout)
+    assert [(g["a"], g["b"]) for g in found["groups"]] == [(7, 7)] * 6
+    assert "share of second" in _done(*with_groups).stdout
+
+
+def test_a_difference_above_the_gate_is_exit_code_0_and_below_it_3(data: str, other: str) -> None:
+    compared = ["diff", data, other, "--embedder", "lexical", "--min-coverage"]
+    result = _invoke(*compared, 0.99)
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 3
+    assert "Coverage of each other" in result.stdout  # a gate that fails has still measured
+    last = result.stderr.strip().splitlines()[-1]
+    assert re.match(r"error: coverage 0\.\d+ is below the least allowed, 0\.99", last)
+    _done(*compared, 0.1)
+    _done("diff", data, data, "--embedder", "lexical", "--min-coverage", 1)
+    assert _invoke(*compared, 2).exit_code == 2
+
+
+def test_a_difference_that_cannot_be_made(data: str, tmp_path: Path) -> None:
+    (tmp_path / "d.md").mkdir()
+    for two in ([data, "/gone.jsonl"], ["/gone.jsonl", data]):
+        _fails(2, "no file or folder at /gone.jsonl", "diff", *two, "--embedder", "lexical")
+    for name in ("d.html", "d"):
+        said = f"a difference is written as .md or .json, not as '{tmp_path / name}'"
+        _fails(2, said, "diff", data, data, "-o", tmp_path / name)
+    _fails(1, "is a folder; give a file", "diff", data, data, "-o", tmp_path / "d.md")
+    assert _invoke("diff", data, data, "--radius", 3).exit_code == 2
+    assert _invoke("diff", data).exit_code == 2
+
+
 @pytest.mark.parametrize("saved", [False, True], ids=["folder of a mix", "saved selection"])
 def test_report_measures_a_selection(saved: bool, data: str, out: Path, tmp_path: Path) -> None:
     _done(*_select(data, out))
@@ -375,6 +713,41 @@ def test_report_says_what_is_left_out(data: str) -> None:
         file.write("nope\n")
     result = _done("report", data, *LEXICAL)
     assert "could not be used and were left out" in result.stdout
+
+
+# The page of a mix.
+
+
+def _has_page(out: Path) -> bool:
+    """Whether a mix has a page; the manifest knows it by what it holds."""
+    page = out / "report.html"
+    outputs = json.loads((out / "manifest.json").read_text())["outputs"]
+    assert page.exists() == ("report.html" in outputs)
+    if not page.exists():
+        return False
+    assert outputs["report.html"] == hashlib.sha256(page.read_bytes()).hexdigest()
+    assert "<!doctype html>" in page.read_text(encoding="utf-8")[:100].lower()
+    return True
+
+
+@pytest.mark.parametrize("command", ["select", "rebalance"])
+def test_a_mix_has_a_page_if_one_is_wanted(command: str, data: str, tmp_path: Path) -> None:
+    plain = [command, data, "--budget", 5, "--embedder", "lexical", "--output"]
+    without = _done(*plain, tmp_path / "plain")
+    assert not _has_page(tmp_path / "plain")
+    assert "report.html" not in without.stdout
+    result = _done(*plain, tmp_path / "paged", "--page")
+    assert _has_page(tmp_path / "paged")
+    assert f"with a page to open: {tmp_path}/paged/report.html" in result.stdout.replace("\n", "")
+    assert _mix(tmp_path / "plain") == _mix(tmp_path / "paged")
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_a_recipe_may_ask_for_a_page(page: bool, data: str, out: Path, tmp_path: Path) -> None:
+    _done("run", _recipe(tmp_path, data=data, page=page), "--output", out)
+    assert _has_page(out) == page
+    assert json.loads((out / "manifest.json").read_text())["recipe"].get("page", False) == page
+    _fails(2, "page", "run", _recipe(tmp_path, data=data, page="maybe"), "-o", tmp_path / "no")
 
 
 # Recipes.
@@ -749,7 +1122,8 @@ def test_a_folder_that_holds_no_mix_is_exit_code_2(content: str, data: str, out:
 
 def test_a_report_has_a_known_ending_and_a_place(data: str, tmp_path: Path) -> None:
     (tmp_path / "d.md").mkdir()
-    _fails(2, "as .html, .md or .json", "report", data, *LEXICAL, "--output", tmp_path / "r.txt")
+    said = "a report is written as .html, .md or .json, not as "
+    _fails(2, said, "report", data, *LEXICAL, "--output", tmp_path / "r.txt")
     _fails(1, "is a folder; give a file", "report", data, *LEXICAL, "-o", tmp_path / "d.md")
     _fails(1, "cannot write", "report", data, *LEXICAL, "-o", Path(data) / "r.md")
 
@@ -783,7 +1157,10 @@ def _python(*arguments: object, **environment: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("command", ["", "report", "select", "rebalance", "run", "schema", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "compare", "demo", "diff", "plan", "rebalance", "report", "run", "schema", "select"],
+)
 def test_help_is_exit_code_0(command: str) -> None:
     arguments = [command] if command else []
     assert "Usage" in _done(*arguments, "--help").stdout
@@ -878,6 +1255,7 @@ def test_the_demo_needs_no_network(out: Path, monkeypatch: pytest.MonkeyPatch) -
     summary = _one_object(_done("demo", "-o", out, "-b", 20, "--json").stdout)["summary"]
     assert summary["records"] == len(DEMO.read_text(encoding="utf-8").splitlines())
     assert len(_mix(out)) == summary["selected"] == 20
+    assert _has_page(out)
     kept = {group["group"]: group["kept"] for group in summary["groups"]}
     assert len(kept) >= 12
     assert sum(kept.values()) == 20

@@ -1,6 +1,6 @@
 """The documents do what they say: blocks run, links lead somewhere, the reference is current.
 
-``python tests/test_documents.py`` writes docs/reference.md anew.
+``python tests/test_documents.py`` writes docs/reference.md and docs/summary.schema.json anew.
 """
 
 import inspect
@@ -27,6 +27,7 @@ from instructdiv.part import Part
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
+SCHEMA = ROOT / "docs" / "summary.schema.json"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 RECIPES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -131,6 +132,40 @@ def test_the_reference_page_is_current() -> None:
         "docs/reference.md is not what the docstrings say; write it anew with: "
         "python tests/test_documents.py"
     )
+
+
+# What is written as JSON, from the code.
+
+DOCUMENTS: list[type[BaseModel]] = [idv.Summary, idv.Difference, idv.Comparison]
+
+
+def summary_schema() -> str:
+    """The whole text of docs/summary.schema.json."""
+    return json.dumps(idv.Summary.model_json_schema(), indent=2) + "\n"
+
+
+def test_the_schema_of_a_summary_is_current() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == summary_schema(), (
+        "docs/summary.schema.json is not what the models say; write it anew with: "
+        "python tests/test_documents.py"
+    )
+
+
+def test_a_summary_is_what_its_schema_says(tmp_path: Path) -> None:
+    pool = idv.Pool.of(_records("code", 20) + _records("history", 5), "lexical", group="category")
+    summary = idv.coverage(pool, idv.Random().select(pool, 5), pool.take([0, 22]), draws=2)
+    schema = json.loads(summary_schema())
+    assert set(json.loads(summary.to_json())) == set(schema["properties"])
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("model", DOCUMENTS, ids=lambda model: model.__name__)
+def test_every_field_of_what_is_written_as_json_is_described(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    for kind in (schema, *schema.get("$defs", {}).values()):
+        assert kind.get("description"), f"{kind['title']} has no docstring"
+        for name, field in kind["properties"].items():
+            assert field.get("description"), f"{kind['title']}.{name} has no description"
 
 
 # The blocks of the pages, run one page at a time in a process of its own.
@@ -295,3 +330,4 @@ if __name__ == "__main__":
         execute(Path(sys.argv[1]))
     else:
         REFERENCE.write_text(reference(), encoding="utf-8")
+        SCHEMA.write_text(summary_schema(), encoding="utf-8")

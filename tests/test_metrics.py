@@ -1,6 +1,7 @@
 """What is special of each metric: golden values, obvious twins, and the edges."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +38,11 @@ from instructdiv.metrics import (
     cluster_spread,
     novel_sum,
     spectrum,
+    word_runs,
 )
 from instructdiv.metrics.remembered import remembered
 from instructdiv.selectors import LogDeterminant as LogDeterminantSelector
+from instructdiv.selectors import Random
 from tests.pools import COPIES, DISTINCT, EQUAL, clustered
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
@@ -341,33 +344,65 @@ def test_groups_spread_evenly_are_1_whatever_their_sizes_in_the_target():
 
 
 words = st.lists(st.sampled_from(["a", "b", "c"]), max_size=7).map(" ".join)
-corpora = st.lists(words, min_size=1, max_size=6)
+odd = st.text(
+    st.sampled_from("aB\u00c9\u0130\u00b2\u4e2d_7 .-\x00\x1c\u2028\ud800\u0301"), max_size=9
+)
+corpora = st.lists(words | odd | st.text(max_size=9), min_size=1, max_size=6)
 
 
 def n_grams(text: str, n: int) -> list[tuple[str, ...]]:
-    split = text.split()
+    split = re.findall(r"\w+", text.lower())
     return [tuple(split[i : i + n]) for i in range(len(split) - n + 1)]
 
 
-@settings(deadline=None)
-@given(corpora, st.integers(1, 4))
-def test_distinct_n_counts_what_one_would_by_hand(corpus: list[str], n: int):
+def plain_distinct_n(corpus: list[str], n: int) -> float:
     found = [gram for text in corpus for gram in n_grams(text, n)]
-    expected = len(set(found)) / len(found) if found else 0
-    assert of(DistinctN(n=n), *corpus) == pytest.approx(expected)
+    return len(set(found)) / len(found) if found else 0
 
 
-@settings(deadline=None)
-@given(corpora, st.integers(1, 4))
-def test_self_repetition_counts_what_one_would_by_hand(corpus: list[str], n: int):
+def plain_self_repetition(corpus: list[str], n: int) -> float:
     grams = [n_grams(text, n) for text in corpus]
-    expected = np.mean(
-        [
-            np.log(1 + sum(sum(g in b for b in grams[:i] + grams[i + 1 :]) for g in a))
-            for i, a in enumerate(grams)
-        ]
-    )
-    assert of(SelfRepetition(n=n), *corpus) == pytest.approx(expected)
+    shared = [
+        sum(sum(g in other for other in grams[:i] + grams[i + 1 :]) for g in own)
+        for i, own in enumerate(grams)
+    ]
+    return float(np.log1p(np.array(shared, np.float64)).mean())
+
+
+PLAIN = {DistinctN: plain_distinct_n, SelfRepetition: plain_self_repetition}
+of_words = pytest.mark.parametrize("kind", PLAIN, ids=lambda kind: kind.name)
+
+
+@of_words
+@settings(deadline=None)
+@given(corpus=corpora, n=st.integers(1, 5))
+def test_n_grams_are_counted_as_one_would_by_hand(kind: Any, corpus: list[str], n: int):
+    assert of(kind(n=n), *corpus) == PLAIN[kind](corpus, n)
+
+
+@of_words
+@settings(deadline=None)
+@given(corpus=corpora, others=corpora, n=st.integers(1, 3), data=st.data())
+def test_records_that_were_read_before_count_as_if_read_anew(
+    kind: Any, corpus: list[str], others: list[str], n: int, data: st.DataObject
+):
+    score = kind(n=n).against(texts("target"))
+    for subset in (corpus, data.draw(st.lists(st.sampled_from(corpus), min_size=1)), others):
+        assert score(texts(*subset)) == PLAIN[kind](subset, n)
+
+
+def test_random_draws_of_a_pool_are_not_read_again(monkeypatch: pytest.MonkeyPatch):
+    pool, read = texts(*(f"sum {i} of the {i % 7}" for i in range(50))), []
+    words_of = word_runs._words
+
+    def counted(given: list[str]) -> Any:
+        read.append(len(given))
+        return words_of(given)
+
+    monkeypatch.setattr(word_runs, "_words", counted)
+    for metric in (DistinctN(), SelfRepetition()):
+        metric.assess(Random().select(pool, 9), pool, draws=5)
+    assert read == [50, 50]
 
 
 def test_no_n_gram_crosses_records_and_case_and_points_do_not_count():

@@ -14,6 +14,9 @@ from instructdiv.pool import Pool, as_pool
 from instructdiv.selection import Selection
 from instructdiv.space import Space
 
+# Nearer than this is a tie: the same rows in another order round otherwise.
+_ROUNDING = 1e-6
+
 
 class Assessment(BaseModel):
     """A metric of a selection beside what random draws of the same size give."""
@@ -67,7 +70,8 @@ class Assessment(BaseModel):
     ) -> "Assessment":
         """Place a value among those of random draws (r,)."""
         low, median, high = np.percentile(drawn, [5, 50, 95])
-        better = value > drawn if higher_is_better else value < drawn
+        tied = np.abs(drawn - value) <= _rounding(value)
+        better = (value > drawn if higher_is_better else value < drawn) & ~tied
         return cls(
             metric=metric,
             higher_is_better=higher_is_better,
@@ -77,7 +81,7 @@ class Assessment(BaseModel):
             random_low=low,
             random_median=median,
             random_high=high,
-            percentile=100 * (better + 0.5 * (drawn == value)).mean(),
+            percentile=100 * (better + 0.5 * tied).mean(),
             draws=len(drawn),
             measured_on=measured_on,
         )
@@ -85,10 +89,15 @@ class Assessment(BaseModel):
     @property
     def verdict(self) -> str:
         """The place of the value in the random band, in words."""
-        if self.random_low <= self.value <= self.random_high:
+        slack = _rounding(self.value)
+        if self.random_low - slack <= self.value <= self.random_high + slack:
             return "like random"
         above = self.value > self.random_high
         return "better than random" if above == self.higher_is_better else "worse than random"
+
+
+def _rounding(value: float) -> float:
+    return _ROUNDING * max(1.0, abs(value))
 
 
 def assess(

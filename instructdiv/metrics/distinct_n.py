@@ -40,7 +40,9 @@ class DistinctN(Metric):
         words = WordRuns(self.n)
 
         def score(subset: Pool) -> float:
-            runs, _ = words.read(subset.texts)
-            return len(np.unique(runs)) / len(runs) if len(runs) else 0.0
+            counts = words.count(subset.texts)
+            seen = np.zeros(counts.shape[1], np.bool_)
+            seen[counts.indices] = True
+            return int(np.count_nonzero(seen)) / max(int(counts.sum()), 1)
 
         return score

@@ -42,11 +42,8 @@ class SelfRepetition(Metric):
         words = WordRuns(self.n)
 
         def score(subset: Pool) -> float:
-            runs, record = words.read(subset.texts)
-            kinds, kind = np.unique(runs, return_inverse=True)
-            held = np.unique(kind * len(subset) + record) // len(subset)
-            others = np.bincount(held, minlength=len(kinds)) - 1
-            shared = np.bincount(record, weights=others[kind], minlength=len(subset))
-            return float(np.log1p(shared).mean())
+            counts = words.count(subset.texts)
+            others = np.bincount(counts.indices, minlength=counts.shape[1]) - 1
+            return float(np.log1p(counts @ others).mean())
 
         return score

@@ -1,54 +1,95 @@
-"""Word runs: the n-grams of records, as numbers."""
+"""Word runs: the n-grams of records, numbered once and found again for any of the records."""
 
-import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Runs = NDArray[np.uint64]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-_WORD = re.compile(r"\w+")
+Numbers = NDArray[np.int64]
 
 
 class WordRuns:
-    """Reads the n-grams of records; of a text that it has read it knows them.
+    """Counts the n-grams of records; those of a subset of what it counted last it knows.
 
     Words are runs of letters, digits and underscores, in lower case; no n-gram crosses
-    records. Equal n-grams have equal numbers, and different ones different numbers but for
-    a chance of about m^2 / 2^64 with m n-grams.
+    records. Different n-grams have different columns but for a chance of about m^2 / 2^64
+    with m n-grams.
 
     Examples
     --------
-    >>> runs, record = WordRuns(2).read(["Sum the list.", "sum THE tree", "sum"])
-    >>> len(set(runs.tolist())), record.tolist()
-    (3, [0, 0, 1, 1])
+    >>> words = WordRuns(2)
+    >>> words.count(["Sum the list.", "the SUM; the sum", "sum"]).toarray().sum(axis=1).tolist()
+    [2, 3, 0]
+    >>> sorted(words.count(["The sum, the sum."]).data.tolist())
+    [1, 2]
     """
 
     def __init__(self, n: int) -> None:
         self._n = n
-        self._weights = np.random.default_rng(0).integers(0, 2**63, n, np.uint64) * np.uint64(2)
-        self._weights += np.uint64(1)
-        self._words: dict[str, int] = {}
-        self._known: dict[str, Runs] = {}
+        self._row: dict[str, int] = {}
+        self._known: csr_array
 
-    def read(self, texts: Sequence[str]) -> tuple[Runs, NDArray[np.int64]]:
-        """Number of each n-gram, (m,) uint64, and the record it stands in, (m,) int64."""
-        for text in texts:
-            if text not in self._known:
-                self._known[text] = self._runs(text)
-        runs = [self._known[text] for text in texts]
-        lengths = np.fromiter(map(len, runs), np.int64, len(runs))
-        return np.concatenate(runs), np.repeat(np.arange(len(runs)), lengths)
+    def count(self, texts: Sequence[str]) -> "csr_array":
+        """How often each text holds each n-gram, (texts, n-grams) int64."""
+        if not self._row.keys() >= set(texts):
+            self._row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+            self._known = self._counted(list(self._row))
+        return self._known[np.fromiter(map(self._row.__getitem__, texts), np.int64, len(texts))]
 
-    def _runs(self, text: str) -> Runs:
-        words = self._words
-        numbers = [words.setdefault(word, len(words)) for word in _WORD.findall(text.lower())]
-        n_runs = len(numbers) - self._n + 1
-        if n_runs < 1:
-            return np.empty(0, np.uint64)
-        ids = np.array(numbers, np.uint64)
-        runs: Runs = ids[:n_runs] * self._weights[0]
-        for i in range(1, self._n):
-            runs += ids[i : i + n_runs] * self._weights[i]
-        return runs
+    def _counted(self, texts: Sequence[str]) -> "csr_array":
+        from scipy.sparse import csr_array
+
+        words, text = _words(texts)
+        digests = self._digests(words)
+        # An n-gram is n words of one text: of the first and the last, and so of all between.
+        whole = text[: len(digests)] == text[len(text) - len(digests) :]
+        kind, n_kinds = _numbered(digests[whole])
+        starts = np.searchsorted(text[: len(digests)][whole], np.arange(len(texts) + 1))
+        once = np.ones(len(kind), np.int64)
+        counts = csr_array((once, kind, starts), (len(texts), n_kinds))
+        counts.sum_duplicates()
+        return counts
+
+    def _digests(self, words: Numbers) -> NDArray[np.uint64]:
+        """A number for each n words in a row, (words - n + 1,)."""
+        odd = np.random.default_rng(0).integers(0, 2**63, self._n, np.uint64) * np.uint64(2)
+        odd += np.uint64(1)
+        ids = words.astype(np.uint64)
+        digests = np.zeros(max(0, len(ids) - self._n + 1), np.uint64)
+        for i, weight in enumerate(odd):
+            digests += ids[i : i + len(digests)] * weight
+        return digests
+
+
+def _words(texts: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Number of each word of all texts, and the row of the text that it stands in."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    separators = _Separators()
+    spaced = pa.array([text.lower().translate(separators) for text in texts], pa.large_string())
+    split = pc.ascii_split_whitespace(spaced)
+    words, text = split.flatten(), pc.list_parent_indices(split).to_numpy()
+    # Before a space at the start of a text, and after one at its end, it sees an empty word.
+    real = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
+    return _numbered(words)[0][real], text[real]
+
+
+def _numbered(values: Any) -> tuple[Numbers, int]:
+    """Equal numbers for equal values, and what all are below; faster than sorting them."""
+    import pyarrow as pa
+
+    found = pa.array(values).dictionary_encode()
+    return found.indices.to_numpy().astype(np.int64), len(found.dictionary)
+
+
+class _Separators(dict[int, str]):
+    """For `str.translate`: a space for each character that no word has."""
+
+    def __missing__(self, character: int) -> str:
+        self[character] = c if (c := chr(character)).isalnum() or c == "_" else " "
+        return self[character]

@@ -37,7 +37,7 @@ def save_atlas(
     names = np.array([cluster.name for cluster in summary.clusters])
     columns: dict[str, Any] = {
         "id": [str(i) for i in pool.ids],
-        "text": [_written(text) for text in pool.texts] if pool.records is not None else [""] * n,
+        "text": [_written(text) for text in pool.texts] if pool.has_texts else [""] * n,
         "cluster": ground.clusters,
         "label": names[ground.clusters].tolist(),
         "projection_x": points[:, 0],

@@ -10,6 +10,8 @@ from instructdiv.selection import Selection
 
 _LOOKED_AT = 2000
 _ENOUGH = 0.9
+# The same rows, summed in another order, differ by less.
+_ROUNDING = 1e-6
 
 
 def coverage_curve(
@@ -73,13 +75,13 @@ def _prefixes(
 
 def _reached(budgets: list[int], values: NDArray[np.float64], level: float) -> int | None:
     """The budget at which a rising curve comes to a level, between two by its logarithm."""
-    above = np.flatnonzero(values >= level - 1e-9)
+    above = np.flatnonzero(values >= level - _ROUNDING)
     if not len(above):
         return None
     after = int(above[0])
     if after == 0:
         return budgets[0]
     low, high = float(values[after - 1]), float(values[after])
-    share = (level - low) / (high - low)
+    share = min(1.0, (level - low) / (high - low))
     reached: float = budgets[after - 1] * (budgets[after] / budgets[after - 1]) ** share
     return round(reached)

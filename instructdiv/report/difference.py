@@ -25,7 +25,7 @@ class Side(Facts):
     """Its records."""
 
     shared: int
-    """Those that the other has too: with an equal vector, that is, an equal text."""
+    """Those whose vector a record of the other has too."""
 
     similarity: float
     """Mean similarity of its records to the nearest record of the other."""
@@ -188,7 +188,7 @@ def _side(name: str, pool: Pool, other: Pool, radius: float, seed: int) -> Side:
     return Side(
         name=name,
         records=len(pool),
-        shared=int((similarity == 1).sum()),
+        shared=int(np.isin(pool.space.digests, other.space.digests).sum()),
         similarity=float(similarity.mean(dtype=np.float64)),
         covered=float((similarity >= 1 - radius).mean()),
         lacking=gaps(name, pool, other, None, words, seed),

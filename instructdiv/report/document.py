@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic_core import to_json
+
 from instructdiv.errors import InputError
 from instructdiv.files import write_text
 from instructdiv.report.facts import Facts
+from instructdiv.report.wording import encodable
 
 
 class Document(Facts):
@@ -17,7 +20,8 @@ class Document(Facts):
 
     def to_json(self) -> str:
         """All of it as one JSON object."""
-        return self.model_dump_json(indent=2)
+        found = encodable(self.model_dump())
+        return to_json(found, indent=2, inf_nan_mode="null").decode()
 
     @abstractmethod
     def to_markdown(self) -> str:

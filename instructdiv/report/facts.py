@@ -120,8 +120,8 @@ class Gap(Facts):
     """Words that tell its records from the others; empty for vectors alone."""
 
     records: int
-    """Records for which the first example is more similar than any chosen one; where only a
-    sample was looked at, their estimated number."""
+    """Records to which the first example is more similar, by 0.05 at least, than any chosen one
+    and the first examples of the gaps before; of a sample, their estimated number."""
 
     similarity: float
     """Mean similarity of these records to the nearest chosen one."""
@@ -130,7 +130,8 @@ class Gap(Facts):
     """What that would be if the first example were chosen too."""
 
     gain: float
-    """What that adds to the sum of similarities over all of them, in records."""
+    """What that adds to the sum of similarities over all records, beyond what the first
+    examples of the gaps before would add."""
 
     examples: list[Example]
     """The record that would cover it best, and up to two of the others."""

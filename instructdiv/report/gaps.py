@@ -107,7 +107,8 @@ class Region:
     """What that would be if the first were chosen too."""
 
     gain: float
-    """What it would add to the sum of similarities over all rows."""
+    """What it would add to the sum of similarities over all rows, beyond what the first rows of
+    the regions before it do."""
 
 
 def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
@@ -115,9 +116,9 @@ def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
 
     Row by row the one is taken that would raise the sum over all rows of the similarity to
     the nearest chosen one most; its region are the rows that it is nearer to, by .05 at
-    least, than anything chosen. Of more than 20,000 rows, or with very many chosen ones, a
-    random sample is looked at, and of these 1,000 may be taken, those far from everything
-    chosen more likely.
+    least, than anything chosen or taken before. Of more than 20,000 rows, or with very many
+    chosen ones, a random sample is looked at, and of these 1,000 may be taken, those far from
+    everything chosen more likely.
 
     Parameters
     ----------
@@ -131,7 +132,8 @@ def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
     random = np.random.default_rng(seed)
     looked = sample(len(space), len(kept), random)
     scale = len(space) / len(looked)
-    best = kept.nearest_similarity(space.take(looked)).copy()
+    before = kept.nearest_similarity(space.take(looked))
+    best = before.copy()
     # Gumbel noise on log weights draws without replacement in proportion to the weights.
     keys = np.log(np.maximum(1 - best, 0) + 1e-9) + random.gumbel(size=len(looked))
     candidates = np.sort(np.argsort(-keys, kind="stable")[:_CANDIDATES])
@@ -151,7 +153,7 @@ def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
             Region(
                 looked[rows],
                 max(1, round(len(inside) * scale)),
-                float(best[inside].mean()),
+                float(before[inside].mean()),
                 float(to[taken][inside].mean()),
                 float(gains[taken]),
             )

@@ -310,11 +310,20 @@
     }
   }
 
+  // In the frame of a notebook, links lead from where the notebook lies: to the notebook.
+  function stay(event) {
+    const link = event.target.closest('a[href^="#"]');
+    if (!link) return;
+    event.preventDefault();
+    location.hash = link.hash;
+  }
+
   // All of it ---------------------------------------------------------------------------
 
   all("table.sortable").forEach(sortable);
   all("table[data-search]").forEach(searchable);
   addEventListener("hashchange", revealed);
+  if (location.protocol === "about:") document.addEventListener("click", stay);
   drawCharts();
   const data = block("map-data");
   const map = data && startMap(data);

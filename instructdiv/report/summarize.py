@@ -108,7 +108,8 @@ def coverage(
     if pool.groups is not None:
         kinds = {"group": np.unique(pool.groups, return_inverse=True)[1]} | kinds
     spreads = [spread(kind, found, kept, draws, seed) for kind, found in kinds.items()]
-    assessed = [one for _, found in spreads for one in found] + assessed
+    asked = {metric.title for metric in measures}
+    assessed = [one for _, found in spreads for one in found if one.metric not in asked] + assessed
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
     summary = Summary(

@@ -126,7 +126,7 @@ class Summary(Document):
         blocks = ["# Coverage report", escaped(self.headline)]
         for title, (header, rows) in self.tables().items():
             if rows:
-                blocks += [f"## {title}", markdown_table(header, rows)]
+                blocks += [f"## {escaped(title)}", markdown_table(header, rows)]
         return "\n\n".join(blocks) + "\n"
 
     def to_html(self, projection: Projection = "auto") -> str:

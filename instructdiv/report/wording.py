@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 Table = tuple[list[str], list[list[str]]]
 """Header and rows of a table, as text."""
@@ -16,6 +17,17 @@ def start_of(text: str, longest: int = 100) -> str:
 def printable(text: str) -> str:
     """One line of what prints: the rest could steer a terminal, or break a table."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def encodable(value: Any) -> Any:
+    """What JSON is made of, with a ? for each half of a character, which no file can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [encodable(one) for one in value]
+    if isinstance(value, dict):
+        return {encodable(key): encodable(one) for key, one in value.items()}
+    return value
 
 
 def number(value: float) -> str:

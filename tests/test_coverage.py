@@ -17,7 +17,7 @@ from instructdiv import space as space_module
 from instructdiv.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import gaps as gaps_module
-from instructdiv.report.gaps import find_regions
+from instructdiv.report.gaps import Nearness, find_regions
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
 from tests.pools import COPIES, DISTINCT, EQUAL, ONE, POOLS, TINY, clustered, labels
@@ -110,7 +110,7 @@ def test_chosen_near_copies_are_counted():
 
 def test_the_gaps_are_where_facility_location_would_go_on():
     space, kept = DISTINCT.space, DISTINCT.space.take([5, 17])
-    regions = find_regions(space, kept, seed=0)
+    regions = find_regions(space, Nearness.of(space, kept, 0), seed=0)
     nearest = kept.nearest_similarity(space)
     best = nearest
     similarity = space.similarity(np.arange(120), np.arange(120))
@@ -129,15 +129,16 @@ def test_the_gaps_are_where_facility_location_would_go_on():
 
 
 def test_nothing_is_a_gap_where_all_is_chosen():
-    assert find_regions(DISTINCT.space, DISTINCT.space, seed=0) == []
+    near = Nearness.of(DISTINCT.space, DISTINCT.space, 0)
+    assert find_regions(DISTINCT.space, near, seed=0) == []
 
 
 def test_of_many_rows_a_sample_estimates_the_gaps(monkeypatch):
     pool = clustered(600, 16, 3)
     kept = pool.space.take(np.flatnonzero(pool.groups != "group 2")[:50])
-    exact = find_regions(pool.space, kept, seed=0)[0]
+    exact = find_regions(pool.space, Nearness.of(pool.space, kept, 0), seed=0)[0]
     monkeypatch.setattr(gaps_module, "_LOOKED_AT", 300)
-    sampled = find_regions(pool.space, kept, seed=0)[0]
+    sampled = find_regions(pool.space, Nearness.of(pool.space, kept, 0), seed=0)[0]
     assert sampled.records == pytest.approx(exact.records, rel=0.3)
     assert sampled.gain == pytest.approx(exact.gain, rel=0.3)
 

@@ -8,7 +8,7 @@ from instructdiv.errors import GateFailed, ParameterError
 from instructdiv.pool import Pool
 from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts, Gap
-from instructdiv.report.gaps import gap_table, gaps
+from instructdiv.report.gaps import Nearness, gap_table, gaps
 from instructdiv.report.names import Names
 from instructdiv.report.wording import Table, escaped, markdown_table, number, printable
 
@@ -32,6 +32,9 @@ class Side(Facts):
 
     covered: float
     """Share of its records with one of the other within the radius."""
+
+    measured_on: int
+    """Its records that were held against the other: all, or a random sample."""
 
     lacking: list[Gap]
     """What it covers that the other lacks: its regions far from every record of the other,
@@ -183,15 +186,16 @@ def diff(
 
 
 def _side(name: str, pool: Pool, other: Pool, radius: float, seed: int) -> Side:
-    similarity = other.space.nearest_similarity(pool.space)
+    near = Nearness.of(pool.space, other.space, seed)
     words = None if pool.records is None else Names(pool.texts, _PARTS)
     return Side(
         name=name,
         records=len(pool),
         shared=int(np.isin(pool.space.digests, other.space.digests).sum()),
-        similarity=float(similarity.mean(dtype=np.float64)),
-        covered=float((similarity >= 1 - radius).mean()),
-        lacking=gaps(name, pool, other, None, words, seed),
+        similarity=float(near.similarity.mean(dtype=np.float64)),
+        covered=float((near.similarity >= 1 - radius).mean()),
+        measured_on=len(near.rows),
+        lacking=gaps(name, pool, near, other, None, words, seed),
     )
 
 

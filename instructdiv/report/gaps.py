@@ -24,7 +24,13 @@ _LEAST_GAIN = 0.1
 
 
 def gaps(
-    of: str, covered: Pool, data: Pool, kept: Rows | None, names: Names | None, seed: int
+    of: str,
+    covered: Pool,
+    near: "Nearness",
+    data: Pool,
+    kept: Rows | None,
+    names: Names | None,
+    seed: int,
 ) -> list[Gap]:
     """Regions of a pool that lie far from the chosen records of a data set, the worst first.
 
@@ -34,6 +40,8 @@ def gaps(
         What the pool that should be covered is called.
     covered
         That pool.
+    near
+        How near its rows are to what was chosen.
     data
         The data set, which may be the same pool.
     kept
@@ -41,7 +49,7 @@ def gaps(
     names
         Names parts of the pool that should be covered.
     seed
-        Seed of the samples that are looked at of many rows.
+        Seed of the sample of rows that a gap may start from.
     """
     rows = np.arange(len(data)) if kept is None else np.sort(kept)
     chosen = data.space if kept is None else data.space.take(rows)
@@ -66,7 +74,7 @@ def gaps(
             candidate=candidate,
         )
 
-    return [gap(region) for region in find_regions(covered.space, chosen, seed)]
+    return [gap(region) for region in find_regions(covered.space, near, seed)]
 
 
 def gap_table(found: list[Gap]) -> Table:
@@ -111,30 +119,48 @@ class Region:
     the regions before it do."""
 
 
-def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
+@dataclass(frozen=True, eq=False)
+class Nearness:
+    """How near rows are to the nearest chosen one; of many rows a random sample is looked at."""
+
+    rows: Rows
+    """(m,) the rows that were looked at, ascending."""
+
+    similarity: NDArray[np.float32]
+    """(m,) similarity of each to the nearest chosen row."""
+
+    @classmethod
+    def of(cls, space: Space, kept: Space, seed: int) -> "Nearness":
+        """Look at 20,000 rows of a space, or fewer where very many were chosen."""
+        most = min(_LOOKED_AT, max(_AT_LEAST, int(_PRODUCTS // len(kept))))
+        rows = np.arange(len(space))
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(len(space), most, replace=False))
+        return cls(rows, kept.nearest_similarity(space.take(rows)))
+
+
+def find_regions(space: Space, near: Nearness, seed: int) -> list[Region]:
     """Regions of a space far from chosen rows, where facility location would go on.
 
     Row by row the one is taken that would raise the sum over all rows of the similarity to
     the nearest chosen one most; its region are the rows that it is nearer to, by .05 at
-    least, than anything chosen or taken before. Of more than 20,000 rows, or with very many
-    chosen ones, a random sample is looked at, and of these 1,000 may be taken, those far from
-    everything chosen more likely.
+    least, than anything chosen or taken before. Of the rows that were looked at 1,000 may be
+    taken, those far from everything chosen more likely.
 
     Parameters
     ----------
     space
         The rows that should be covered.
-    kept
-        The chosen rows.
+    near
+        How near they are to what was chosen.
     seed
-        Seed of the samples.
+        Seed of what may be taken.
     """
-    random = np.random.default_rng(seed)
-    looked = sample(len(space), len(kept), random)
+    looked, before = near.rows, near.similarity
     scale = len(space) / len(looked)
-    before = kept.nearest_similarity(space.take(looked))
     best = before.copy()
     # Gumbel noise on log weights draws without replacement in proportion to the weights.
+    random = np.random.default_rng(seed)
     keys = np.log(np.maximum(1 - best, 0) + 1e-9) + random.gumbel(size=len(looked))
     candidates = np.sort(np.argsort(-keys, kind="stable")[:_CANDIDATES])
     to = space.similarity(looked[candidates], looked)
@@ -160,11 +186,3 @@ def find_regions(space: Space, kept: Space, seed: int) -> list[Region]:
         )
         best = np.maximum(best, to[taken])
     return found
-
-
-def sample(n_rows: int, n_kept: int, random: np.random.Generator) -> Rows:
-    """Rows to hold against all chosen ones in a few seconds: all, or a random sample."""
-    afforded = min(_LOOKED_AT, max(_AT_LEAST, int(_PRODUCTS // n_kept)))
-    if n_rows <= afforded:
-        return np.arange(n_rows)
-    return np.sort(random.choice(n_rows, afforded, replace=False))

@@ -9,7 +9,7 @@ from instructdiv.metrics import Assessment
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
 from instructdiv.report.facts import ClusterRow, GroupRow, Heat
-from instructdiv.report.gaps import sample
+from instructdiv.report.gaps import Nearness
 from instructdiv.report.names import Names
 from instructdiv.report.showing import Showing
 from instructdiv.report.wording import start_of
@@ -31,23 +31,26 @@ def by_size(labels: Rows) -> Rows:
 
 
 def cluster_rows(
-    pool: Pool, labels: Rows, kept: Rows | None, show: Showing, names: Names | None, seed: int
+    pool: Pool,
+    labels: Rows,
+    kept: Rows | None,
+    show: Showing,
+    names: Names | None,
+    near: Nearness | None,
 ) -> list[ClusterRow]:
-    """Clusters (n,), the largest first, with words and examples."""
+    """Clusters (n,), the largest first, with words and examples; `near` is to what was kept."""
     before = np.bincount(labels)
     after = None if kept is None else np.bincount(labels[kept], minlength=len(before))
     members = np.split(np.argsort(labels, kind="stable"), np.cumsum(before)[:-1])
-    dropped = None if kept is None else _far_from_kept(pool, kept, seed)
+    lacking = {} if kept is None or near is None else _far_from_kept(labels, kept, near)
     rows = []
     for cluster, inside in enumerate(members):
         vectors = pool.space.vectors[inside]
         nearness = products(vectors, vectors.mean(axis=0, keepdims=True))[:, 0]
         middle = inside[np.argsort(-nearness, kind="stable")]
         examples = middle[:_EXAMPLES]
-        lacking: list[tuple[int, float]] = []
-        if kept is not None and dropped is not None:
+        if kept is not None:
             examples = kept[labels[kept] == cluster][:_EXAMPLES]
-            lacking = [pair for pair in dropped if labels[pair[0]] == cluster][:_EXAMPLES]
         rows.append(
             ClusterRow(
                 cluster=cluster,
@@ -58,21 +61,24 @@ def cluster_rows(
                 kept=None if after is None else after[cluster],
                 kept_share=None if after is None else after[cluster] / after.sum(),
                 kept_examples=show.all(examples),
-                dropped_examples=[show(*pair) for pair in lacking],
+                dropped_examples=[show(*pair) for pair in lacking.get(cluster, [])],
             )
         )
     return rows
 
 
-def _far_from_kept(pool: Pool, kept: Rows, seed: int) -> list[tuple[int, float]]:
-    """Rows that were not chosen, and their similarity to the nearest that was, farthest first."""
-    dropped = np.setdiff1d(np.arange(len(pool)), kept)
-    if not len(dropped):
-        return []
-    dropped = dropped[sample(len(dropped), len(kept), np.random.default_rng(seed))]
-    similarity = pool.space.take(np.sort(kept)).nearest_similarity(pool.space.take(dropped))
-    order = np.argsort(similarity, kind="stable")
-    return list(zip(dropped[order].tolist(), similarity[order].tolist(), strict=True))
+def _far_from_kept(labels: Rows, kept: Rows, near: Nearness) -> dict[int, list[tuple[int, float]]]:
+    """For each cluster the rows that were not chosen with the least similar chosen one."""
+    farthest: dict[int, list[tuple[int, float]]] = {}
+    order = np.argsort(near.similarity, kind="stable")
+    order = order[~np.isin(near.rows[order], kept)]
+    for row, similarity in zip(
+        near.rows[order].tolist(), near.similarity[order].tolist(), strict=True
+    ):
+        found = farthest.setdefault(int(labels[row]), [])
+        if len(found) < _EXAMPLES:
+            found.append((row, similarity))
+    return farthest
 
 
 def group_rows(

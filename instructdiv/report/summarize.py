@@ -24,7 +24,7 @@ from instructdiv.pool import Pool, as_pool
 from instructdiv.report.conversations import histograms
 from instructdiv.report.curve import coverage_curve
 from instructdiv.report.facts import Distances, Gap, Target
-from instructdiv.report.gaps import gaps, sample
+from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, spread
 from instructdiv.report.provenance import provenance
@@ -112,6 +112,7 @@ def coverage(
     assessed = [one for _, found in spreads for one in found if one.metric not in asked] + assessed
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
+    near = _nearness(pool, kept, None if target is None else aim, seed)
     summary = Summary(
         headline=_headline(pool, selection, assessed),
         records=len(pool),
@@ -123,11 +124,16 @@ def coverage(
         target=None if target is None else Target(name=_called(aim), records=len(aim)),
         pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
         metrics=assessed,
-        distances=_distances(pool, kept, None if target is None else aim, seed),
+        distances=[
+            Distances(
+                of=of, to=to, distances=FiveNumbers.of(one.similarity), measured_on=len(one.rows)
+            )
+            for (of, to), one in near.items()
+        ],
         groups=[] if pool.groups is None else group_rows(pool.groups, kept, draws, seed),
-        clusters=cluster_rows(pool, labels, kept, show, names, seed),
+        clusters=cluster_rows(pool, labels, kept, show, names, near.get(("pool", "selection"))),
         heat=None if pool.groups is None else heat(pool.groups, labels, kept),
-        gaps=_gaps(pool, kept, None if target is None else aim, names, seed),
+        gaps=_gaps(near, pool, kept, None if target is None else aim, names, seed),
         redundancy=find_redundancy(pool.space, near_copy, kept, show),
         histograms=[] if pool.records is None else histograms(pool, kept),
         curve=coverage_curve(pool, aim, selection, draws, seed),
@@ -172,30 +178,37 @@ def _of_pool(measures: list[Metric], pool: Pool, aim: Pool) -> dict[str, float]:
     return {metric.title: metric.score(pool, aim) for metric in telling}
 
 
-def _distances(pool: Pool, kept: Rows | None, target: Pool | None, seed: int) -> list[Distances]:
-    """How far the pool is from what was chosen, and a target from both."""
-    pairs = [] if target is None else [("target", target, "pool", pool.space)]
+def _nearness(
+    pool: Pool, kept: Rows | None, target: Pool | None, seed: int
+) -> dict[tuple[str, str], Nearness]:
+    """How near the pool is to what was chosen, and a target to both; by both of their names."""
+    found = {}
     if kept is not None:
         chosen = pool.space.take(np.sort(kept))
-        pairs.insert(0, ("pool", pool, "selection", chosen))
-        pairs += [("target", target, "selection", chosen)] if target is not None else []
-    found = []
-    for of, covered, to, space in pairs:
-        rows = sample(len(covered), len(space), np.random.default_rng(seed))
-        similarity = space.nearest_similarity(covered.space.take(rows))
-        five = FiveNumbers.of(similarity)
-        found.append(Distances(of=of, to=to, distances=five, measured_on=len(rows)))
+        found["pool", "selection"] = Nearness.of(pool.space, chosen, seed)
+        if target is not None:
+            found["target", "selection"] = Nearness.of(target.space, chosen, seed)
+    if target is not None:
+        found["target", "pool"] = Nearness.of(target.space, pool.space, seed)
     return found
 
 
 def _gaps(
-    pool: Pool, kept: Rows | None, target: Pool | None, names: Names | None, seed: int
+    near: dict[tuple[str, str], Nearness],
+    pool: Pool,
+    kept: Rows | None,
+    target: Pool | None,
+    names: Names | None,
+    seed: int,
 ) -> list[Gap]:
     """Regions of the pool, and of a target, that lie far from what was chosen."""
-    found = [] if kept is None else gaps("pool", pool, pool, kept, names, seed)
+    found = []
+    if kept is not None:
+        found = gaps("pool", pool, near["pool", "selection"], pool, kept, names, seed)
     if target is not None:
+        to = near["target", "pool" if kept is None else "selection"]
         words = None if target.records is None else Names(target.texts, len(found) + 1)
-        found += gaps("target", target, pool, kept, words, seed)
+        found += gaps("target", target, to, pool, kept, words, seed)
     return found
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from instructdiv.embedders.base import Progress
     from instructdiv.recipe import Recipe
     from instructdiv.report import Comparison, Difference, Summary
+    from instructdiv.report.tables import Table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -754,27 +755,22 @@ def _print_difference(difference: "Difference", as_json: bool) -> None:
     _print_tables(difference.headline, difference.tables())
 
 
-# What a column of numbers, shares and bands is written in.
-_OF_NUMBERS = set("0123456789.,%- ")
-
-
-def _print_tables(headline: str, tables: "dict[str, tuple[list[str], list[list[str]]]]") -> None:
+def _print_tables(headline: str, tables: "dict[str, Table]") -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as Drawn
     from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(Text(headline))
-    for title, (header, rows) in tables.items():
-        if not rows:
+    for title, table in tables.items():
+        if not table.rows:
             continue
-        table = Table(title=Text(title), title_justify="left")
-        for name, *cells in zip(header, *rows, strict=True):
-            numbers = all(set(cell) <= _OF_NUMBERS for cell in cells)
-            table.add_column(name, justify="right" if numbers else "left")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        console.print(table)
+        drawn = Drawn(title=Text(title), title_justify="left")
+        for name, numeric in zip(table.columns, table.numeric, strict=True):
+            drawn.add_column(name, justify="right" if numeric else "left")
+        for row in table.texts:
+            drawn.add_row(*map(Text, row))
+        console.print(drawn)
 
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:

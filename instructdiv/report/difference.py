@@ -8,9 +8,10 @@ from instructdiv.errors import GateFailed, ParameterError
 from instructdiv.pool import Pool
 from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts, Gap
-from instructdiv.report.gaps import Nearness, gap_table, gaps
+from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.wording import Table, escaped, markdown_table, number, printable
+from instructdiv.report.tables import Number, Table, gap_table
+from instructdiv.report.wording import escaped, number, printable
 
 _PARTS = 8
 
@@ -83,13 +84,13 @@ class Difference(Document):
     def to_markdown(self) -> str:
         """The difference as Markdown: a headline and tables."""
         blocks = ["# Difference of two data sets", escaped(self.headline)]
-        for title, (header, rows) in self.tables().items():
-            if rows:
-                blocks += [f"## {escaped(title)}", markdown_table(header, rows)]
+        for title, table in self.tables().items():
+            if table.rows:
+                blocks += [f"## {escaped(title)}", table.to_markdown()]
         return "\n\n".join(blocks) + "\n"
 
     def tables(self) -> dict[str, Table]:
-        """Header and rows, as text, of everything that is a table, by its title."""
+        """Everything that is a table, by its title."""
         return {
             "Coverage of each other": self.coverage_table(),
             "What the second lacks of the first": gap_table(self.a.lacking),
@@ -112,26 +113,36 @@ class Difference(Document):
             )
 
     def coverage_table(self) -> Table:
-        """Header and rows of how far each covers the other, as text."""
-        header = ["data set", "records", "shared", "similarity to the other", "covered by it"]
-        return header, [
+        """How far each covers the other."""
+        return Table(
+            ["data set", "records", "shared", "similarity to the other", "covered by it"],
             [
-                printable(side.name),
-                f"{side.records:,}",
-                f"{side.shared:,}",
-                number(side.similarity),
-                f"{side.covered:.1%}",
-            ]
-            for side in (self.a, self.b)
-        ]
+                [
+                    side.name,
+                    Number(f"{side.records:,}", side.records),
+                    Number(f"{side.shared:,}", side.shared),
+                    Number(number(side.similarity), side.similarity),
+                    Number(f"{side.covered:.1%}", side.covered),
+                ]
+                for side in (self.a, self.b)
+            ],
+        )
 
     def group_table(self) -> Table:
-        """Header and rows of the groups of either, as text."""
-        header = ["group", "first", "share of first", "second", "share of second"]
-        return header, [
-            [printable(g.group), f"{g.a:,}", f"{g.a_share:.1%}", f"{g.b:,}", f"{g.b_share:.1%}"]
-            for g in self.groups
-        ]
+        """Known groups of either."""
+        return Table(
+            ["group", "first", "share of first", "second", "share of second"],
+            [
+                [
+                    g.group,
+                    Number(f"{g.a:,}", g.a),
+                    Number(f"{g.a_share:.1%}", g.a_share),
+                    Number(f"{g.b:,}", g.b),
+                    Number(f"{g.b_share:.1%}", g.b_share),
+                ]
+                for g in self.groups
+            ],
+        )
 
 
 def diff(

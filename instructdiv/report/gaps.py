@@ -9,7 +9,6 @@ from instructdiv.pool import Pool
 from instructdiv.report.facts import Gap
 from instructdiv.report.names import Names
 from instructdiv.report.showing import Showing
-from instructdiv.report.wording import Table
 from instructdiv.space import Space
 
 Rows = NDArray[np.int64]
@@ -75,21 +74,6 @@ def gaps(
         )
 
     return [gap(region) for region in find_regions(covered.space, near, seed)]
-
-
-def gap_table(found: list[Gap]) -> Table:
-    """Header and rows of gaps, as text."""
-    header = ["gap", "records", "similarity", "with its example", "example"]
-    return header, [
-        [
-            gap.name,
-            f"{gap.records:,}",
-            f"{gap.similarity:.3f}",
-            f"{gap.similarity_then:.3f}",
-            gap.examples[0].text or f"row {gap.examples[0].row}",
-        ]
-        for gap in found
-    ]
 
 
 def _nearest(space: Space, covered: Pool, row: int) -> tuple[int, float]:

@@ -20,10 +20,10 @@ from instructdiv.report.charts import (
     heat_chart,
     histogram_chart,
 )
-from instructdiv.report.page_tables import histogram_table, reference_table, tables
 from instructdiv.report.pool_map import pool_map
 from instructdiv.report.projection import Projection
 from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.tables import heat_table, histogram_table, reference_table
 from instructdiv.report.wording import number, start_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def page(summary: Summary, ground: Ground | None, projection: Projection = "auto
             figures=list(_figures(summary)),
             charts=charts,
             map=drawing,
-            tables=tables(summary, names),
+            tables=summary.tables(),
+            heat=None if summary.heat is None else heat_table(summary.heat, names),
             histograms=[(h, histogram_table(h)) for h in summary.histograms],
             references=[(r, reference_table(r)) for r in summary.references],
             provenance=list(_provenance(summary)),

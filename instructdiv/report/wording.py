@@ -4,9 +4,6 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-Table = tuple[list[str], list[list[str]]]
-"""Header and rows of a table, as text."""
-
 
 def start_of(text: str, longest: int = 100) -> str:
     """The start of a text on one line, at most so many characters."""

@@ -260,6 +260,8 @@ def report(
         raise UsageError("--reference-group is a column of a reference; give --reference too")
     if atlas:
         check_free(atlas, overwrite)
+        if output and output.resolve().is_relative_to(atlas.resolve()):
+            raise UsageError(f"--atlas replaces the folder {atlas}; write --output elsewhere")
     # A file may have any name, also one of those that stand for the other sets here.
     inventories = {f"reference {name}": name for name in reference or []}
     own = dict.fromkeys(inventories, reference_group) if reference_group else {}
@@ -684,6 +686,9 @@ def _check_path(output: Path | None, called: str, *endings: str) -> None:
         raise UsageError(f"a {called} is written as {forms}, not as {str(output)!r}")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; give a file")
+    above = next(parent for parent in output.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise OutputError(f"cannot write {output}: {above} is a file")
 
 
 @contextmanager

@@ -95,8 +95,15 @@ def test_groups_of_near_copies_are_the_connected_rows(pool, least):
     assert found.kept_superfluous == 0
     assert [g.records for g in found.largest] == sorted(sizes[sizes > 1], reverse=True)[:20]
     for group in found.largest:
-        assert group.least_similarity >= least - 1e-6
         assert group.examples[0].similarity == 1
+        rows = np.flatnonzero(label == label[group.examples[0].row])
+        near = similarity[np.ix_(rows, rows)]
+        below, above = (
+            connected_components(coo_array(near >= group.least_similarity + shift), directed=False)
+            for shift in (-1e-5, 1e-5)
+        )
+        assert below[0] == 1
+        assert above[0] > 1 or group.least_similarity == 1
 
 
 def test_chosen_near_copies_are_counted():
@@ -355,6 +362,11 @@ def test_a_target_in_another_language_is_far_from_everything():
     assert summary.pool_metrics["coverage_at"] == 0
     assert [gap.of for gap in summary.gaps] == ["target"]
     assert summary.gaps[0].examples[0].text == greek[0]["instruction"]
+
+
+def test_a_metric_that_is_asked_for_is_told_even_where_it_is_full():
+    asked = idv.coverage(DISTINCT, metrics="coverage_radius").pool_metrics
+    assert asked["coverage_radius"] == 0
 
 
 def test_a_pool_against_itself_has_no_metrics_that_are_always_full():

@@ -10,6 +10,7 @@ import numpy as np
 from instructdiv.files import MANIFEST, new_folder
 from instructdiv.report.projection import Projection, project
 from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.wording import encodable
 
 _NEIGHBORS = 10
 _LABELS = 60
@@ -37,7 +38,7 @@ def save_atlas(
     names = np.array([cluster.name for cluster in summary.clusters])
     columns: dict[str, Any] = {
         "id": [str(i) for i in pool.ids],
-        "text": [_written(text) for text in pool.texts] if pool.has_texts else [""] * n,
+        "text": [encodable(text) for text in pool.texts] if pool.has_texts else [""] * n,
         "cluster": ground.clusters,
         "label": names[ground.clusters].tolist(),
         "projection_x": points[:, 0],
@@ -47,7 +48,7 @@ def save_atlas(
         ),
     }
     if pool.groups is not None:
-        columns["source"] = list(map(_written, pool.groups.tolist()))
+        columns["source"] = list(map(encodable, pool.groups.tolist()))
     if ground.kept is not None:
         columns["kept"] = np.isin(np.arange(n), ground.kept)
     largest = summary.clusters[:_LABELS]
@@ -72,8 +73,3 @@ def save_atlas(
             *("--labels", str(folder / "labels.parquet")),
         ]
     )
-
-
-def _written(text: str) -> str:
-    """A text that Parquet can hold: lone surrogates are no characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -91,7 +91,8 @@ class ClusterRow(Facts):
     nearest to the middle, where there is no selection."""
 
     dropped_examples: list[Example] = []
-    """Up to three records that were not chosen, those with the least similar chosen record."""
+    """Up to three records that were not chosen, those with the least similar chosen record of
+    the rows that were looked at: all, or of a large pool a random sample."""
 
 
 class Heat(Facts):
@@ -154,7 +155,7 @@ class DuplicateGroup(Facts):
     """How many of them were chosen."""
 
     least_similarity: float
-    """The smallest similarity of the pairs that hold the group together."""
+    """Similarity of the weakest link: at a threshold just above it the group falls apart."""
 
     examples: list[Example]
     """Up to five of them, each with its similarity to the first."""

@@ -32,18 +32,21 @@ def find_redundancy(
         Shows a row, with its similarity to another.
     """
     from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
     pairs, similarity = space.near_pairs(least_similarity)
     links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
     strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
-    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), (len(space),) * 2)
+    shape = (len(space), len(space))
+    graph = coo_array((2 - strength.astype(np.float64), (links[:, 0], links[:, 1])), shape)
     _, label = connected_components(graph, directed=False)
     sizes = np.bincount(label)
-    weakest = np.ones(len(sizes), np.float32)
-    np.minimum.at(weakest, label[links[:, 0]], strength)
+    # Of the links that hold a group together, those of the tree of the strongest ones.
+    tree = minimum_spanning_tree(graph).tocoo()
+    weakest = np.ones(len(sizes))
+    np.minimum.at(weakest, label[tree.row], 2 - tree.data)
     n_kept = None if kept is None else np.bincount(label[kept], minlength=len(sizes))
     several = sizes > 1
     largest = [int(g) for g in np.argsort(-sizes, kind="stable")[:_SHOWN] if several[g]]

@@ -44,7 +44,7 @@ def coverage(
     target: Pool | Space | ArrayLike | None = None,
     *,
     references: Mapping[str, Pool] | None = None,
-    metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
+    metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None = None,
     clusterer: Clusterer | None = None,
     near_copy: float = 0.95,
     radius: float = 0.3,
@@ -101,7 +101,9 @@ def coverage(
     assessed = []
     if selection is not None:
         assessed = assess(measures, selection, pool, target=aim, draws=draws, seed=seed)
-    whole = {one.metric: one.pool_value for one in assessed} or _of_pool(measures, pool, aim)
+    whole = {one.metric: one.pool_value for one in assessed} or _of_pool(
+        measures, pool, aim, metrics is not None
+    )
     kept = None if selection is None else selection.indices
     labels = by_size((clusterer or KMeans()).seeded(seed).cluster(pool.space, pool.groups))
     kinds = {"cluster": labels}
@@ -158,8 +160,12 @@ def _called(target: Pool) -> str:
 
 
 def _measures(
-    metrics: Iterable[Metric | Mapping[str, Any] | str] | None, radius: float, seed: int
+    metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None,
+    radius: float,
+    seed: int,
 ) -> list[Metric]:
+    if isinstance(metrics, str | Mapping | Metric):
+        metrics = [metrics]
     if metrics is not None:
         return [Metric.model_validate(one).seeded(seed) for one in metrics]
     return [
@@ -172,9 +178,9 @@ def _measures(
     ]
 
 
-def _of_pool(measures: list[Metric], pool: Pool, aim: Pool) -> dict[str, float]:
-    """The metrics of a whole pool; how near it is to itself says nothing."""
-    telling = [m for m in measures if aim is not pool or not isinstance(m, Nearest)]
+def _of_pool(measures: list[Metric], pool: Pool, aim: Pool, asked: bool) -> dict[str, float]:
+    """The metrics of a whole pool; how near it is to itself is told to those who ask."""
+    telling = [m for m in measures if asked or aim is not pool or not isinstance(m, Nearest)]
     return {metric.title: metric.score(pool, aim) for metric in telling}
 
 

@@ -33,8 +33,11 @@ def number(value: float) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that is no HTML and no border of a Markdown table."""
-    return html.escape(text, quote=False).replace("|", "\\|")
+    """A text that is no HTML, no border of a table and no image in Markdown."""
+    written = html.escape(text, quote=False)
+    for mark in ("\\", "|", "!["):
+        written = written.replace(mark, f"\\{mark}")
+    return written
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

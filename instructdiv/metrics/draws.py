@@ -93,26 +93,34 @@ class Draws:
         return np.random.default_rng([self.seed, draw]).permutation(len(self.pool))
 
     @cached_property
+    def _distinct(self) -> tuple[Rows, Rows]:
+        """First row of each distinct vector (u,), and which of them each row has (n,)."""
+        firsts, number_of = np.unique(self.pool.space.first_copies, return_inverse=True)
+        return firsts, number_of
+
+    @cached_property
     def _lists(self) -> tuple[Floats, NDArray[np.int32]]:
-        """The nearest pool rows of each target row and their similarity, (t, k) each.
+        """The distinct vectors nearest to each target row and their similarity, (t, k) each.
 
         Long enough for the smallest draws that are looked up, so that they are made once.
         """
-        n = len(self.pool)
+        firsts, _ = self._distinct
+        n = len(firsts)
         wanted = math.ceil(math.log(_MISSED) / math.log1p(-1 / self.draws)) if self.draws > 1 else n
         length = max(1, min(n, wanted, _LONGEST // len(self.target)))
-        similarities, rows = self.pool.space.nearest(self.target.space, length)
-        return similarities, rows.astype(np.int32)
+        similarities, numbers = self.pool.space.take(firsts).nearest(self.target.space, length)
+        return similarities, numbers.astype(np.int32)
 
     def _look_up(self, drawn: Rows) -> Floats:
-        similarities, rows = self._lists
-        member = np.zeros(len(self.pool), np.bool_)
-        member[drawn] = True
+        similarities, numbers = self._lists
+        firsts, number_of = self._distinct
+        member = np.zeros(len(firsts), np.bool_)
+        member[number_of[drawn]] = True
         found = np.empty(len(self.target), np.float32)
         pending = np.arange(len(self.target))
         start, width = 0, _FIRST_LOOK * math.ceil(len(self.pool) / len(drawn))
-        while len(pending) and start < rows.shape[1]:
-            here = member[rows[pending, start : start + width]]
+        while len(pending) and start < numbers.shape[1]:
+            here = member[numbers[pending, start : start + width]]
             place = here.argmax(axis=1)
             hit = here[np.arange(len(here)), place]
             found[pending[hit]] = similarities[pending[hit], start + place[hit]]

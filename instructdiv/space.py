@@ -25,6 +25,8 @@ _EXACT_PAIRS = 16_384
 _PAIR_TILE = 1024
 _PARTNERS = 64
 _CELL_ROUNDS = 2
+# k-means has come to rest when the mean similarity to the centroids rises by less.
+_SETTLED = 1e-4
 # Rows a centroid that k-means learns from: more hardly move it.
 _LEARN = 256
 # Below this many rows BLAS takes kernels for small matrices, whose sums round otherwise:
@@ -335,8 +337,12 @@ class Space:
             order = order[np.sort(random.choice(len(order), _LEARN * n_centroids, replace=False))]
         centroids: Floats = self.vectors[start[:n_centroids]].copy()
         learned = self.vectors[order]
+        reached = -np.inf
         for _ in range(n_iterations):
             labels, similarity = _most_similar(learned, centroids)
+            before, reached = reached, float(similarity.mean(dtype=np.float64))
+            if reached - before < _SETTLED:
+                break
             sums = _sums(learned, labels, n_centroids)
             lengths = np.linalg.norm(sums, axis=1)
             moved = lengths > 1e-6  # one whose rows cancel out stays where it is

@@ -37,7 +37,7 @@ class KMeans(Clusterer):
     """Clusters for each square root of the number of rows, where their number is unset."""
 
     n_iterations: int = Field(default=20, ge=1)
-    """Rounds of assigning rows and moving centroids."""
+    """Most rounds of assigning rows and moving centroids; it ends before when they are at rest."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the centroids to start with."""

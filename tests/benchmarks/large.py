@@ -5,14 +5,13 @@
 
 import json
 import sys
-import threading
 import time
 
 import numpy as np
 
 from instructdiv import Pool, Space
 from instructdiv.selectors import Selector
-from tests.benchmarks.test_limits import resident
+from tests.benchmarks.test_limits import Watch
 from tests.benchmarks.test_speed import vectors
 
 RUNS = [
@@ -36,32 +35,21 @@ RUNS = [
 def measured(selector: str, n: int, budget: int) -> dict[str, float | int | str]:
     Selector.from_mapping("facility_location").select(Pool.from_embeddings(vectors(3000)), 10)
     space = Space(vectors(n))
-    before, peak, done = resident(), 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.is_set():
-            peak = max(peak, resident())
-            time.sleep(0.01)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     graph, search = None, 0.0
     part = None if selector.startswith("six") else Selector.from_mapping(json.loads(selector))
     n_neighbors = getattr(part, "n_neighbors", None)
-    if n_neighbors:
+    with Watch() as memory:
+        if n_neighbors:
+            start = time.perf_counter()
+            graph = space.neighbors(n_neighbors)
+            search = time.perf_counter() - start
         start = time.perf_counter()
-        graph = space.neighbors(n_neighbors)
-        search = time.perf_counter() - start
-    start = time.perf_counter()
-    chosen = (
-        six_lines(space.vectors, budget)[:0]
-        if part is None
-        else part.select(Pool.from_embeddings(space), budget).indices
-    )
-    choice = time.perf_counter() - start
-    done.set()
-    watcher.join()
+        chosen = (
+            six_lines(space.vectors, budget)[:0]
+            if part is None
+            else part.select(Pool.from_embeddings(space), budget).indices
+        )
+        choice = time.perf_counter() - start
     bound = 2 * space.vectors.nbytes + (0 if graph is None else 8 * graph.nnz)
     return {
         "selector": selector,
@@ -69,7 +57,7 @@ def measured(selector: str, n: int, budget: int) -> dict[str, float | int | str]
         "budget": budget,
         "search_s": round(search, 2),
         "choice_s": round(choice, 2),
-        "peak_over_bound": round((peak - before + space.vectors.nbytes) / bound, 2),
+        "peak_over_bound": round((memory.peak - memory.before + space.vectors.nbytes) / bound, 2),
         "chosen": len(chosen),
     }
 

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from instructdiv import Pool, Random, Selection, Space, coverage
 from instructdiv.records import Records
 from instructdiv.schemas import Schema
-from tests.benchmarks.test_limits import resident
+from tests.benchmarks.test_limits import Watch
 from tests.benchmarks.test_speed import vectors
 
 RUNS = [(12_500, 0), (25_000, 0), (50_000, 0), (100_000, 0), (100_000, 1000), (100_000, 10_000)]
@@ -46,33 +45,22 @@ def measured(n: int, budget: int, projection: str) -> dict[str, float | int | st
     coverage(Pool.from_embeddings(vectors(300)), draws=2)  # libraries are loaded
     pool = pool_of(n)
     chosen: Selection | None = Random().select(pool, budget) if budget else None
-    before, peak, done = resident(), 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.is_set():
-            peak = max(peak, resident())
-            time.sleep(0.01)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start = time.perf_counter()
-    summary = coverage(pool, chosen)
-    measure = time.perf_counter() - start
     path = Path(tempfile.mkdtemp()) / "report.html"
-    start = time.perf_counter()
-    summary.save(path, projection=projection)  # type: ignore[arg-type]
-    write = time.perf_counter() - start
-    done.set()
-    watcher.join()
+    with Watch() as memory:
+        start = time.perf_counter()
+        summary = coverage(pool, chosen)
+        measure = time.perf_counter() - start
+        start = time.perf_counter()
+        summary.save(path, projection=projection)  # type: ignore[arg-type]
+        write = time.perf_counter() - start
     return {
         "n": n,
         "budget": budget,
         "map": projection,
         "measure_s": round(measure, 1),
         "page_s": round(write, 1),
-        "peak_gb": round(peak / 1e9, 2),
-        "above_the_pool_gb": round((peak - before) / 1e9, 2),
+        "peak_gb": round(memory.peak / 1e9, 2),
+        "above_the_pool_gb": round((memory.peak - memory.before) / 1e9, 2),
         "page_mb": round(path.stat().st_size / 1e6, 1),
     }
 

@@ -38,23 +38,32 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+class Watch:
+    """The most memory of the process while a block runs, and what it was before."""
+
+    def __enter__(self) -> "Watch":
+        self.before, self.peak, self._done = resident(), 0, threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._done.is_set():
+            self.peak = max(self.peak, resident())
+            time.sleep(0.005)
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize("selector", [FacilityLocation(), DiverseCoverage()])
 def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
     selector.select(Pool.from_embeddings(vectors(3000)), 10)  # libraries are loaded
     space = Space(vectors(60_000))
-    before, peak, done = resident(), 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.is_set():
-            peak = max(peak, resident())
-            time.sleep(0.005)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    selector.select(Pool.from_embeddings(space), 1000)
-    done.set()
-    watcher.join()
+    with Watch() as memory:
+        selector.select(Pool.from_embeddings(space), 1000)
     graph = len(space) * selector.n_neighbors * 8
-    assert peak - before + space.vectors.nbytes < 2 * space.vectors.nbytes + graph
+    grown = memory.peak - memory.before
+    assert grown + space.vectors.nbytes < 2 * space.vectors.nbytes + graph

@@ -1,6 +1,7 @@
-"""What tests share: a vector cache of their own, and a machine without a model."""
+"""What tests share: vector caches of their own, and a machine without a model."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -12,8 +13,25 @@ import pytest
 from instructdiv.embedders import sentence_transformer
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of vectors for a whole run: the same texts need not be embedded in every test."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "vectors"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_other_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTRUCTDIV_CACHE", str(shared_cache))
+
+
+@pytest.fixture
+def own_cache(
+    no_other_cache: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty cache, for tests of what is kept in it."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("INSTRUCTDIV_CACHE", str(folder))
     return folder

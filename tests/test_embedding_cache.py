@@ -15,6 +15,8 @@ from instructdiv.embedders import sentence_transformer
 from instructdiv.embedders.cache import VectorCache, cache_folder
 from instructdiv.errors import ModelNotFound
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 TEXTS = [f"Count to {n}." + " again" * (n % 7) for n in range(20)]
 
 

@@ -6,6 +6,8 @@ import pytest
 from instructdiv import Lexical, Precomputed, SentenceTransformer, Space
 from instructdiv.embedders import Embedder
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 TEXTS = [
     "Write a function that reverses a list.",
     "Reverse a linked list in C.",

@@ -93,7 +93,8 @@ def coverage(
     for name, value, least in (("near_copy", near_copy, -1), ("radius", radius, 0)):
         if not least <= value <= least + 2:
             raise ParameterError(f"{name} must lie in {least}..{least + 2}, got {value}")
-    aim = pool if target is None else _fitting(target, pool)
+    goal = None if target is None else _fitting(target, pool)
+    aim = pool if goal is None else goal
     inventories = {
         name: _fitting(reference, pool) for name, reference in (references or {}).items()
     }
@@ -114,7 +115,7 @@ def coverage(
     assessed = [one for _, found in spreads for one in found if one.metric not in asked] + assessed
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
-    near = _nearness(pool, kept, None if target is None else aim, seed)
+    near = _nearness(pool, kept, goal, seed)
     summary = Summary(
         headline=_headline(pool, selection, assessed),
         records=len(pool),
@@ -123,7 +124,7 @@ def coverage(
         schemas={}
         if pool.records is None
         else {n: s.name for n, s in zip(pool.records.sources, pool.schemas, strict=True)},
-        target=None if target is None else Target(name=_called(aim), records=len(aim)),
+        target=None if goal is None else Target(name=_called(goal), records=len(goal)),
         pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
         metrics=assessed,
         distances=[
@@ -135,7 +136,7 @@ def coverage(
         groups=[] if pool.groups is None else group_rows(pool.groups, kept, draws, seed),
         clusters=cluster_rows(pool, labels, kept, show, names, near.get(("pool", "selection"))),
         heat=None if pool.groups is None else heat(pool.groups, labels, kept),
-        gaps=_gaps(near, pool, kept, None if target is None else aim, names, seed),
+        gaps=_gaps(near, pool, kept, goal, names, seed),
         redundancy=find_redundancy(pool.space, near_copy, kept, show),
         histograms=[] if pool.records is None else histograms(pool, kept),
         curve=coverage_curve(pool, aim, selection, draws, seed),

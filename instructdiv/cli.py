@@ -271,7 +271,8 @@ def report(
             sets,
             _embedder(embedder).seeded(seed),
             view,  # type: ignore[arg-type]
-            {"data": group} | own if own else group,
+            group,
+            groups=({"data": group} if group else {}) | own,
             schema=schema,
             strict=strict,
             progress=progress,

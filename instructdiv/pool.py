@@ -126,8 +126,9 @@ class Pool:
         sets: Mapping[str, Any],
         embedder: Embedder | str | None = None,
         view: View = "prompt",
-        group: str | Mapping[str, str | None] | None = None,
+        group: str | None = None,
         *,
+        groups: Mapping[str, str] | None = None,
         schema: Schema | str | None = None,
         strict: bool = False,
         progress: Progress | None = None,
@@ -136,13 +137,14 @@ class Pool:
 
         Some embedders learn their axes from the texts they are given; only so can what they
         give for two data sets be compared. Parameters are those of :meth:`of`, but for the
-        column of the groups: one for each data set, or one for all that have it.
+        column of the known groups: `groups` names that of single data sets, and `group` that
+        of all others that have it.
 
         Raises
         ------
         InputError
-            There is no data set, or one cannot be read; no data set has the column, or not
-            the one that it was named for.
+            There is no data set, or one cannot be read; the one that a column was named for
+            lacks it, or all do.
 
         Examples
         --------
@@ -153,8 +155,11 @@ class Pool:
         """
         if not sets:
             raise InputError("there is no data set to embed; give at least one")
+        for name in groups or {}:
+            if name not in sets:
+                raise InputError(f"no data set is named {name!r}; known: {', '.join(sets)}")
         records = {name: read(data, strict=strict) for name, data in sets.items()}
-        columns = group if isinstance(group, Mapping) else _having(group, records)
+        columns = _having(group, records) | dict(groups or {})
         parts = [
             _Reading.of(found, view, columns.get(name), None, None, schema, strict)
             for name, found in records.items()

@@ -122,11 +122,6 @@ class Space:
         return len(self._copies[0])
 
     @property
-    def digests(self) -> NDArray[np.uint64]:
-        """One number a row, equal for equal rows, (n,) uint64."""
-        return self._digests
-
-    @property
     def first_copies(self) -> NDArray[np.int64]:
         """The first row that is equal to each row, often itself, (n,) int64."""
         firsts, number_of = self._copies
@@ -137,8 +132,8 @@ class Space:
         rows = row_numbers(indices, len(self))
         taken = Space(self.vectors[rows])
         taken._taken_from = weakref.ref(self)
-        if "_digests" in self.__dict__:
-            taken.__dict__["_digests"] = self._digests[rows]
+        if "digests" in self.__dict__:
+            taken.__dict__["digests"] = self.digests[rows]
         return taken
 
     def nearest(
@@ -217,7 +212,7 @@ class Space:
                     best[start : start + len(tile)], found, out=best[start : start + len(tile)]
                 )
         np.clip(best, -1, 1, out=best)
-        best[np.isin(target._digests, self._digests)] = 1
+        best[np.isin(target.digests, self.digests)] = 1
         best.flags.writeable = False
         # Several metrics ask this of one subset in a row: keep the last answer.
         self._similarity_to = (weakref.ref(target), best)
@@ -228,7 +223,7 @@ class Space:
         a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
         similarities = np.clip(_similarities(self.vectors[a], self.vectors[b]), -1, 1)
         one, other = np.nonzero(similarities > _NEAR_ONE)
-        equal = self._digests[a[one]] == self._digests[b[other]]
+        equal = self.digests[a[one]] == self.digests[b[other]]
         similarities[one[equal], other[equal]] = 1
         return similarities
 
@@ -370,14 +365,14 @@ class Space:
         """
         firsts, _ = self._copies
         query, place = np.nonzero(similarities > _NEAR_ONE)
-        digests = self._digests[firsts[numbers[query, place]]]
-        equal = Space(queries)._digests[query] == digests
+        digests = self.digests[firsts[numbers[query, place]]]
+        equal = Space(queries).digests[query] == digests
         similarities = np.clip(similarities, -1, 1)
         similarities[query[equal], place[equal]] = 1
         return similarities
 
     @cached_property
-    def _digests(self) -> NDArray[np.uint64]:
+    def digests(self) -> NDArray[np.uint64]:
         """One number a row, equal for equal rows, (n,) uint64."""
         word: type[np.uint64 | np.uint32] = np.uint64 if self.dimension % 2 == 0 else np.uint32
         n_words = self.dimension * 4 // word().itemsize
@@ -393,7 +388,7 @@ class Space:
     @cached_property
     def _copies(self) -> tuple[Rows, Rows]:
         """First row of each distinct vector, ascending (u,); number of each row among them (n,)."""
-        _, firsts, number_of = np.unique(self._digests, return_index=True, return_inverse=True)
+        _, firsts, number_of = np.unique(self.digests, return_index=True, return_inverse=True)
         for start, tile in _tiles(self.vectors) if len(firsts) < len(self) else ():
             twins = self.vectors[firsts[number_of[start : start + len(tile)]]]
             if not np.array_equal(twins, tile):  # two vectors share a digest

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BRING_THREADS = {"faiss", "scipy.linalg", "sklearn", "torch"}
-TILE = 512
+_TILE = 512
 # Multiplications that are worth handing a tile to a thread.
 _WORTH = 2**22
 
@@ -47,15 +47,19 @@ def products(
     the tiles are cut here, along the longer side, whoever works on them.
     """
     found = np.empty((len(a), len(b)), np.result_type(a, b))
-    height = max(TILE, _WORTH // (min(len(a), len(b)) * a.shape[1] + 1))
-    if len(a) >= len(b):
-        in_tiles(lambda rows: np.matmul(a[rows], b.T, out=found[rows]), len(a), height)
-    else:
-        in_tiles(lambda rows: found.__setitem__((slice(None), rows), a @ b[rows].T), len(b), height)
+    height = max(_TILE, _WORTH // (min(len(a), len(b)) * a.shape[1] + 1))
+
+    def of_a(rows: slice) -> None:
+        np.matmul(a[rows], b.T, out=found[rows])
+
+    def of_b(rows: slice) -> None:
+        found[:, rows] = a @ b[rows].T
+
+    in_tiles(of_a if len(a) >= len(b) else of_b, max(len(a), len(b)), height)
     return found
 
 
-def in_tiles(work: Callable[[slice], Any], n_rows: int, height: int = TILE) -> None:
+def in_tiles(work: Callable[[slice], Any], n_rows: int, height: int = _TILE) -> None:
     """Do some work on tiles of so many rows, on as many threads as linear algebra may use."""
     tiles = [slice(start, min(start + height, n_rows)) for start in range(0, n_rows, height)]
     n_threads = min(len(tiles), _n_threads())

@@ -401,6 +401,7 @@ def test_charts_follow_the_color_scheme(plain):
     light = plain.run(ink)
     plain.show(dark=True)
     plain.until(f"{ink} !== '{light}'")
+    assert plain.run(ink) != light
     plain.show(dark=False)
     plain.until(f"{ink} === '{light}'")
 

@@ -1,13 +1,11 @@
 """Spectrum: the eigenvalues of the similarities of a space, without the n x n matrix."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.metrics.remembered import remembered
 from instructdiv.space import Space
-from instructdiv.threads import one_thread
+from instructdiv.threads import in_tiles, one_thread, products
 
 _TILE = 1024
 _AT_ONCE = 8
@@ -26,32 +24,34 @@ def eigenvalues(space: Space) -> NDArray[np.float64]:
     [1.0, 2.0]
     """
     n, d = space.vectors.shape
+    gram = _dual(space.vectors) if n > d else products(*[space.vectors.astype(np.float64)] * 2)
     with one_thread():
-        if n <= d:
-            vectors = space.vectors.astype(np.float64)
-            gram = vectors @ vectors.T
-        else:
-            gram = _dual(space.vectors)
         found = np.linalg.eigvalsh(gram).clip(0)
     found.flags.writeable = False
     return np.asarray(found)
 
 
 def _dual(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """X^T X, (d, d); each tile on one thread and in its turn, so that rounding is the same.
+    """X^T X, (d, d); each tile on one thread and summed in turn, so that rounding is the same.
 
     Products within a tile are float32, their sums float64: eigenvalues are right to about
     1e-9 of the number of rows.
     """
-
-    def product(start: int) -> NDArray[np.float64]:
-        tile = vectors[start : start + _TILE]
-        return np.asarray(tile.T @ tile, np.float64)
-
     gram = np.zeros((vectors.shape[1], vectors.shape[1]))
-    starts = range(0, len(vectors), _TILE)
-    with ThreadPoolExecutor() as threads:
-        for first in range(0, len(starts), _AT_ONCE):
-            for part in threads.map(product, starts[first : first + _AT_ONCE]):
-                gram += part
+    for start in range(0, len(vectors), _AT_ONCE * _TILE):
+        block = vectors[start : start + _AT_ONCE * _TILE]
+        parts = _products(block)
+        for first in sorted(parts):
+            gram += parts[first]
     return gram
+
+
+def _products(block: NDArray[np.float32]) -> dict[int, NDArray[np.float32]]:
+    """Of each tile of a block, by its first row."""
+    parts: dict[int, NDArray[np.float32]] = {}
+
+    def work(rows: slice) -> None:
+        parts[rows.start] = block[rows].T @ block[rows]
+
+    in_tiles(work, len(block), _TILE)
+    return parts

@@ -9,7 +9,7 @@ from instructdiv.metrics.spectrum import eigenvalues
 from instructdiv.pool import Pool
 
 # Rounding leaves dust where an eigenvalue is zero; order 0 counts all that are not.
-_DUST = 1e-9
+_DUST = 1e-7
 
 
 class Vendi(Metric):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from instructdiv.embedders.base import Progress
     from instructdiv.recipe import Recipe
     from instructdiv.report import Comparison, Difference, Summary
+    from instructdiv.report.document import Document
     from instructdiv.report.tables import Table
 
 P = ParamSpec("P")
@@ -742,7 +743,7 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
 
 def _print_summary(summary: "Summary", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(json.loads(summary.to_json()), ensure_ascii=False))
+        _print_json(summary)
         return
     tables = summary.tables()
     shown = ["Groups", "Metrics", "Gaps"]
@@ -754,9 +755,13 @@ def _print_summary(summary: "Summary", as_json: bool) -> None:
         typer.echo(f"{summary.quarantined:,} records could not be used and were left out")
 
 
+def _print_json(document: "Document") -> None:
+    typer.echo(json.dumps(json.loads(document.to_json()), ensure_ascii=False))
+
+
 def _print_difference(difference: "Difference", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(json.loads(difference.to_json()), ensure_ascii=False))
+        _print_json(difference)
         return
     _print_tables(difference.headline, difference.tables())
 
@@ -781,7 +786,7 @@ def _print_tables(headline: str, tables: "dict[str, Table]") -> None:
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(json.loads(comparison.to_json()), ensure_ascii=False))
+        _print_json(comparison)
         return
     from rich.console import Console
     from rich.table import Table

@@ -381,14 +381,10 @@ def heat_chart(heat: Heat, names: dict[int, str]) -> Chart:
 def histogram_chart(histogram: Histogram) -> Chart:
     """How a number is spread, before and after."""
     places = list(range(len(histogram.before)))
-    ends = [
-        f"{low:,.0f}" if high - low <= 1 else f"{low:,.0f} to {high - 1:,.0f}"
-        for low, high in zip(histogram.edges, histogram.edges[1:], strict=False)
-    ]
-    traces = [_steps(places, histogram.before, ends, _BEFORE, "pool")]
+    traces = [_steps(places, histogram.before, histogram.bins, _BEFORE, "pool")]
     says = f"Half of the pool has at most {histogram.median_before:,.0f} {histogram.of}"
     if histogram.after is not None and histogram.median_after is not None:
-        traces.append(_steps(places, histogram.after, ends, _AFTER, "selection"))
+        traces.append(_steps(places, histogram.after, histogram.bins, _AFTER, "selection"))
         traces[-1]["width"] = 0.45
         says += f", half of the selection at most {histogram.median_after:,.0f}"
     every = max(1, -(-len(histogram.edges) // 8))
@@ -407,14 +403,14 @@ def histogram_chart(histogram: Histogram) -> Chart:
 
 
 def _steps(
-    places: list[int], counts: list[int], ends: list[str], color: str, name: str
+    places: list[int], counts: list[int], names: list[str], color: str, name: str
 ) -> dict[str, Any]:
     total = max(sum(counts), 1)
     return {
         "type": "bar",
         "x": places,
         "y": [count / total for count in counts],
-        "customdata": [[end, f"{count:,}"] for end, count in zip(ends, counts, strict=True)],
+        "customdata": [[own, f"{n:,}"] for own, n in zip(names, counts, strict=True)],
         "name": name,
         "marker": {"color": color},
         "width": 0.9,

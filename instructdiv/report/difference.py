@@ -10,8 +10,8 @@ from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts, Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.tables import Number, Table, gap_table
-from instructdiv.report.wording import escaped, number, printable
+from instructdiv.report.tables import Table, count, gap_table, in_markdown, share, three
+from instructdiv.report.wording import printable
 
 _PARTS = 8
 
@@ -83,11 +83,7 @@ class Difference(Document):
 
     def to_markdown(self) -> str:
         """The difference as Markdown: a headline and tables."""
-        blocks = ["# Difference of two data sets", escaped(self.headline)]
-        for title, table in self.tables().items():
-            if table.rows:
-                blocks += [f"## {escaped(title)}", table.to_markdown()]
-        return "\n\n".join(blocks) + "\n"
+        return in_markdown("Difference of two data sets", self.headline, self.tables())
 
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""
@@ -115,14 +111,22 @@ class Difference(Document):
     def coverage_table(self) -> Table:
         """How far each covers the other."""
         return Table(
-            ["data set", "records", "shared", "similarity to the other", "covered by it"],
+            [
+                "data set",
+                "records",
+                "shared",
+                "similarity to the other",
+                "covered by it",
+                "measured on",
+            ],
             [
                 [
                     side.name,
-                    Number(f"{side.records:,}", side.records),
-                    Number(f"{side.shared:,}", side.shared),
-                    Number(number(side.similarity), side.similarity),
-                    Number(f"{side.covered:.1%}", side.covered),
+                    count(side.records),
+                    count(side.shared),
+                    three(side.similarity),
+                    share(side.covered),
+                    count(side.measured_on),
                 ]
                 for side in (self.a, self.b)
             ],
@@ -133,13 +137,7 @@ class Difference(Document):
         return Table(
             ["group", "first", "share of first", "second", "share of second"],
             [
-                [
-                    g.group,
-                    Number(f"{g.a:,}", g.a),
-                    Number(f"{g.a_share:.1%}", g.a_share),
-                    Number(f"{g.b:,}", g.b),
-                    Number(f"{g.b_share:.1%}", g.b_share),
-                ]
+                [g.group, count(g.a), share(g.a_share), count(g.b), share(g.b_share)]
                 for g in self.groups
             ],
         )

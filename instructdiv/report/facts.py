@@ -1,5 +1,6 @@
 """Facts: what a coverage report says, as data."""
 
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -69,7 +70,7 @@ class ClusterRow(Facts):
     """Number of the cluster, the largest first."""
 
     name: str
-    """Words that tell it from the other clusters; its number for vectors alone."""
+    """Words that tell it from the other clusters; `cluster 3` where there are none."""
 
     records: int
     """Records of the pool in it."""
@@ -207,6 +208,13 @@ class Histogram(Facts):
 
     median_after: float | None = None
     """Median over the chosen records."""
+
+    @property
+    def bins(self) -> list[str]:
+        """What each bin holds, in words."""
+        # They are whole numbers, and a bin ends before the next begins.
+        ends = ((low, high - 1) for low, high in pairwise(self.edges))
+        return [f"{a:,.0f}" if a == b else f"{a:,.0f} - {b:,.0f}" for a, b in ends]
 
 
 class Curve(Facts):

@@ -82,9 +82,9 @@ def _texts(pool: Pool, rows: NDArray[np.int64]) -> str:
     """The start of each text, as JSON in gzip in base64."""
     if not pool.has_texts:
         return ""
-    starts = [start_of(pool.text(row), _LENGTHS[0]) for row in rows.tolist()]
+    starts = [pool.text(row) for row in rows.tolist()]
     for longest in _LENGTHS:
-        starts = [start_of(text, longest) for text in starts] if longest < _LENGTHS[0] else starts
+        starts = [start_of(text, longest) for text in starts]
         raw = json.dumps(starts, ensure_ascii=False, separators=(",", ":")).encode()
         packed = base64.b64encode(gzip.compress(raw, 6, mtime=0)).decode("ascii")
         if len(packed) <= _MOST_TEXT:

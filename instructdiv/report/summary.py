@@ -38,10 +38,11 @@ from instructdiv.report.tables import (
     gap_table,
     group_table,
     histogram_table,
+    in_markdown,
     metric_table,
     reference_table,
 )
-from instructdiv.report.wording import escaped, printable
+from instructdiv.report.wording import printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +134,7 @@ class Summary(Document):
 
     def to_markdown(self) -> str:
         """The summary as Markdown: a headline and tables."""
-        blocks = ["# Coverage report", escaped(self.headline)]
-        for title, table in self.tables().items():
-            if table.rows:
-                blocks += [f"## {escaped(title)}", table.to_markdown()]
-        return "\n\n".join(blocks) + "\n"
+        return in_markdown("Coverage report", self.headline, self.tables())
 
     def to_html(self, projection: Projection = "auto") -> str:
         """The summary as one page that needs nothing else: see :meth:`save`."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from instructdiv.metrics import Assessment, FiveNumbers
@@ -18,7 +17,7 @@ from instructdiv.report.facts import (
     Redundancy,
     Reference,
 )
-from instructdiv.report.wording import markdown_table, number, printable
+from instructdiv.report.wording import escaped, markdown_table, number, printable
 
 
 class Number(NamedTuple):
@@ -57,10 +56,19 @@ class Table:
         return markdown_table(self.columns, self.texts)
 
 
+def in_markdown(title: str, headline: str, tables: Mapping[str, Table]) -> str:
+    """A document in Markdown: a headline, and every table that has rows."""
+    blocks = [f"# {title}", escaped(headline)]
+    for name, table in tables.items():
+        if table.rows:
+            blocks += [f"## {escaped(name)}", table.to_markdown()]
+    return "\n\n".join(blocks) + "\n"
+
+
 def metric_table(metrics: list[Assessment], pool_metrics: Mapping[str, float]) -> Table:
     """Every metric, with its verdict where there is a selection."""
     if not metrics:
-        rows: list[list[Cell]] = [[name, _rounded(value)] for name, value in pool_metrics.items()]
+        rows: list[list[Cell]] = [[name, rounded(value)] for name, value in pool_metrics.items()]
         return Table(["metric", "pool"], rows)
     return Table(
         ["metric", "better", "selection", "random 5-95 %", "pool", "verdict"],
@@ -68,9 +76,9 @@ def metric_table(metrics: list[Assessment], pool_metrics: Mapping[str, float]) -
             [
                 one.metric,
                 "higher" if one.higher_is_better else "lower",
-                _rounded(one.value),
+                rounded(one.value),
                 Number(f"{number(one.random_low)} - {number(one.random_high)}", one.random_low),
-                _rounded(one.pool_value),
+                rounded(one.pool_value),
                 one.verdict,
             ]
             for one in metrics
@@ -87,8 +95,8 @@ def distance_table(distances: list[Distances]) -> Table:
             [
                 one.of,
                 one.to,
-                *(_three(getattr(one.distances, name)) for name in names),
-                _count(one.measured_on),
+                *(three(getattr(one.distances, name)) for name in names),
+                count(one.measured_on),
             ]
             for one in distances
         ],
@@ -98,17 +106,17 @@ def distance_table(distances: list[Distances]) -> Table:
 def group_table(groups: list[GroupRow]) -> Table:
     """Known groups, before and after."""
     if not any(group.kept is not None for group in groups):
-        rows: list[list[Cell]] = [[g.group, _count(g.records), _share(g.share)] for g in groups]
+        rows: list[list[Cell]] = [[g.group, count(g.records), share(g.share)] for g in groups]
         return Table(["group", "records", "share"], rows)
     return Table(
         ["group", "before", "share before", "after", "share after", "random 5-95 %"],
         [
             [
                 g.group,
-                _count(g.records),
-                _share(g.share),
-                _count(g.kept or 0),
-                _share(g.kept_share or 0),
+                count(g.records),
+                share(g.share),
+                count(g.kept or 0),
+                share(g.kept_share or 0),
                 Number(f"{g.random_low:.0f} - {g.random_high:.0f}", g.random_low or 0),
             ]
             for g in groups
@@ -124,11 +132,11 @@ def cluster_table(clusters: list[ClusterRow]) -> Table:
         ["cluster", "name", "before", "share before", *after, "example"],
         [
             [
-                _count(c.cluster),
+                count(c.cluster),
                 c.name,
-                _count(c.records),
-                _share(c.share),
-                *([_count(c.kept or 0), _share(c.kept_share or 0)] if chosen else []),
+                count(c.records),
+                share(c.share),
+                *([count(c.kept or 0), share(c.kept_share or 0)] if chosen else []),
                 c.example,
             ]
             for c in clusters
@@ -144,9 +152,9 @@ def gap_table(gaps: list[Gap]) -> Table:
             [
                 gap.name,
                 gap.of,
-                _count(gap.records),
-                _three(gap.similarity),
-                _three(gap.similarity_then),
+                count(gap.records),
+                three(gap.similarity),
+                three(gap.similarity_then),
                 _shown(gap.examples),
             ]
             for gap in gaps
@@ -162,9 +170,9 @@ def copy_table(redundancy: Redundancy) -> Table:
         [
             [
                 ", ".join(str(example.row) for example in group.examples),
-                _count(group.records),
-                *([_count(group.kept or 0)] if chosen else []),
-                _three(group.least_similarity),
+                count(group.records),
+                *([count(group.kept or 0)] if chosen else []),
+                three(group.least_similarity),
                 _shown(group.examples),
             ]
             for group in redundancy.largest
@@ -181,10 +189,10 @@ def curve_table(curve: Curve) -> Table:
         ["records", *chosen, "random 5-95 %", "random median"],
         [
             [
-                _count(budget),
-                *([Number("", -2) if value is None else _three(value)] if chosen else []),
+                count(budget),
+                *([Number("", -2) if value is None else three(value)] if chosen else []),
                 Number(f"{low:.3f} - {high:.3f}", low),
-                _three(median),
+                three(median),
             ]
             for budget, value, (low, high, median) in zip(curve.budgets, values, bands, strict=True)
         ],
@@ -201,8 +209,8 @@ def heat_table(heat: Heat, names: Mapping[int, str]) -> Table:
             [
                 group,
                 names.get(cluster, "(other)"),
-                _count(n),
-                *([_count(kept), _share(kept / n)] if chosen else []),
+                count(n),
+                *([count(kept), share(kept / n)] if chosen else []),
             ]
             for group, before, left in zip(heat.groups, heat.before, after, strict=True)
             for cluster, n, kept in zip(heat.clusters, before, left, strict=True)
@@ -220,11 +228,11 @@ def reference_table(reference: Reference) -> Table:
         [
             [
                 row.domain,
-                _count(row.records),
-                _share(row.covered),
-                _three(row.similarity),
+                count(row.records),
+                share(row.covered),
+                three(row.similarity),
                 *(
-                    [_share(row.kept_covered or 0), _three(row.kept_similarity or 0)]
+                    [share(row.kept_covered or 0), three(row.kept_similarity or 0)]
                     if chosen
                     else []
                 ),
@@ -238,16 +246,11 @@ def reference_table(reference: Reference) -> Table:
 def histogram_table(histogram: Histogram) -> Table:
     """Records in each bin."""
     counts = [histogram.before, *([] if histogram.after is None else [histogram.after])]
-    # They are whole numbers, and a bin ends before the next begins.
-    bins = [(low, high - 1) for low, high in pairwise(histogram.edges)]
     return Table(
         [histogram.of, "before", *(["after"] if len(counts) > 1 else [])],
         [
-            [
-                Number(f"{low:,.0f}" if low == high else f"{low:,.0f} - {high:,.0f}", low),
-                *map(_count, of),
-            ]
-            for (low, high), *of in zip(bins, *counts, strict=True)
+            [Number(name, low), *map(count, of)]
+            for name, low, *of in zip(histogram.bins, histogram.edges[:-1], *counts, strict=True)
         ],
     )
 
@@ -258,17 +261,21 @@ def _shown(examples: Iterable[Example]) -> str:
     return "" if first is None else first.text or f"row {first.row}"
 
 
-def _count(value: int) -> Number:
+def count(value: int) -> Number:
+    """A number of things."""
     return Number(f"{value:,}", value)
 
 
-def _share(value: float) -> Number:
+def share(value: float) -> Number:
+    """A share, in percent."""
     return Number(f"{value:.1%}", value)
 
 
-def _three(value: float) -> Number:
+def three(value: float) -> Number:
+    """A similarity or a distance."""
     return Number(f"{value:.3f}", value)
 
 
-def _rounded(value: float) -> Number:
+def rounded(value: float) -> Number:
+    """Any number, with as many digits as can be read."""
     return Number(number(value), value)

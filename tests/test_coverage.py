@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 import instructdiv as idv
 from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv import space as space_module
+from instructdiv.clusterers import KMeans
 from instructdiv.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import gaps as gaps_module
@@ -493,3 +494,16 @@ def test_a_mix_that_is_reported_again_still_says_who_chose(tmp_path):
     assert again.provenance.selector == mix.selection.selector
     assert again.provenance.budget == "7 records"
     assert again == mix.summary
+
+
+@pytest.mark.parametrize(("n_clusters", "sizes"), [(1, {90}), (90, {1})], ids=["one", "of one"])
+@pytest.mark.parametrize("n_chosen", [None, 1, 90])
+def test_all_in_one_cluster_and_clusters_of_one_can_be_reported(n_clusters, sizes, n_chosen):
+    selection = None if n_chosen is None else Random().select(TEXTS, n_chosen)
+    clusterer = KMeans(n_clusters=n_clusters)
+    summary = idv.coverage(TEXTS, selection, clusterer=clusterer, draws=3)
+    assert {cluster.records for cluster in summary.clusters} == sizes
+    assert len(summary.clusters) == n_clusters
+    touched = {None: n_clusters, 1: 1, 90: n_clusters}[n_chosen]
+    assert sum(cluster.kept != 0 for cluster in summary.clusters) == touched
+    assert all(cluster.name in summary.to_html("pca") for cluster in summary.clusters[:3])

@@ -141,8 +141,12 @@ def measured_on(target: Pool, pool: Pool, size: int, draws: int, seed: int) -> P
     # Another target is compared with the whole pool too, for the value of the pool.
     n_compared = min(size * draws, len(pool)) if target is pool else len(pool)
     work = max(1, n_compared * pool.space.dimension)
-    most = min(SAMPLE, max(_LEAST, int(_WORK / work)))
-    if len(target) <= most:
-        return target
+    return sampled(target, min(SAMPLE, max(_LEAST, int(_WORK / work))), seed)
+
+
+def sampled(pool: Pool, most: int, seed: int) -> Pool:
+    """The pool, or a random sample of so many of its rows, in their order."""
+    if len(pool) <= most:
+        return pool
     random = np.random.default_rng(seed)
-    return target.take(np.sort(random.choice(len(target), most, replace=False)))
+    return pool.take(np.sort(random.choice(len(pool), most, replace=False)))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.draws import Draws
+from instructdiv.metrics.draws import Draws, sampled
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Curve
 from instructdiv.selection import Selection
@@ -21,9 +21,7 @@ def coverage_curve(
 
     Looks at no more than 2,000 rows of the target, the same for every number on the curve.
     """
-    random = np.random.default_rng(seed)
-    if len(target) > _LOOKED_AT:
-        target = target.take(np.sort(random.choice(len(target), _LOOKED_AT, replace=False)))
+    target = sampled(target, _LOOKED_AT, seed)
     n_chosen = 0 if selection is None else len(selection)
     budgets = _budgets(len(pool), n_chosen)
     drawn = Draws(pool, target, draws, seed)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from instructdiv.allowance import Allowance
 from instructdiv.metrics import Assessment, Metric
-from instructdiv.metrics.draws import SAMPLE
+from instructdiv.metrics.draws import SAMPLE, sampled
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
 from instructdiv.report.wording import number
@@ -82,10 +82,7 @@ class Yardstick:
         draws: int,
         seed: int,
     ) -> None:
-        sample = pool
-        if len(pool) > SAMPLE:
-            random = np.random.default_rng(seed)
-            sample = pool.take(np.sort(random.choice(len(pool), SAMPLE, replace=False)))
+        sample = sampled(pool, SAMPLE, seed)
         self.measured_on = len(sample)
         self.n_labels: int | None = None
         self._pool = pool

@@ -1,10 +1,22 @@
 """The public names. They are imported when they are first used."""
 
-from . import clusterers, embedders, errors, exporters, metrics, schemas, selectors
+from . import (
+    arrangers,
+    clusterers,
+    embedders,
+    errors,
+    exporters,
+    guidance,
+    metrics,
+    schemas,
+    selectors,
+)
+from .arrangement import Arrangement
 from .budget import Budget, apportion
 from .curate import Mix, curate, rebalance
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
+from .guidance import leak_check
 from .plan import Plan, plan
 from .pool import Pool
 from .recipe import Recipe
@@ -21,23 +33,34 @@ from .selectors import (
     GraphCut,
     GroupBalanced,
     Herding,
+    ImportanceResampling,
     InformationGain,
     KCenter,
+    KnnKde,
+    KnnUniform,
     LogDeterminant,
+    NearestToAny,
     NovelSelect,
     PairwiseDedup,
     Prototypes,
     QualityDiversity,
     Random,
     RepresentationFilter,
+    RoundRobin,
+    RoundRobinByRank,
     SaturatedCoverage,
     SemanticDedup,
+    TargetBalanced,
+    TestCentric,
+    UnbalancedTransport,
+    WeightedSimilarity,
     dedupe_to,
     default_selector,
 )
 from .space import Space
 
 __all__ = [
+    "Arrangement",
     "Budget",
     "ClusterBalanced",
     "Comparison",
@@ -49,12 +72,16 @@ __all__ = [
     "GraphCut",
     "GroupBalanced",
     "Herding",
+    "ImportanceResampling",
     "InformationGain",
     "InstructdivError",
     "KCenter",
+    "KnnKde",
+    "KnnUniform",
     "Lexical",
     "LogDeterminant",
     "Mix",
+    "NearestToAny",
     "NovelSelect",
     "PairwiseDedup",
     "Plan",
@@ -66,13 +93,20 @@ __all__ = [
     "Recipe",
     "Records",
     "RepresentationFilter",
+    "RoundRobin",
+    "RoundRobinByRank",
     "SaturatedCoverage",
     "Selection",
     "SemanticDedup",
     "SentenceTransformer",
     "Space",
     "Summary",
+    "TargetBalanced",
+    "TestCentric",
+    "UnbalancedTransport",
+    "WeightedSimilarity",
     "apportion",
+    "arrangers",
     "clusterers",
     "compare",
     "coverage",
@@ -83,6 +117,8 @@ __all__ = [
     "embedders",
     "errors",
     "exporters",
+    "guidance",
+    "leak_check",
     "load",
     "metrics",
     "plan",

@@ -116,6 +116,31 @@ Radius = Annotated[
     typer.Option("--radius", min=0, max=2, help="Distance within which a record is covered."),
 ]
 Draws = Annotated[int, typer.Option("--draws", min=1, help="Random draws to compare with.")]
+Aim = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="What should be covered, in place of the data: files, folders, or a name on the Hub.",
+    ),
+]
+AimGroup = Annotated[
+    str | None, typer.Option("--target-group", help="Column of the groups of the target.")
+]
+Ordering = Annotated[
+    str | None,
+    typer.Option(
+        "--arranger",
+        help="What orders the mix: name of an arranger, or a JSON mapping of name and parameters.",
+    ),
+]
+ForTrainer = Annotated[
+    str | None,
+    typer.Option(
+        "--trainer",
+        help="Write what keeps the order in trl, axolotl, llama_factory, torchtune or "
+        "transformers.",
+    ),
+]
 Page = Annotated[
     bool, typer.Option("--page", help="Write the report as a page too, report.html in the folder.")
 ]
@@ -361,7 +386,8 @@ def compare(
         str,
         typer.Option(
             "--selectors",
-            help="Names of selectors, or JSON mappings, between commas; all: every one.",
+            help="Names of selectors, or JSON mappings, between commas; all: every one, but for "
+            "those that need a target where there is none.",
         ),
     ],
     budgets: Annotated[
@@ -374,6 +400,7 @@ def compare(
             "--labels", help="Column that choices should be spread over; --group if not given."
         ),
     ] = None,
+    target: Aim = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     quality: Scores = None,
@@ -395,19 +422,31 @@ def compare(
 
     _check_path(output, "comparison", ".md", ".json")
     chosen = _parts(selectors, Selector)
+    if selectors.strip() == "all" and not target:
+        chosen = [selector for selector in chosen if not selector.needs_target]
     spent = [_budget(amount.strip(), unit) for amount in budgets.split(",")]
     with _progress(quiet) as progress:
-        pool = Pool.of(
-            data,
+        pools = Pool.together(
+            {"data": data} | ({"target": target} if target else {}),
             _embedder(embedder).seeded(seed),
             view,  # type: ignore[arg-type]
             group,
-            quality=quality,
+            groups={"data": group},
+            quality={"data": quality},
             schema=schema,
             strict=strict,
             progress=progress,
         )
-        comparison = compare(pool, chosen, spent, labels, draws=draws, seed=seed, progress=progress)
+        comparison = compare(
+            pools["data"],
+            chosen,
+            spent,
+            labels,
+            target=pools.get("target"),
+            draws=draws,
+            seed=seed,
+            progress=progress,
+        )
     if output:
         comparison.save(output)
     _print_comparison(comparison, as_json)
@@ -448,6 +487,10 @@ def select(
     output: Folder,
     unit: InUnit = Unit.records,
     selector: Chooser = None,
+    target: Aim = None,
+    target_group: AimGroup = None,
+    arranger: Ordering = None,
+    trainer: ForTrainer = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     floor: Floors = None,
@@ -490,6 +533,10 @@ def select(
                 by=by,
                 tokenizer=tokenizer,
             ),
+            "target": tuple(target or ()),
+            "target_group": target_group,
+            "arranger": None if arranger is None else _mapping(arranger),
+            "trainer": trainer,
             "keep": None if keep is None else str(keep),
             "stability": stability,
             "seed": seed,
@@ -511,6 +558,7 @@ def rebalance(
     budget: Amount,
     output: Folder,
     unit: InUnit = Unit.records,
+    target: Aim = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     seed: Seed = 0,
@@ -528,11 +576,123 @@ def rebalance(
         group=group,
         embedder=_embedder(embedder),
         budget=_budget(budget, unit),
+        target=tuple(target or ()),
         seed=seed,
         page=page,
         strict=strict,
     )
     _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def arrange(
+    data: Data,
+    arranger: Annotated[
+        str,
+        typer.Option(
+            "--arranger",
+            help="Name of an arranger, or a JSON mapping of name and parameters.",
+        ),
+    ],
+    output: Folder,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            help="What training should be good for: files, folders, or a name on the Hub.",
+        ),
+    ] = None,
+    target_group: AimGroup = None,
+    trainer: ForTrainer = None,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    costs: Costs = None,
+    view: Shown = "prompt",
+    schema: Layout = None,
+    seed: Seed = 0,
+    exporter: Format = "jsonl",
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put all records in the order they are to be trained on."""
+    from instructdiv.recipe import Recipe
+
+    recipe = Recipe.model_validate(
+        {
+            "data": data,
+            "schema": schema,
+            "view": view,
+            "group": group,
+            "costs": costs,
+            "embedder": _embedder(embedder),
+            "budget": {"share": 1.0},
+            "selector": "random",
+            "target": tuple(target or ()),
+            "target_group": target_group,
+            "arranger": _mapping(arranger),
+            "trainer": trainer,
+            "seed": seed,
+            "exporter": _mapping(exporter),
+            "draws": 1,
+            "strict": strict,
+        }
+    )
+    _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@_guarded
+def leaks(
+    data: Data,
+    target: Annotated[
+        list[str],
+        typer.Option("--target", help="What a model will be judged by: files, folders, a name."),
+    ],
+    embedder: Vectors = "minilm",
+    view: Shown = "prompt",
+    schema: Layout = None,
+    near: Annotated[
+        float,
+        typer.Option("--near", min=0, max=1, help="Similarity from which two are near copies."),
+    ] = 0.95,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            "--most", min=0, help="Fail with exit code 3 if more records of the data leak."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .json: every pair.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find records of a target that are in the data too, before any claim is made on it."""
+    from instructdiv.errors import GateFailed
+    from instructdiv.files import write_text
+    from instructdiv.guidance import leak_check
+    from instructdiv.pool import Pool
+
+    _check_path(output, "list of leaks", ".json")
+    with _progress(quiet) as progress:
+        pools = Pool.together(
+            {"data": data, "target": target},
+            _embedder(embedder),
+            view,  # type: ignore[arg-type]
+            schema=schema,
+            strict=strict,
+            progress=progress,
+        )
+        found = leak_check(pools["data"], pools["target"], near=near)
+    if output:
+        write_text(output, found.to_json() + "\n")
+    typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found)
+    if most is not None and len(found) > most:
+        raise GateFailed(f"{len(found):,} records of the data leak, more than {most:,}")
 
 
 @app.command()

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from instructdiv.arrangement import Arrangement
+from instructdiv.arrangers import Arranger
 from instructdiv.budget import Budget
 from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, GateFailed, InputError
 from instructdiv.exporters import Exporter
-from instructdiv.files import MANIFEST, sha256
+from instructdiv.exporters.stanza import checked_trainer, stanza
+from instructdiv.files import MANIFEST, sha256, write_text
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
 from instructdiv.records import Records, is_dataset, names_files
@@ -67,12 +71,23 @@ class Mix:
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time of each stage."""
 
+    target: Pool | None = None
+    """What had to be covered, where it is not the pool itself."""
+
+    arrangement: Arrangement | None = None
+    """The order of what was chosen, where it is not that of the selection."""
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Rows of the pool in the order of the mix, (b,) int64."""
+        return (self.arrangement or self.selection).indices
+
     @cached_property
     def records(self) -> Records:
         """The chosen records, in order."""
         if self.pool.records is None:
             raise InputError("a pool of vectors alone has no records to write")
-        return self.pool.records.take(self.selection.indices)
+        return self.pool.records.take(self.order)
 
     @cached_property
     def dataset(self) -> "Dataset":
@@ -84,21 +99,38 @@ class Mix:
         """What the mix covers, beside random draws."""
         with _stage("measure", self.seconds, self.progress):
             return coverage(
-                self.pool, self.selection, draws=self.recipe.draws, seed=self.recipe.seed
+                self.pool,
+                self.selection,
+                self.target,
+                draws=self.recipe.draws,
+                seed=self.recipe.seed,
             )
 
     def export(
-        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
+        self,
+        path: str | Path,
+        exporter: Exporter | None = None,
+        *,
+        overwrite: bool = False,
+        trainer: str | None = None,
     ) -> list[Path]:
         """Write the mix, its manifest, what was dropped, and the summary into a new folder.
+
+        With `trainer` (trl, axolotl, llama_factory, torchtune or transformers; that of the recipe
+        if not given), what to set there so that the order of the mix is kept is written beside
+        it, as ``<trainer>.yaml``.
 
         Raises
         ------
         OutputError
             The folder is not empty (and `overwrite` is not set), or cannot be written to.
+        UsageError
+            The trainer is not known.
         """
+        trainer = self.recipe.trainer if trainer is None else checked_trainer(trainer)
         self.summary  # noqa: B018 - measured before the folder is begun
-        return (exporter or self.recipe.exporter).export(self, path, overwrite=overwrite)
+        exporter = exporter or self.recipe.exporter
+        return exporter.export(self, path, overwrite=overwrite, trainer=trainer)
 
     def check(self) -> None:
         """Hold the mix against what the recipe demands.
@@ -115,7 +147,9 @@ class Mix:
         if found.value < least:
             raise GateFailed(f"coverage {found.value:.4f} is below the least allowed, {least:g}")
 
-    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
+    def write_beside(
+        self, folder: Path, files: list[Path], trainer: str | None = None
+    ) -> list[Path]:
         """Write what belongs beside the files of the mix; the exporter calls this."""
         with _stage("write", self.seconds, self.progress):
             beside = [self._write_dropped(folder / "dropped.parquet")]
@@ -124,6 +158,9 @@ class Mix:
                 beside.append(self.summary.save(folder / "report.html"))
             if self._all_records.quarantine:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
+            if trainer is not None:
+                text = stanza(trainer, [file.relative_to(folder) for file in files])
+                beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
         text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
         manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
@@ -136,8 +173,14 @@ class Mix:
         return records
 
     def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
-        records, chosen, change = self._all_records, self.records, self.selection.change
+        records, change = self._all_records, self.selection.change
+        chosen = records.take(self.selection.indices)
         embedder = self.pool.embedder
+        more: dict[str, Any] = {}
+        if self.target is not None and self.target.records is not None:
+            more["target"] = self.target.records.digests()
+        if self.arrangement is not None:
+            more["arrangement"] = self.arrangement.to_mapping()
         return {
             "instructdiv": importlib.metadata.version("instructdiv"),
             "recipe": self.recipe.model_copy(update={"output": None}).to_mapping(),
@@ -165,7 +208,7 @@ class Mix:
                 "line": chosen.lines.tolist(),
             },
             "seconds": {stage: round(s, 3) for stage, s in self.seconds.items()},
-        }
+        } | more
 
     def _write_dropped(self, path: Path) -> Path:
         """Every record that was not chosen, with the chosen one nearest to it."""
@@ -214,7 +257,9 @@ def _stage(name: str, seconds: dict[str, float], progress: Progress | None) -> I
         progress(name, 1, 1)
 
 
-def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None) -> Mix:
+def curate(
+    recipe: Recipe, data: Any = None, target: Any = None, *, progress: Progress | None = None
+) -> Mix:
     """Read, embed and select as a recipe says.
 
     Parameters
@@ -223,6 +268,8 @@ def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None
         The whole run.
     data
         Records to use in place of those the recipe names; whatever :func:`load` reads.
+    target
+        Records to cover in place of those the recipe names.
     progress
         Called with a stage, how much of it is done, and how much there is.
 
@@ -235,23 +282,24 @@ def curate(recipe: Recipe, data: Any = None, *, progress: Progress | None = None
     if data is None and not recipe.data:
         raise InputError("the recipe names no data")
     found = recipe.data if data is None else data
-    columns = {"group": recipe.group, "costs": recipe.costs, "quality": recipe.quality}
-    return _curate(recipe, found, columns, progress)
+    columns = {
+        "group": recipe.group,
+        "costs": recipe.costs,
+        "quality": recipe.quality,
+        "target_group": recipe.target_group,
+    }
+    return _curate(
+        recipe, found, recipe.target or None if target is None else target, columns, progress
+    )
 
 
-def _curate(recipe: Recipe, data: Any, columns: dict[str, Any], progress: Progress | None) -> Mix:
+def _curate(
+    recipe: Recipe, data: Any, target: Any, columns: dict[str, Any], progress: Progress | None
+) -> Mix:
     keep = None if recipe.keep is None else earlier_selection(recipe.keep)
     seconds: dict[str, float] = {}
     with _stage("read and embed", seconds, None):  # the embedder tells its own progress
-        pool = Pool.of(
-            data,
-            recipe.embedder.seeded(recipe.seed),
-            recipe.view,
-            **columns,
-            schema=recipe.layout,
-            strict=recipe.strict,
-            progress=progress,
-        )
+        pool, aim = _pools(recipe, data, target, columns, progress)
     quarantine = pool.records.quarantine if pool.records else ()
     if quarantine:
         _log.warning(
@@ -259,11 +307,41 @@ def _curate(recipe: Recipe, data: Any, columns: dict[str, Any], progress: Progre
             len(quarantine),
             quarantine[0],
         )
+    selector = recipe.selector.seeded(recipe.seed)
     with _stage("select", seconds, progress):
-        selection = recipe.selector.seeded(recipe.seed).select(
-            pool, recipe.budget, keep=keep, stability=recipe.stability
+        # A target may be there for the arranger alone.
+        covered = aim if selector.covers_target or recipe.arranger is None else None
+        selection = selector.select(
+            pool, recipe.budget, target=covered, keep=keep, stability=recipe.stability
         )
-    return Mix(recipe, pool, selection, progress, seconds)
+    arrangement = None
+    if recipe.arranger is not None:
+        with _stage("arrange", seconds, progress):
+            arranger = recipe.arranger.seeded(recipe.seed)
+            arrangement = arranger.arrange(pool, selection, aim)
+    return Mix(recipe, pool, selection, progress, seconds, aim, arrangement)
+
+
+def _pools(
+    recipe: Recipe, data: Any, target: Any, columns: dict[str, Any], progress: Progress | None
+) -> tuple[Pool, Pool | None]:
+    """The pool to choose from, and the target, if there is one, in one space."""
+    if target is None and columns["target_group"] is not None:
+        raise InputError("target_group is a column of a target; give a target too")
+    sets = {"data": data} | ({} if target is None else {"target": target})
+    pools = Pool.together(
+        sets,
+        recipe.embedder.seeded(recipe.seed),
+        recipe.view,
+        groups={"data": columns["group"]}
+        | ({} if target is None else {"target": columns["target_group"]}),
+        costs={"data": columns["costs"]},
+        quality={"data": columns["quality"]},
+        schemas={"data": recipe.layout},
+        strict=recipe.strict,
+        progress=progress,
+    )
+    return pools["data"], pools.get("target")
 
 
 def selection_of(path: str | Path, pool: Pool) -> Selection:
@@ -320,6 +398,9 @@ def rebalance(
     costs: Any = None,
     quality: Any = None,
     schema: Schema | str | None = None,
+    target: Any = None,
+    target_group: str | Sequence[str] | None = None,
+    arranger: Arranger | str | None = None,
     seed: int = 0,
     strict: bool = False,
     progress: Progress | None = None,
@@ -347,6 +428,13 @@ def rebalance(
         Column of the score of each record, or one number a row, for selectors that use it.
     schema
         Layout of the records; recognized if not given.
+    target
+        What should be covered in place of the data itself, such as the prompts of an
+        evaluation: whatever :func:`instructdiv.load` reads.
+    target_group
+        Column of the groups of the target, or one group a row.
+    arranger
+        What orders the chosen records, or its name; in the order chosen if not given.
     seed
         Seed of everything that draws at random and has no seed of its own.
     strict
@@ -375,12 +463,13 @@ def rebalance(
             "embedder": embedder or SentenceTransformer(),
             "view": view,
             "schema": schema,
+            "arranger": arranger,
             "seed": seed,
             "strict": strict,
         }
     )
-    columns = {"group": group, "costs": costs, "quality": quality}
-    mix = _curate(recipe, data, columns, progress)
+    columns = {"group": group, "costs": costs, "quality": quality, "target_group": target_group}
+    mix = _curate(recipe, data, target, columns, progress)
     if is_dataset(data):
         return data.select(mix.records.lines - 1)
     return mix.dataset if names_files(data) else mix.records.rows

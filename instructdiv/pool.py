@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -128,17 +128,20 @@ class Pool:
         view: View = "prompt",
         group: str | None = None,
         *,
-        groups: Mapping[str, str] | None = None,
+        groups: Mapping[str, str | Sequence[str] | None] | None = None,
+        costs: Mapping[str, str | ArrayLike | None] | None = None,
+        quality: Mapping[str, str | ArrayLike | None] | None = None,
         schema: Schema | str | None = None,
+        schemas: Mapping[str, Schema | str | None] | None = None,
         strict: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, "Pool"]:
         """Pools of several data sets, by name, embedded in one call and so in one space.
 
         Some embedders learn their axes from the texts they are given; only so can what they
-        give for two data sets be compared. Parameters are those of :meth:`of`, but for the
-        column of the known groups: `groups` names that of single data sets, and `group` that
-        of all others that have it.
+        give for two data sets be compared. Parameters are those of :meth:`of`, where `groups`,
+        `costs`, `quality` and `schemas` are those of single data sets by name; `group` is the
+        column of all others that have it, and `schema` the layout of all others.
 
         Raises
         ------
@@ -155,13 +158,23 @@ class Pool:
         """
         if not sets:
             raise InputError("there is no data set to embed; give at least one")
-        for name in groups or {}:
+        costs, quality = costs or {}, quality or {}
+        groups, schemas = groups or {}, schemas or {}
+        for name in (*groups, *costs, *quality, *schemas):
             if name not in sets:
                 raise InputError(f"no data set is named {name!r}; known: {', '.join(sets)}")
         records = {name: read(data, strict=strict) for name, data in sets.items()}
-        columns = _having(group, records) | dict(groups or {})
+        columns = _having(group, records) | dict(groups)
         parts = [
-            _Reading.of(found, view, columns.get(name), None, None, schema, strict)
+            _Reading.of(
+                found,
+                view,
+                columns.get(name),
+                costs.get(name),
+                quality.get(name),
+                schemas.get(name, schema),
+                strict,
+            )
             for name, found in records.items()
         ]
         return dict(zip(sets, cls._embedded(parts, embedder, progress), strict=True))
@@ -316,6 +329,16 @@ class Pool:
         return labels
 
     @cached_property
+    def fingerprint(self) -> str:
+        """What tells this pool from others, by its vectors and their order, as hexadecimal text.
+
+        Vectors of one model can differ in their last digits between machines: it is that of
+        the pool here, not of its texts.
+        """
+        digests = self.space.digests.tobytes()
+        return hashlib.blake2b(digests, digest_size=12).hexdigest()
+
+    @cached_property
     def clusters(self) -> NDArray[np.int64]:
         """Cluster of each row by k-means, as many as the square root of n, (n,) int64."""
         return KMeans().cluster(self.space)
@@ -387,6 +410,10 @@ class Pool:
 
     def _schema(self, row: int) -> Schema:
         return self.schemas[int(self._records.source_of[row])]
+
+
+# What should be covered: a pool, vectors, or several of them by name.
+Target: TypeAlias = Pool | Space | ArrayLike | Mapping[str, Pool | Space | ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -466,16 +493,42 @@ def _content_key(row: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def as_space(target: Pool | Space | ArrayLike | None, default: Space) -> Space:
-    """The space of a target in any of its forms, or the default."""
-    if target is None:
-        return default
-    return target.space if isinstance(target, Pool) else Space.of(target)
-
-
 def as_pool(given: Pool | Space | ArrayLike) -> Pool:
     """A pool, or vectors in any of their forms as a pool of vectors alone."""
     return given if isinstance(given, Pool) else Pool.from_embeddings(given)
+
+
+def as_target(given: Target) -> Pool:
+    """A target in any of its forms as one pool; the names of several are its groups.
+
+    Raises
+    ------
+    ShapeError
+        There is no record in it, or what several hold cannot be compared.
+    """
+    if not isinstance(given, Mapping):
+        if not isinstance(given, Pool | Space) and not np.size(given):
+            raise ShapeError("the target has no record; give at least one")
+        return as_pool(given)
+    if not given:
+        raise ShapeError("the target has no record; give at least one")
+    pools = {str(name): as_pool(one) for name, one in given.items()}
+    first, *others = pools.values()
+    for other in others:
+        first.check_comparable(other)
+    texts = [text for pool in pools.values() for text in pool.texts] if _have_texts(pools) else None
+    return Pool(
+        Space(np.concatenate([pool.space.vectors for pool in pools.values()])),
+        _labels([name for name, pool in pools.items() for _ in range(len(pool))], None),
+        view=first.view,
+        embedder=first.embedder,
+        known_texts=None if texts is None else tuple(texts),
+        call=first.call,
+    )
+
+
+def _have_texts(pools: Mapping[str, Pool]) -> bool:
+    return all(pool.has_texts for pool in pools.values())
 
 
 def _usable(
@@ -512,12 +565,12 @@ def _values(
     return [values[i] for i in kept.tolist()]
 
 
-def _labels(groups: Any, n: int) -> NDArray[np.str_] | None:
+def _labels(groups: Any, n: int | None) -> NDArray[np.str_] | None:
     if groups is None:
         return None
     labels = np.array([_label(group) for group in groups], np.str_)
     labels.flags.writeable = False
-    if len(labels) != n:
+    if n is not None and len(labels) != n:
         raise ShapeError(f"{len(labels)} groups do not fit {n} rows")
     return labels
 

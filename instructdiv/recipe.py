@@ -13,14 +13,17 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 
+from instructdiv.arrangers import Arranger
 from instructdiv.budget import Budget
 from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.errors import RecipeError
 from instructdiv.exporters import Exporter, Jsonl
+from instructdiv.exporters.stanza import checked_trainer
 from instructdiv.files import write_text
 from instructdiv.part import Part, explain, json_schema
 from instructdiv.schemas import Schema
@@ -85,6 +88,19 @@ class Recipe(BaseModel):
     budget: Budget
     """What may be spent: records, tokens or share; floors and caps of groups."""
 
+    target: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
+    """Files, folders or Hub names of what should be covered, in place of the data itself, such
+    as the prompts of an evaluation; read in whatever layout they have."""
+
+    target_group: str | None = None
+    """Column of the groups of the target, for what shares out over them."""
+
+    arranger: Arranger | None = None
+    """What orders the chosen records; in the order they were chosen if not given."""
+
+    trainer: str | None = None
+    """Trainer that is to keep the order: what to set there is written beside the mix."""
+
     keep: str | None = None
     """Folder of an earlier mix, or a saved selection, most of which is to be kept."""
 
@@ -112,6 +128,11 @@ class Recipe(BaseModel):
     output: str | None = None
     """Folder that the run command writes."""
 
+    @field_validator("trainer")
+    @classmethod
+    def _known_trainer(cls, trainer: str | None) -> str | None:
+        return None if trainer is None else checked_trainer(trainer)
+
     @model_validator(mode="wrap")
     @classmethod
     def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -123,8 +144,9 @@ class Recipe(BaseModel):
                     f"a recipe has no key {', '.join(map(repr, unknown))}; "
                     f"known: {', '.join(known)}"
                 )
-            if isinstance(value.get("data"), str | Path):
-                value = dict(value) | {"data": (str(value["data"]),)}
+            for files in ("data", "target"):
+                if isinstance(value.get(files), str | Path):
+                    value = dict(value) | {files: (str(value[files]),)}
         try:
             return handler(value)
         except ValidationError as error:

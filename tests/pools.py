@@ -1,10 +1,12 @@
 """Pools that the common tests share."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from instructdiv import Pool, Space
+from instructdiv import Budget, Pool, Selection, Space
+from instructdiv.selectors import Selector
 
 
 def clustered(n: int, d: int, n_clusters: int, seed: int = 0) -> Pool:
@@ -17,16 +19,6 @@ def clustered(n: int, d: int, n_clusters: int, seed: int = 0) -> Pool:
     groups = [f"group {label}" for label in labels]
     costs, quality = random.integers(5, 60, n), random.integers(1, 6, n)
     return Pool.from_embeddings(vectors, groups, costs, quality)
-
-
-DISTINCT = clustered(120, 16, 6)
-_once = clustered(40, 8, 4, seed=1)
-COPIES = _once.take(np.random.default_rng(2).permutation(np.repeat(np.arange(40), 3)))
-TINY = clustered(3, 4, 2, seed=3)
-ONE = clustered(1, 4, 1, seed=4)
-EQUAL = Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9), np.arange(7))
-
-POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equal": EQUAL}
 
 
 def labels(pool: Pool) -> np.ndarray:
@@ -45,8 +37,7 @@ def rotated(pool: Pool, seed: int = 0) -> Pool:
     """The same pool turned in space."""
     d = pool.space.dimension
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
-    turned = Space.of(pool.space.vectors @ turn)
-    return Pool.from_embeddings(turned, pool.groups, pool.costs, pool.quality)
+    return replace(pool, space=Space.of(pool.space.vectors @ turn))
 
 
 def readable(pool: Pool) -> Pool:
@@ -62,3 +53,26 @@ def readable(pool: Pool) -> Pool:
 def contents(pool: Pool, indices: np.ndarray) -> list[bytes]:
     """What was chosen, wherever it stood."""
     return sorted(pool.space.vectors[i].tobytes() for i in indices)
+
+
+DISTINCT = readable(clustered(120, 16, 6))
+_once = readable(clustered(40, 8, 4, seed=1))
+COPIES = _once.take(np.random.default_rng(2).permutation(np.repeat(np.arange(40), 3)))
+TINY = readable(clustered(3, 4, 2, seed=3))
+ONE = readable(clustered(1, 4, 1, seed=4))
+EQUAL = readable(Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9), np.arange(7)))
+
+POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equal": EQUAL}
+
+
+def target_of(pool: Pool) -> Pool:
+    """A few records to choose for, of several groups; none is in the pool."""
+    return readable(clustered(7, pool.space.dimension, 2, seed=9))
+
+
+def select(selector: Selector, pool: Pool, budget: Budget | int, **more: Any) -> Selection:
+    """What a selector chooses; for a target, where it needs one."""
+    if selector.needs_target:
+        more = {"target": target_of(pool)} | more
+        pool = pool if pool.has_texts else readable(pool)
+    return selector.select(pool, budget, **more)

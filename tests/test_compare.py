@@ -35,7 +35,7 @@ from instructdiv.selectors import Selector
 from instructdiv.selectors.base import Work
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.space import Space
-from tests.pools import COPIES, DISTINCT, labels
+from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
 
 FEW: dict[str, Any] = {"draws": 8, "metrics": [MeanNearestSimilarity()]}
 
@@ -51,7 +51,7 @@ class _OneCorner(_Hidden):
     """The rows nearest to row 0, one on top of another."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         near = np.argsort(-pool.space.products(pool.space.vectors[0]), kind="stable")
         rows = allowance.fill(near[np.isin(near, allowance.rows)])
@@ -64,7 +64,7 @@ class _Counted(_OneCorner):
     asked: ClassVar[list[int]] = []
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         self.asked.append(allowance.limit)
         return super().pick(pool, allowance, target, given)
@@ -76,7 +76,7 @@ class _Separate(_Counted):
 
 class _Broken(_Hidden):
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         raise ZeroDivisionError("by nothing")
 
@@ -299,9 +299,10 @@ def test_curves_are_those_of_the_largest_budget_whatever_it_counts():
 @pytest.mark.parametrize("name", [n for n, s in Selector.known().items() if s.nested])
 def test_a_prefix_has_the_numbers_of_a_run_of_its_own(name: str, pool: Pool):
     budgets: list[Budget | int] = [7, 25, Budget(share=0.1)]
-    together = compare(pool, [name], budgets, **FEW)
+    target = target_of(pool) if Selector.known()[name].needs_target else None
+    together = compare(pool, [name], budgets, target=target, **FEW)
     for row, budget in zip(together.rows, budgets, strict=True):
-        alone = compare(pool, [name], [budget], **FEW).rows[0]
+        alone = compare(pool, [name], [budget], target=target, **FEW).rows[0]
         assert (alone.error, row.error) == (None, None)
         assert alone.readings == row.readings
 
@@ -595,7 +596,8 @@ def test_the_command_takes_budgets_in_other_units(unit: str, budget: str, data: 
 def test_all_runs_every_selector_and_names_those_that_cannot_run(data: str):
     result = _done(data, "--selectors", "all", "--budgets", "6", "--group", "domain", "--json")
     found = Comparison.model_validate_json(result.stdout)
-    assert [row.selector for row in found.rows] == list(Selector.known())
+    able = [name for name, selector in Selector.known().items() if not selector.needs_target]
+    assert [row.selector for row in found.rows] == able
     assert "quality_diversity" in [row.selector for row in found.rows if row.error]
     scored = _done(
         data, "--selectors", "all", "--budgets", "6", "--group", "domain", "--quality", "score",
@@ -603,6 +605,24 @@ def test_all_runs_every_selector_and_names_those_that_cannot_run(data: str):
     )  # fmt: skip
     rows = Comparison.model_validate_json(scored.stdout).rows
     assert [row.error for row in rows] == [None] * len(rows)
+    aimed = _done(
+        data, "--selectors", "all", "--budgets", "6", "--group", "domain", "--quality", "score",
+        "--target", data, "--json",
+    )  # fmt: skip
+    rows = Comparison.model_validate_json(aimed.stdout).rows
+    assert [row.selector for row in rows] == list(Selector.known())
+    assert [row.error for row in rows] == [None] * len(rows)
+
+
+def test_with_a_target_what_covers_it_comes_nearest_to_it():
+    target = DISTINCT.take(np.flatnonzero(labels(DISTINCT) == "group 3"))
+    found = compare(DISTINCT, ["test_centric", "k_center"], [6], target=target, **FEW)
+    aimed, usual = (values(row_of(found, s)) for s in ("test_centric", "k_center"))
+    assert aimed["mean_nearest_similarity"] > usual["mean_nearest_similarity"] + 0.05
+    assert found.measured_on == len(target)
+    assert f"measured on {len(target)} records of a target" in found.headline
+    with pytest.raises(ShapeError, match="4 dimensions"):
+        compare(DISTINCT, ["random"], [6], target=TINY, **FEW)
 
 
 def test_what_could_not_run_stands_below_the_tables(data: str):

@@ -20,7 +20,7 @@ from instructdiv import Budget, Pool, Recipe, Space, greedy, space
 from instructdiv.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ModelNotFound, ShapeError
 from instructdiv.selectors import Selector, k_center, log_determinant, thinning
-from tests.pools import clustered, labels
+from tests.pools import clustered, labels, select
 from tests.test_every_selector import GREEDY, SELECTORS, every_selector
 
 POOL = clustered(40, 6, 4)
@@ -123,7 +123,7 @@ def _check_rows(case: Case, indices: np.ndarray) -> None:
 @given(case=cases("records"))
 @_few(6)
 def test_records_are_spent_exactly_and_every_floor_and_cap_is_held(selector: Selector, case: Case):
-    selection = selector.select(case.pool, case.budget, **case.rows)
+    selection = select(selector, case.pool, case.budget, **case.rows)
     limit = case.budget.records or 0
     assert len(selection) == limit
     assert np.isfinite(selection.gains).all()
@@ -139,7 +139,7 @@ def test_records_are_spent_exactly_and_every_floor_and_cap_is_held(selector: Sel
 @given(case=cases("tokens"))
 @_few(6)
 def test_tokens_hold_caps_and_miss_floors_by_less_than_a_record(selector: Selector, case: Case):
-    selection = selector.select(case.pool, case.budget, **case.rows)
+    selection = select(selector, case.pool, case.budget, **case.rows)
     limit, costs = case.budget.tokens or 0, case.pool.costs
     indices = selection.indices
     _check_rows(case, indices)
@@ -164,7 +164,7 @@ def test_tokens_hold_caps_and_miss_floors_by_less_than_a_record(selector: Select
 def test_floors_that_add_up_to_all_leave_no_choice_of_groups(selector: Selector):
     sizes = dict(zip(GROUPS, (4, 3, 2, 1), strict=True))
     floors = {group: size / 10 for group, size in sizes.items()}
-    chosen = selector.select(POOL, Budget(records=10, floors=floors)).indices
+    chosen = select(selector, POOL, Budget(records=10, floors=floors)).indices
     assert _spent_on(POOL, np.ones(len(POOL), np.int64), chosen) == sizes
 
 
@@ -172,14 +172,14 @@ def test_floors_that_add_up_to_all_leave_no_choice_of_groups(selector: Selector)
 def test_a_cap_of_nothing_shuts_a_group_out(selector: Selector):
     n_others = np.count_nonzero(labels(POOL) != GROUPS[0])
     budget = Budget(records=int(n_others), caps={GROUPS[0]: 0})
-    chosen = selector.select(POOL, budget).indices
+    chosen = select(selector, POOL, budget).indices
     assert sorted(chosen) == np.flatnonzero(labels(POOL) != GROUPS[0]).tolist()
 
 
 @every_selector
 def test_caps_that_bind_nothing_change_nothing_but_for_how_parts_are_dealt(selector: Selector):
-    plain = selector.select(POOL, 12).indices
-    capped = selector.select(POOL, Budget(records=12, caps=dict.fromkeys(GROUPS, 1.0))).indices
+    plain = select(selector, POOL, 12).indices
+    capped = select(selector, POOL, Budget(records=12, caps=dict.fromkeys(GROUPS, 1.0))).indices
     if selector.name in ("cluster_balanced", "group_balanced"):
         plain, capped = np.sort(plain), np.sort(capped)  # dealt in turns, or by what was spent
     assert capped.tolist() == plain.tolist()
@@ -188,17 +188,17 @@ def test_caps_that_bind_nothing_change_nothing_but_for_how_parts_are_dealt(selec
 @every_selector
 def test_keeping_all_that_the_budget_buys_leaves_nothing_to_choose(selector: Selector):
     kept = [31, 4, 17]
-    selection = selector.select(POOL, 3, must_keep=kept)
+    selection = select(selector, POOL, 3, must_keep=kept)
     assert sorted(selection.indices) == sorted(kept)
     mask = np.isin(np.arange(len(POOL)), kept)
-    assert sorted(selector.select(POOL, 3, must_keep=mask).indices) == sorted(kept)
+    assert sorted(select(selector, POOL, 3, must_keep=mask).indices) == sorted(kept)
 
 
 @every_selector
 def test_what_must_be_kept_leaves_less_tokens_than_any_other_record_costs(selector: Selector):
     dear = int(POOL.costs.argmax())
     budget = Budget(tokens=int(POOL.costs[dear] + POOL.costs.min() - 1))
-    assert selector.select(POOL, budget, must_keep=[dear]).indices.tolist() == [dear]
+    assert select(selector, POOL, budget, must_keep=[dear]).indices.tolist() == [dear]
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_what_must_be_kept_leaves_less_tokens_than_any_other_record_costs(select
 )
 def test_what_must_be_kept_counts_as_given_for_all_that_follow(selector: Selector):
     kept = [31, 4, 17]
-    after = selector.select(POOL, 15, must_keep=kept).indices[3:]
-    assert after.tolist() == selector.select(POOL, 12, given=kept).indices.tolist()
+    after = select(selector, POOL, 15, must_keep=kept).indices[3:]
+    assert after.tolist() == select(selector, POOL, 12, given=kept).indices.tolist()
 
 
 # What cannot be met is refused, with the numbers.
@@ -388,7 +388,7 @@ def test_what_cannot_be_met_is_refused_with_its_numbers_before_any_work(
             monkeypatch.setattr(type(selector), name, work)
     for budget, rows, message in REFUSED.values():
         with pytest.raises((BudgetError, ShapeError), match=message):
-            selector.select(MATHS, Budget(**budget), **rows)
+            select(selector, MATHS, Budget(**budget), **rows)
 
 
 def test_what_must_be_kept_may_use_up_all_but_what_the_floors_ask_for():
@@ -461,7 +461,7 @@ def _pool(rows: list[dict[str, Any]] = ROWS, **options: Any) -> Pool:
 def test_groups_are_those_of_a_column_where_one_is_named(selector: Selector):
     pool = _pool(group="id", quality="n")
     budget = Budget(records=3, floors={"maths": 0.3}, caps={"food": 0.34}, by="kind")
-    kinds = [ROWS[i]["kind"] for i in selector.select(pool, budget).indices]
+    kinds = [ROWS[i]["kind"] for i in select(selector, pool, budget).indices]
     assert "maths" in kinds
     assert kinds.count("food") <= 1
 
@@ -479,7 +479,7 @@ def test_groups_that_are_not_there_are_asked_for():
 @every_selector
 def test_tokens_are_those_of_a_column_where_one_is_named(selector: Selector):
     pool = _pool(costs=[100] * 6, quality="n", group="kind")
-    chosen = selector.select(pool, Budget(tokens=9, column="n")).indices
+    chosen = select(selector, pool, Budget(tokens=9, column="n")).indices
     spent = sum(ROWS[i]["n"] for i in chosen)
     left = [row["n"] for i, row in enumerate(ROWS) if i not in chosen]
     assert spent <= 9
@@ -622,7 +622,7 @@ def test_lazy_greedy_under_costs_is_the_better_of_two_plain_ones(selector: Any, 
 def test_select_chooses_what_the_greedy_loop_chooses(selector: Any, case: Case):
     goal = selector.objective(case.pool, case.pool.space, case.allowance)
     indices, gains = greedy.maximize(goal, case.allowance, case.given, case.must_keep)
-    selection = selector.select(case.pool, case.budget, **case.rows)
+    selection = select(selector, case.pool, case.budget, **case.rows)
     assert selection.indices.tolist() == indices.tolist()
     np.testing.assert_array_equal(selection.gains, gains)
 
@@ -740,8 +740,8 @@ def test_how_much_is_looked_at_at_a_time_changes_nothing(selector: Selector, mon
             Space(MANY.space.vectors.copy()), MANY.groups, MANY.costs, MANY.quality
         )
         return [
-            selector.select(fresh, 70).indices.tolist(),
-            selector.select(fresh, dear, **rows).indices.tolist(),
+            select(selector, fresh, 70).indices.tolist(),
+            select(selector, fresh, dear, **rows).indices.tolist(),
         ]
 
     usual = chosen()

@@ -11,11 +11,11 @@ ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
     {"part", "errors", "files", "threads", "rows"},
     {"records", "views", "space", "budget", "schemas", "allowance"},
-    {"greedy", "embedders", "clusterers"},
-    {"pool", "selection"},
-    {"metrics", "selectors", "exporters"},
+    {"greedy", "nearest_queue", "embedders", "clusterers"},
+    {"pool", "selection", "arrangement"},
+    {"metrics", "selectors", "arrangers", "exporters", "guidance"},
     {"report", "recipe", "plan"},
-    {"curate"},
+    {"curate", "lab"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -25,6 +25,8 @@ WITHIN = {
     ("files", "errors"),
     ("rows", "errors"),
     ("selection", "pool"),
+    ("arrangement", "pool"),
+    ("arrangers", "selectors"),
     ("budget", "allowance"),
 }
 

@@ -21,7 +21,7 @@ from instructdiv import Budget, Pool, Selection
 from instructdiv.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.selectors import Selector
-from tests.pools import COPIES, DISTINCT, EQUAL, clustered, labels
+from tests.pools import COPIES, DISTINCT, EQUAL, clustered, labels, select
 from tests.test_every_selector import GREEDY, NESTED, every_selector
 
 SMALL = clustered(60, 8, 4)
@@ -71,7 +71,7 @@ def _records(ids: bool) -> Pool:
     ids=["records", "tokens", "capped"],
 )
 def test_why_agrees_with_the_selection(selector: Selector, budget: Any):
-    selection = selector.select(SMALL, budget, must_keep=[7, 3])
+    selection = select(selector, SMALL, budget, must_keep=[7, 3])
     for rank, (row, gain) in enumerate(zip(selection.indices, selection.gains, strict=True)):
         reason = selection.why(int(row))
         assert (reason.row, reason.chosen, reason.rank, reason.gain) == (row, True, rank, gain)
@@ -84,7 +84,7 @@ def test_why_agrees_with_the_selection(selector: Selector, budget: Any):
 
 @every_selector
 def test_the_nearest_chosen_row_is_that_of_a_full_look(selector: Selector):
-    selection = selector.select(COPIES, 30)
+    selection = select(selector, COPIES, 30)
     similarities = COPIES.space.vectors.astype("f8") @ COPIES.space.vectors.T.astype("f8")
     for row in range(len(COPIES)):
         chosen = row in selection.indices
@@ -117,7 +117,7 @@ def test_a_pool_without_groups_names_none():
 @every_nested
 def test_why_not_agrees_with_a_longer_run(selector: Selector):
     rows: dict[str, Any] = {"given": [1, 2], "never_keep": [5]}
-    selection, longer = selector.select(SMALL, 10, **rows), selector.select(SMALL, 40, **rows)
+    selection, longer = select(selector, SMALL, 10, **rows), select(selector, SMALL, 40, **rows)
     assert selection.indices.tolist() == longer.indices[:10].tolist()
     for rank in range(10, 40):
         reason = selection.why_not(int(longer.indices[rank]))
@@ -133,8 +133,8 @@ def test_why_not_agrees_with_a_longer_run(selector: Selector):
 @every_nested
 def test_why_not_goes_on_from_what_must_be_kept(selector: Selector):
     kept = [11, 23, 42]
-    selection = selector.select(SMALL, 10, must_keep=kept)
-    longer = selector.select(SMALL, 30, must_keep=kept)
+    selection = select(selector, SMALL, 10, must_keep=kept)
+    longer = select(selector, SMALL, 30, must_keep=kept)
     for rank in range(10, 30):
         reason = selection.why_not(int(longer.indices[rank]))
         assert (reason.rank, reason.gain) == (rank, longer.gains[rank])
@@ -142,7 +142,7 @@ def test_why_not_goes_on_from_what_must_be_kept(selector: Selector):
 
 @every_nested
 def test_why_not_of_a_prefix_agrees_with_the_whole(selector: Selector):
-    whole = selector.select(SMALL, 20)
+    whole = select(selector, SMALL, 20)
     prefix = whole.prefix(8)
     for rank in range(8, 20):
         reason = prefix.why_not(int(whole.indices[rank]))
@@ -151,7 +151,7 @@ def test_why_not_of_a_prefix_agrees_with_the_whole(selector: Selector):
 
 @every_selector
 def test_why_not_of_rows_that_could_not_be_chosen_says_so(selector: Selector):
-    selection = selector.select(SMALL, 10, given=[4, 9], never_keep=[6])
+    selection = select(selector, SMALL, 10, given=[4, 9], never_keep=[6])
     for row, note in ((4, "given"), (9, "given"), (6, "never to be kept")):
         reason = selection.why_not(row)
         assert not reason.chosen
@@ -162,7 +162,7 @@ def test_why_not_of_rows_that_could_not_be_chosen_says_so(selector: Selector):
 
 @every_selector
 def test_every_row_that_may_be_chosen_has_a_place_when_all_are_looked_at(selector: Selector):
-    selection = selector.select(SMALL, 10, given=[4], never_keep=[6])
+    selection = select(selector, SMALL, 10, given=[4], never_keep=[6])
     left = np.setdiff1d(np.arange(60), [*selection.indices, 4, 6])
     ranks = [selection.why_not(int(row), look_ahead=1000).rank for row in left]
     assert None not in ranks
@@ -180,7 +180,7 @@ def test_every_row_that_may_be_chosen_has_a_place_when_all_are_looked_at(selecto
     ids=["costs", "a cap", "a floor"],
 )
 def test_why_not_tells_rows_that_records_alone_would_have_let_in(selector: Selector, budget: Any):
-    selection = selector.select(SMALL, budget)
+    selection = select(selector, SMALL, budget)
     for row in np.setdiff1d(np.arange(60), selection.indices).tolist():
         reason = selection.why_not(row, look_ahead=60)
         assert reason.rank is not None
@@ -191,15 +191,15 @@ def test_why_not_tells_rows_that_records_alone_would_have_let_in(selector: Selec
 
 @every_selector
 def test_why_not_blames_no_costs_floors_or_caps_where_there_are_none(selector: Selector):
-    selection = selector.select(SMALL, 10)
+    selection = select(selector, SMALL, 10)
     for row in np.setdiff1d(np.arange(60), selection.indices).tolist():
         assert "costs, floors or caps" not in selection.why_not(row).note
 
 
 @every_selector
 def test_how_far_is_looked_decides_and_not_what_was_asked_before(selector: Selector):
-    selection, asked = selector.select(SMALL, 10), selector.select(SMALL, 10)
-    row = int(selector.select(SMALL, 60).indices[-1])
+    selection, asked = select(selector, SMALL, 10), select(selector, SMALL, 10)
+    row = int(select(selector, SMALL, 60).indices[-1])
     assert asked.why_not(row, look_ahead=60).rank is not None
     assert asked.why_not(row, look_ahead=20) == selection.why_not(row, look_ahead=20)
 
@@ -302,8 +302,8 @@ def renewals(draw):
 @_few(5)
 def test_at_least_the_share_asked_for_is_kept_best_first(selector: Selector, renewal: Any):
     old_pool, n_old, new_pool, n_new, stability = renewal
-    earlier = selector.select(old_pool, n_old)
-    now = selector.select(new_pool, n_new, keep=earlier, stability=stability)
+    earlier = select(selector, old_pool, n_old)
+    now = select(selector, new_pool, n_new, keep=earlier, stability=stability)
     assert len(now) == n_new
     _check_change(earlier, now, new_pool)
     assert now.change is not None
@@ -322,11 +322,11 @@ def test_an_earlier_selection_is_kept_from_its_file_too(
     selector: Selector, renewal: Any, tmp_path_factory
 ):
     old_pool, n_old, new_pool, n_new, stability = renewal
-    earlier = selector.select(old_pool, n_old)
+    earlier = select(selector, old_pool, n_old)
     loaded = Selection.load(earlier.save(tmp_path_factory.getbasetemp() / "earlier.json"))
     assert loaded.keys == earlier.keys
-    one = selector.select(new_pool, n_new, keep=earlier, stability=stability)
-    two = selector.select(new_pool, n_new, keep=loaded, stability=stability)
+    one = select(selector, new_pool, n_new, keep=earlier, stability=stability)
+    two = select(selector, new_pool, n_new, keep=loaded, stability=stability)
     assert one.indices.tolist() == two.indices.tolist()
     assert one.change == two.change
 
@@ -335,8 +335,8 @@ def test_an_earlier_selection_is_kept_from_its_file_too(
 def test_with_stability_zero_nothing_is_kept_but_what_earns_its_place(selector: Selector):
     pool = _records(True)
     earlier = idv.Random(seed=9).select(pool, 20)
-    now = selector.select(pool, 20, keep=earlier, stability=0)
-    assert now.indices.tolist() == selector.select(pool, 20).indices.tolist()
+    now = select(selector, pool, 20, keep=earlier, stability=0)
+    assert now.indices.tolist() == select(selector, pool, 20).indices.tolist()
     _check_change(earlier, now, pool)
 
 
@@ -344,7 +344,7 @@ def test_with_stability_zero_nothing_is_kept_but_what_earns_its_place(selector: 
 def test_with_stability_one_all_are_kept_and_only_the_rest_is_chosen(selector: Selector):
     pool = _records(False)
     earlier = idv.Random(seed=9).select(pool, 20)
-    now = selector.select(pool, 25, keep=earlier, stability=1)
+    now = select(selector, pool, 25, keep=earlier, stability=1)
     _check_change(earlier, now, pool)
     assert now.change is not None
     assert (len(now.change.kept), now.change.dropped, len(now.change.added)) == (20, (), 5)
@@ -363,8 +363,8 @@ def _thrice() -> Pool:
 @pytest.mark.parametrize("pool", [COPIES, EQUAL, _thrice()], ids=["copies", "equal", "thrice"])
 @pytest.mark.parametrize("stability", [0, 1])
 def test_choosing_the_same_again_changes_nothing(selector: Selector, pool: Pool, stability: int):
-    earlier = selector.select(pool, 6)
-    now = selector.select(pool, 6, keep=earlier, stability=stability)
+    earlier = select(selector, pool, 6)
+    now = select(selector, pool, 6, keep=earlier, stability=stability)
     assert sorted(now.indices) == sorted(earlier.indices)
     assert now.change is not None
     assert (now.change.added, now.change.dropped) == ((), ())
@@ -377,7 +377,7 @@ def test_identical_records_count_as_often_as_they_stand_there(selector: Selector
     shuffled = pool.take(np.random.default_rng(3).permutation(60))
     earlier = idv.Random(seed=4).select(pool, 24)
     for later in (shuffled, _records(False)):
-        now = selector.select(later, 24, keep=earlier, stability=stability)
+        now = select(selector, later, 24, keep=earlier, stability=stability)
         _check_change(earlier, now, later)
         assert now.change is not None
         assert now.change.share_kept >= stability
@@ -467,24 +467,24 @@ def test_vectors_alone_are_told_apart_by_their_row():
 @every_selector
 def test_a_budget_below_what_is_to_be_kept_says_how_much_that_is(selector: Selector):
     pool = _records(True)
-    earlier = selector.select(pool, 20)
+    earlier = select(selector, pool, 20)
     with pytest.raises(
         BudgetError, match="18 rows that must be kept cost 18, but the budget is 17"
     ):
-        selector.select(pool, 17, keep=earlier)
-    assert len(selector.select(pool, 18, keep=earlier)) == 18
+        select(selector, pool, 17, keep=earlier)
+    assert len(select(selector, pool, 18, keep=earlier)) == 18
     tokens = int(pool.costs[earlier.indices].sum())
     with pytest.raises(BudgetError, match=f"cost {tokens}, but the budget is {tokens - 1}"):
-        selector.select(pool, Budget(tokens=tokens - 1), keep=earlier, stability=1)
+        select(selector, pool, Budget(tokens=tokens - 1), keep=earlier, stability=1)
 
 
 @every_selector
 def test_what_is_kept_joins_what_must_be_kept_under_floors_and_caps(selector: Selector):
     pool = _records(True)
-    earlier = selector.select(pool, 10)
+    earlier = select(selector, pool, 10)
     extra = int(np.setdiff1d(np.arange(60), earlier.indices)[0])
     budget = Budget(records=20, floors={"soup": 0.25}, caps={"bread": 0.5})
-    now = selector.select(pool, budget, keep=earlier, stability=0.8, must_keep=[extra])
+    now = select(selector, pool, budget, keep=earlier, stability=0.8, must_keep=[extra])
     assert sorted(now.indices[:9]) == sorted([*earlier.indices[:8], extra])
     assert np.count_nonzero(labels(pool)[now.indices] == "soup") >= 5
     assert np.count_nonzero(labels(pool)[now.indices] == "bread") <= 10
@@ -567,7 +567,7 @@ def test_without_an_earlier_selection_there_is_no_change():
     ids=["records", "share", "tokens", "constrained"],
 )
 def test_a_selection_comes_back_from_its_file(selector: Selector, budget: Budget, tmp_path):
-    selection = selector.select(_records(True), budget)
+    selection = select(selector, _records(True), budget)
     loaded = Selection.load(selection.save(tmp_path / "s.json"))
     assert loaded.indices.tolist() == selection.indices.tolist()
     assert loaded.gains.tolist() == selection.gains.tolist()
@@ -722,7 +722,7 @@ def test_the_value_is_that_of_the_objective_grown_by_hand(selector: Any):
     ids=["records", "constrained", "tokens"],
 )
 def test_the_gains_of_a_selection_add_up_to_its_value(selector: Any, budget: Budget):
-    selection = selector.select(SMALL, budget, must_keep=[5, 50])
+    selection = select(selector, SMALL, budget, must_keep=[5, 50])
     value = selector.evaluate(SMALL, selection, budget=budget)
     assert selection.gains.sum() == pytest.approx(value, rel=1e-5)
 
@@ -743,7 +743,7 @@ def test_a_target_is_measured_or_refused_as_when_selecting(selector: Any):
         with pytest.raises(ShapeError, match="for a target use"):
             selector.evaluate(SMALL, [1, 2], target=target)
         return
-    selection = selector.select(SMALL, 6, target=target)
+    selection = select(selector, SMALL, 6, target=target)
     value = selector.evaluate(SMALL, selection, target=target)
     assert value == pytest.approx(selection.gains.sum(), rel=1e-5)
     with pytest.raises(ShapeError, match="16 dimensions"):
@@ -814,7 +814,7 @@ def test_scores_are_read_once_and_not_shared_with_the_caller():
 def test_where_scores_alone_count_the_best_are_chosen(selector: Selector):
     pool = Pool.from_embeddings(SMALL.space, quality=np.random.default_rng(2).permutation(60) - 30)
     assert pool.quality is not None
-    chosen = selector.select(pool, 15).indices
+    chosen = select(selector, pool, 15).indices
     assert pool.quality[chosen].tolist() == sorted(pool.quality, reverse=True)[:15]
 
 
@@ -823,7 +823,7 @@ def test_shifting_and_stretching_the_scores_changes_no_choice(selector: Selector
     stretched = Pool.from_embeddings(
         SMALL.space, SMALL.groups, SMALL.costs, np.asarray(SMALL.quality) * 4 - 64
     )
-    before, after = selector.select(SMALL, 20), selector.select(stretched, 20)
+    before, after = select(selector, SMALL, 20), select(selector, stretched, 20)
     assert before.indices.tolist() == after.indices.tolist()
 
 
@@ -831,7 +831,7 @@ def test_shifting_and_stretching_the_scores_changes_no_choice(selector: Selector
 @every_selector
 def test_scores_of_any_size_are_fine(selector: Selector, scores: list[float]):
     pool = Pool.from_embeddings(SMALL.space, SMALL.groups, SMALL.costs, scores)
-    selection = selector.select(pool, 12)
+    selection = select(selector, pool, 12)
     assert len(selection) == 12
     assert np.isfinite(selection.gains).all()
     if selector.name == "representation_filter":

@@ -10,7 +10,7 @@ from instructdiv import Pool, Space
 from instructdiv.allowance import Allowance
 from instructdiv.errors import InputError
 from instructdiv.selectors import thinning
-from tests.pools import COPIES, DISTINCT, clustered, labels, scores
+from tests.pools import COPIES, DISTINCT, clustered, labels, scores, select
 
 ALL = np.iinfo(np.int64).max
 sizes = st.integers(2, 40)
@@ -87,7 +87,7 @@ def test_information_is_the_sum_over_tags_of_a_power():
     assert selector.evaluate(pool, [0, 1, 6]) == pytest.approx(3**0.5 + 1)
     assert selector.evaluate(pool, [3]) == pytest.approx(1)
     assert selector.evaluate(pool, [4, 5]) == 0
-    assert set(selector.select(pool, 2).indices.tolist()) == {1, 3}
+    assert set(select(selector, pool, 2).indices.tolist()) == {1, 3}
     with pytest.raises(InputError, match="no column is named 'topics'"):
         idv.InformationGain(tags="topics").select(pool, 2)
     with pytest.raises(InputError, match="no column 'tags' of tags"):
@@ -154,7 +154,7 @@ def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
     selector = idv.SemanticDedup(
         most_similar=0.8, survivor=survivor, clusterer=idv.clusterers.KMeans(n_clusters=1)
     )
-    whole = selector.select(pool, 300)
+    whole = select(selector, pool, 300)
     survivors = whole.indices[: int((whole.gains > 0.2).sum())]
     similar = cosines(pool)
     among = similar[np.ix_(survivors, survivors)] - np.eye(len(survivors))
@@ -170,7 +170,7 @@ def test_what_is_given_survives_before_all_others():
     selector = idv.SemanticDedup(most_similar=0.99, clusterer=idv.clusterers.KMeans(n_clusters=3))
     first = COPIES.space.first_copies
     given = np.flatnonzero(first == first[0])[:1]
-    rest = selector.select(COPIES, 39, given=given).indices
+    rest = select(selector, COPIES, 39, given=given).indices
     assert len(set(first[rest])) == 39
     assert first[0] not in first[rest]
 
@@ -321,7 +321,7 @@ def test_a_reward_is_for_what_a_target_asks_for():
     pool = clustered(400, 8, 6, seed=2)
     target = pool.take(np.flatnonzero(labels(pool) == "group 4"))
     selector = idv.DiverseCoverage(balance=1, n_neighbors=5)
-    chosen = selector.select(pool, 10, target=target).indices
+    chosen = select(selector, pool, 10, target=target).indices
     near = pool.space.nearest(target.space, 5)[1]
     assert set(chosen) <= set(near.ravel())
     assert np.mean(labels(pool)[chosen] == "group 4") >= 0.8
@@ -336,7 +336,7 @@ def test_diverse_coverage_spreads_more_evenly_than_facility_location_where_kinds
     pool = Pool.from_embeddings(vectors, kinds)
 
     def fewest(selector: idv.selectors.Selector) -> int:
-        chosen = selector.select(pool, 100).indices
+        chosen = select(selector, pool, 100).indices
         return int(np.bincount(kinds[chosen], minlength=10).min())
 
     assert fewest(idv.DiverseCoverage(balance=0.3)) > fewest(idv.FacilityLocation())
@@ -397,7 +397,7 @@ def test_clusters_of_one_space_are_extended_to_another():
 @pytest.mark.parametrize("within", idv.selectors.Selector.known())
 def test_any_selector_can_choose_within_parts(within):
     selector = idv.GroupBalanced(within=within)
-    assert len(set(selector.select(DISTINCT, 40).indices.tolist())) == 40
+    assert len(set(select(selector, DISTINCT, 40).indices.tolist())) == 40
 
 
 def test_two_parts_of_one_size_get_different_draws():

@@ -17,7 +17,7 @@ from instructdiv.metrics import (
     Vendi,
 )
 from instructdiv.part import Part
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, Target, as_target
 from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts
 from instructdiv.report.trials import Spending, Trial, trials
@@ -108,7 +108,7 @@ class Comparison(Document):
     """Records of the pool."""
 
     measured_on: int
-    """Rows of the pool that metrics were measured on: all, or a random sample of them."""
+    """Rows of the target that metrics were measured on: all, or a random sample of them."""
 
     labels: int | None
     """Number of labels, if any are known."""
@@ -192,6 +192,7 @@ def compare(
     budgets: Budget | int | Iterable[Budget | int],
     labels: str | ArrayLike | None = None,
     *,
+    target: Target | None = None,
     draws: int = 32,
     seed: int = 0,
     metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
@@ -206,7 +207,7 @@ def compare(
     Parameters
     ----------
     pool
-        Everything that may be chosen, and what has to be covered.
+        Everything that may be chosen.
     selectors
         Selectors, names, or mappings of a name and parameters.
     budgets
@@ -214,6 +215,9 @@ def compare(
     labels
         What the choices should be spread over: a column of the records, or one label a row;
         the groups of the pool if not given. Selectors do not see them.
+    target
+        What should be covered, for the metrics and for the selectors that can; the pool
+        itself if not given.
     draws
         Random draws at each budget; where labels are known, as many balanced ones.
     seed
@@ -233,7 +237,7 @@ def compare(
     BudgetError
         There is no budget, or the same one twice; the pool holds less than one asks for.
     ShapeError
-        There is not one label a row, or not one draw.
+        There is not one label a row, or not one draw; the target cannot be compared.
     InputError
         The records have no such column.
 
@@ -254,8 +258,11 @@ def compare(
     if draws < 1:
         raise ShapeError(f"a random band needs at least 1 draw, got {draws}")
     names = _labels(labels, pool)
-    runs, shared_seconds = trials(pool, choosers, spendings, progress)
-    yardstick = Yardstick(pool, measures, names, draws, seed)
+    aim = None if target is None else as_target(target)
+    if aim is not None:
+        pool.check_comparable(aim)
+    runs, shared_seconds = trials(pool, choosers, spendings, progress, aim)
+    yardstick = Yardstick(pool, measures, names, draws, seed, aim)
     bands = _all_bands(yardstick, spendings, draws, progress)
     rows = [
         _row(name, selector, spending, runs[name, spending.name], yardstick, band)
@@ -264,7 +271,7 @@ def compare(
     ]
     largest = max(spendings, key=lambda spending: spending.share)
     return Comparison(
-        headline=_headline(rows, spendings, len(pool), yardstick.measured_on, draws),
+        headline=_headline(rows, spendings, len(pool), yardstick, draws),
         records=len(pool),
         measured_on=yardstick.measured_on,
         labels=yardstick.n_labels,
@@ -398,7 +405,11 @@ def _curve(name: str, spending: Spending, selection: Selection) -> GainCurve:
 
 
 def _headline(
-    rows: list[ComparedRow], spendings: list[Spending], n_rows: int, measured_on: int, draws: int
+    rows: list[ComparedRow],
+    spendings: list[Spending],
+    n_rows: int,
+    yardstick: Yardstick,
+    draws: int,
 ) -> str:
     n_selectors = len(rows) // len(spendings)
     parts = [
@@ -412,8 +423,12 @@ def _headline(
         parts.append(f"Worse than random in a number or more: {', '.join(worse)}.")
     if failed := dict.fromkeys(row.selector for row in rows if row.error):
         parts.append(f"Could not run: {', '.join(failed)}.")
-    if measured_on < n_rows:
-        parts.append(f"Metrics are measured on {measured_on:,} records drawn at random.")
+    measured_on, of_target = yardstick.measured_on, yardstick.n_target
+    drawn = " drawn at random" if measured_on < of_target else ""
+    if yardstick.has_target:
+        parts.append(f"Metrics are measured on {measured_on:,} records of a target{drawn}.")
+    elif drawn:
+        parts.append(f"Metrics are measured on {measured_on:,} records{drawn}.")
     return " ".join(parts)
 
 

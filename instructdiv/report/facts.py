@@ -312,6 +312,19 @@ class Target(Facts):
     records: int
     """Records of the target."""
 
+    leaked: int
+    """Those of them that are in the pool too: the same text but for case, white space and
+    punctuation, or a near copy."""
+
+    leaking: int
+    """Records of the pool that are in the target."""
+
+    leaking_selected: int | None
+    """Those of them that were chosen."""
+
+    leaks: str
+    """What leaks, in words."""
+
 
 class Provenance(Facts):
     """What the report was made from and by, so that it can be made again."""

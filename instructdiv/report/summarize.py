@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.errors import ParameterError
+from instructdiv.guidance import leak_check
 from instructdiv.metrics import (
     Assessment,
     CoverageAt,
@@ -20,7 +21,8 @@ from instructdiv.metrics import (
 )
 from instructdiv.metrics.assessment import assess
 from instructdiv.metrics.nearest import Nearest
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool, as_target
+from instructdiv.pool import Target as Aim
 from instructdiv.report.conversations import histograms
 from instructdiv.report.curve import coverage_curve
 from instructdiv.report.facts import Distances, Gap, Target
@@ -33,7 +35,6 @@ from instructdiv.report.references import hold_against
 from instructdiv.report.showing import Showing
 from instructdiv.report.summary import Ground, Summary
 from instructdiv.selection import Selection
-from instructdiv.space import Space
 
 Rows = NDArray[np.int64]
 
@@ -41,7 +42,7 @@ Rows = NDArray[np.int64]
 def coverage(
     pool: Pool,
     selection: Selection | None = None,
-    target: Pool | Space | ArrayLike | None = None,
+    target: Aim | None = None,
     *,
     references: Mapping[str, Pool] | None = None,
     metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None = None,
@@ -60,8 +61,8 @@ def coverage(
     selection
         What was chosen of it.
     target
-        What should be covered, another data set or the prompts of an evaluation; the pool
-        itself if not given.
+        What should be covered, another data set or the prompts of an evaluation, or several
+        of them by name; the pool itself if not given.
     references
         Inventories of what data could hold, by name: which of their domains the pool lacks.
     metrics
@@ -116,15 +117,16 @@ def coverage(
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
     near = _nearness(pool, kept, goal, seed)
+    aimed_at = None if goal is None else _about(goal, pool, kept, near_copy)
     summary = Summary(
-        headline=_headline(pool, selection, assessed),
+        headline=_headline(pool, selection, assessed, aimed_at),
         records=len(pool),
         selected=None if selection is None else len(selection),
         quarantined=0 if pool.records is None else len(pool.records.quarantine),
         schemas={}
         if pool.records is None
         else {n: s.name for n, s in zip(pool.records.sources, pool.schemas, strict=True)},
-        target=None if goal is None else Target(name=_called(goal), records=len(goal)),
+        target=aimed_at,
         pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
         metrics=assessed,
         distances=[
@@ -149,15 +151,23 @@ def coverage(
     return summary.on(Ground(pool, kept, labels))
 
 
-def _fitting(target: Pool | Space | ArrayLike, pool: Pool) -> Pool:
+def _fitting(target: Aim, pool: Pool) -> Pool:
     """A target in any of its forms as a pool, if it fits another."""
-    found = as_pool(target)
+    found = as_target(target)
     pool.check_comparable(found)
     return found
 
 
-def _called(target: Pool) -> str:
-    return "target" if target.records is None else ", ".join(target.records.sources)
+def _about(target: Pool, pool: Pool, kept: Rows | None, near_copy: float) -> Target:
+    found = leak_check(pool, target, near=max(near_copy, 1e-6))
+    return Target(
+        name="target" if target.records is None else ", ".join(target.records.sources),
+        records=len(target),
+        leaked=len(found.target_rows),
+        leaking=len(found.rows),
+        leaking_selected=None if kept is None else int(np.isin(found.rows, kept).sum()),
+        leaks=str(found),
+    )
 
 
 def _measures(
@@ -219,18 +229,30 @@ def _gaps(
     return found
 
 
-def _headline(pool: Pool, selection: Selection | None, metrics: Sequence[Assessment]) -> str:
+def _headline(
+    pool: Pool, selection: Selection | None, metrics: Sequence[Assessment], target: Target | None
+) -> str:
+    # What is said of a target must not be read without this.
+    leaks = ""
+    if target is not None:
+        chosen = target.leaking_selected
+        count = (
+            f"; {chosen:,} of these were chosen" if chosen is not None and target.leaking else ""
+        )
+        leaks = f" {target.leaks[0].upper()}{target.leaks[1:]}{count}."
     if selection is None:
         n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
-        return f"{len(pool):,} records{n_groups}, {pool.space.n_distinct:,} of them distinct."
+        distinct = pool.space.n_distinct
+        return f"{len(pool):,} records{n_groups}, {distinct:,} of them distinct.{leaks}"
     said = {
         "groups_touched": "Groups touched: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
         "effective_groups": "Effective number of groups: {:.1f} of {:.1f} (random {:.1f}-{:.1f}).",
         "mean_nearest_similarity": "Mean similarity to the nearest chosen record: {:.3f} "
         "of {:.3f} (random {:.3f}-{:.3f}).",
     }
-    return f"{len(selection):,} of {len(pool):,} records. " + " ".join(
+    measured = " ".join(
         said[m.metric].format(m.value, m.pool_value, m.random_low, m.random_high)
         for m in metrics
         if m.metric in said
     )
+    return f"{len(selection):,} of {len(pool):,} records. {measured}{leaks}"

@@ -62,7 +62,11 @@ class Trial:
 
 
 def trials(
-    pool: Pool, choosers: dict[str, Selector], spendings: list[Spending], progress: Progress
+    pool: Pool,
+    choosers: dict[str, Selector],
+    spendings: list[Spending],
+    progress: Progress,
+    target: Pool | None = None,
 ) -> tuple[dict[tuple[str, str], Trial], float]:
     """Every run by the names of selector and budget, and the seconds of what they share."""
     plain = [s for s in spendings if s.has_prefixes]
@@ -73,17 +77,17 @@ def trials(
         nested = plain if _is_nested(selector) else []
         if nested:
             longest = max(nested, key=lambda s: s.allowance.limit)
-            whole = _timed(name, selector, pool, longest.budget)
+            whole = _timed(name, selector, pool, longest.budget, target)
             runs.update({(name, s.name): whole.prefix(s.allowance.limit) for s in nested})
         for spending in spendings:
             if spending not in nested:
-                runs[name, spending.name] = _timed(name, selector, pool, spending.budget)
+                runs[name, spending.name] = _timed(name, selector, pool, spending.budget, target)
 
     times = {
         name: len(spendings) - (max(len(plain), 1) - 1 if _is_nested(selector) else 0)
         for name, selector in choosers.items()
     }
-    sharing, n_neighbors = _sharing(choosers, times, len(pool))
+    sharing, n_neighbors = _sharing(choosers, times, len(pool)) if target is None else ([], 0)
     start = time.perf_counter()
     graph = pool.space.neighbors(n_neighbors) if sharing else None
     shared_seconds = time.perf_counter() - start if sharing else 0.0
@@ -121,10 +125,11 @@ def _sharing(
     return [name for name, k in neighbors.items() if k == most], most
 
 
-def _timed(name: str, selector: Selector, pool: Pool, budget: Budget) -> Trial:
+def _timed(name: str, selector: Selector, pool: Pool, budget: Budget, target: Pool | None) -> Trial:
+    aim = target if selector.covers_target else None
     start = time.perf_counter()
     try:
-        selection = selector.select(pool, budget)
+        selection = selector.select(pool, budget, target=aim)
     except Exception as error:
         if isinstance(error, InstructdivError):
             return Trial(None, None, str(error))

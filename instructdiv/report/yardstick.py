@@ -65,13 +65,15 @@ class Yardstick:
     Parameters
     ----------
     pool
-        What is chosen from, and what has to be covered.
+        What is chosen from.
     metrics
         By the name each is shown with.
     labels
         (n,) label of each row, if any are known.
     draws, seed
         Number of random draws, and the seed of these and of the sample.
+    target
+        What has to be covered; the pool itself if not given.
     """
 
     def __init__(
@@ -81,16 +83,20 @@ class Yardstick:
         labels: NDArray[np.str_] | None,
         draws: int,
         seed: int,
+        target: Pool | None = None,
     ) -> None:
-        sample = sampled(pool, SAMPLE, seed)
+        self.has_target = target is not None
+        target = pool if target is None else target
+        self.n_target = len(target)
+        sample = sampled(target, SAMPLE, seed)
         self.measured_on = len(sample)
         self.n_labels: int | None = None
         self._pool = pool
         self._seeds: list[int] = np.random.SeedSequence(seed).generate_state(draws).tolist()
         self._metrics = list(metrics.values())
         for metric in self._metrics:
-            metric.check(pool, pool)
-        self._targets = [sample if m.looks_at == "vectors" else pool for m in self._metrics]
+            metric.check(pool, target)
+        self._targets = [sample if m.looks_at == "vectors" else target for m in self._metrics]
         self._scores = [
             metric.against(target)
             for metric, target in zip(self._metrics, self._targets, strict=True)
@@ -129,7 +135,7 @@ class Yardstick:
         """
 
         def numbers_of(chooser: Selector) -> Numbers:
-            rows, _ = chooser.pick(self._blank, allowance, self._blank.space, _NONE)
+            rows, _ = chooser.pick(self._blank, allowance, self._blank, _NONE)
             found = self.measure(rows)
             drawn()
             return found

@@ -12,7 +12,6 @@ from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work
 from instructdiv.selectors.facility_location import FacilityLocation
-from instructdiv.space import Space
 
 
 class Balanced(Selector):
@@ -30,7 +29,7 @@ class Balanced(Selector):
         """Part of each row, (n,) int64, 0..p-1, every number used."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         parts = self.parts(pool)
         weights = np.bincount(parts).astype(np.float64) ** (1 - self.balance)
@@ -72,7 +71,7 @@ class Balanced(Selector):
         inner = Allowance(np.ones(len(rows), np.int64), quota, free)
         held = np.flatnonzero(np.isin(rows, given, assume_unique=True))
         within = _reseeded(self.within, number)
-        indices, gains = within.pick(part, inner, part.space, held)
+        indices, gains = within.pick(part, inner, part, held)
         return rows[indices], gains
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:

@@ -14,12 +14,13 @@ from instructdiv.budget import Budget
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.greedy import Picks, Rows
 from instructdiv.part import Part
-from instructdiv.pool import Pool, as_space
+from instructdiv.pool import Pool, Target, as_target
 from instructdiv.selection import Change, Origin, Selection
-from instructdiv.space import Space
 
 # What a search for neighbors holds for a tile of queries.
 _SEARCH = 20e6
+# Records of a target, where a plan does not know how many.
+_USUAL_TARGET = 500
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class Selector(Part):
     covers_target: ClassVar[bool] = False
     """Whether it can cover another target than the pool itself."""
 
+    needs_target: ClassVar[bool] = False
+    """Whether it chooses for a target only."""
+
     nested: ClassVar[bool] = True
     """Whether a smaller budget of records gives a prefix."""
 
@@ -76,7 +80,7 @@ class Selector(Part):
         pool: Pool,
         budget: Budget | int,
         *,
-        target: Pool | Space | ArrayLike | None = None,
+        target: Target | None = None,
         given: ArrayLike | None = None,
         must_keep: ArrayLike | None = None,
         never_keep: ArrayLike | None = None,
@@ -92,7 +96,8 @@ class Selector(Part):
         budget
             What may be spent; a whole number counts records.
         target
-            What should be covered; the pool itself if not given.
+            What should be covered: a pool, vectors, or several pools by name, whose names are
+            then the groups of the target; the pool itself if not given.
         given
             Rows that are already in the training set: they count as chosen, and are not
             chosen again.
@@ -113,13 +118,14 @@ class Selector(Part):
             The pool holds less than the budget asks for; floors and caps cannot be met;
             what must be kept costs more than the budget.
         ShapeError
-            The target has another dimension, or is not taken by this selector; a row is
-            not one of the pool, or is asked for in two ways; stability is not a share.
+            The target has another dimension, or comes from another embedder, or is not
+            taken by this selector, or is missing; a row is not one of the pool, or is asked
+            for in two ways; stability is not a share.
         """
         budget = Budget.of(budget)
         if not 0 <= stability <= 1:
             raise ShapeError(f"stability is a share, 0 to 1, got {stability!r}")
-        space = self._target(target, pool)
+        aim = self._target(target, pool)
         rows = {
             "given": _rows_of(given, "given", len(pool)),
             "must_keep": _rows_of(must_keep, "must_keep", len(pool)),
@@ -139,7 +145,7 @@ class Selector(Part):
             )
         allowance = self._allowance(pool, budget, np.flatnonzero(free))
         allowance.check(rows["must_keep"])
-        indices, gains = self._choose(pool, allowance, space, rows["given"], rows["must_keep"])
+        indices, gains = self._choose(pool, allowance, aim, rows["given"], rows["must_keep"])
 
         def go_on(n_records: int) -> Selection:
             return self.select(
@@ -165,21 +171,20 @@ class Selector(Part):
             budget.check_groups(groups)  # before tokens are counted
         return budget.allowance(pool.costs_under(budget), rows, groups)
 
-    def _target(self, target: Pool | Space | ArrayLike | None, pool: Pool) -> Space:
-        space = as_space(target, pool.space)
-        if target is not None:
-            if not self.covers_target:
-                able = ", ".join(n for n, s in Selector.known().items() if s.covers_target)
-                raise ShapeError(f"{self.name} covers the pool itself; for a target use {able}")
-            if space.dimension != pool.space.dimension:
-                raise ShapeError(
-                    f"a target of {space.dimension} dimensions cannot be covered by a pool of "
-                    f"{pool.space.dimension}"
-                )
-        return space
+    def _target(self, target: Target | None, pool: Pool) -> Pool:
+        if target is None:
+            if self.needs_target:
+                raise ShapeError(f"{self.name} chooses for a target; give one with target=")
+            return pool
+        if not self.covers_target:
+            able = ", ".join(n for n, s in Selector.known().items() if s.covers_target)
+            raise ShapeError(f"{self.name} covers the pool itself; for a target use {able}")
+        aim = as_target(target)
+        pool.check_comparable(aim)
+        return aim
 
     def _choose(
-        self, pool: Pool, allowance: Allowance, target: Space, given: Rows, must_keep: Rows
+        self, pool: Pool, allowance: Allowance, target: Pool, given: Rows, must_keep: Rows
     ) -> Picks:
         """Rows that must be kept, in row order and without a gain; then what they leave to pick."""
         if not len(must_keep):
@@ -195,7 +200,7 @@ class Selector(Part):
 
     @abstractmethod
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         """Rows (b,) int64, best first, and their gains (b,) float64, with checked arguments."""
 
@@ -224,6 +229,15 @@ def clustering_work(n_rows: int, dimension: int, n_clusters: int | None = None) 
     return Work(
         products=(20 * learned_from + n_rows) * k * dimension,
         memory=4 * dimension * (learned_from + k) + _SEARCH,
+    )
+
+
+def target_work(n_rows: int, dimension: int) -> Work:
+    """What it costs to compare the rows with a target of a usual size."""
+    return Work(
+        products=1.3 * n_rows * _USUAL_TARGET * dimension,
+        memory=16 * n_rows + 80e6,
+        route=f"each record compared with a target, here of {_USUAL_TARGET} records",
     )
 
 

@@ -8,7 +8,6 @@ from instructdiv.allowance import Allowance
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
-from instructdiv.space import Space
 
 
 class DensityBalanced(Selector):
@@ -45,7 +44,7 @@ class DensityBalanced(Selector):
     """Seed of the draw."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         distance = 1 - pool.space.local_similarity(self.n_neighbors).astype(np.float64)
         weights = np.maximum(distance, 1e-12) ** self.balance

@@ -9,7 +9,6 @@ from instructdiv.allowance import Allowance
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work
-from instructdiv.space import Space
 
 
 class Herding(Selector):
@@ -36,11 +35,11 @@ class Herding(Selector):
     covers_target: ClassVar[bool] = True
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         space, rows, ledger = pool.space, allowance.rows, allowance.ledger()
         candidates = space if len(rows) == len(space) else space.take(rows)
-        mean = target.mean().astype(np.float64)
+        mean = target.space.mean().astype(np.float64)
         lacking = (len(given) + 1) * mean - space.vectors[given].sum(axis=0, dtype=np.float64)
         free = np.ones(len(rows), np.bool_)
         indices: list[int] = []

@@ -55,7 +55,7 @@ class KCenter(Selector):
     """Share of the records, those least similar to their three nearest, that come last."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         space, ledger = pool.space, allowance.ledger()
         # Copies are at distance 0 from each other: the cheapest stands for all of them.

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
 from instructdiv.greedy import Objective, Picks, Rows, maximize
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, Target
 from instructdiv.rows import row_numbers
 from instructdiv.selection import Selection
 from instructdiv.selectors.base import Selector
@@ -27,7 +27,7 @@ class Maximizer(Selector):
         pool: Pool,
         rows: Selection | ArrayLike,
         *,
-        target: Pool | Space | ArrayLike | None = None,
+        target: Target | None = None,
         budget: Budget | int | None = None,
     ) -> float:
         """Value of the objective for any rows of a pool, wherever they came from.
@@ -56,14 +56,14 @@ class Maximizer(Selector):
             allowance = Allowance(np.ones(len(pool), np.int64), len(rows), every)
         else:
             allowance = self._allowance(pool, Budget.of(budget), every)
-        return self.objective(pool, self._target(target, pool), allowance).evaluate(rows)
+        return self.objective(pool, self._target(target, pool).space, allowance).evaluate(rows)
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
-        return maximize(self.objective(pool, target, allowance), allowance, given)
+        return maximize(self.objective(pool, target.space, allowance), allowance, given)
 
     def _choose(
-        self, pool: Pool, allowance: Allowance, target: Space, given: Rows, must_keep: Rows
+        self, pool: Pool, allowance: Allowance, target: Pool, given: Rows, must_keep: Rows
     ) -> Picks:
-        return maximize(self.objective(pool, target, allowance), allowance, given, must_keep)
+        return maximize(self.objective(pool, target.space, allowance), allowance, given, must_keep)

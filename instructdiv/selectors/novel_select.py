@@ -8,7 +8,6 @@ from instructdiv.allowance import Allowance
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
-from instructdiv.space import Space
 from instructdiv.threads import products
 
 
@@ -50,7 +49,7 @@ class NovelSelect(Selector):
     """Nearest chosen records that count."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         space, rows, ledger = pool.space, allowance.rows, allowance.ledger()
         # Between unit vectors the squared distance is 2 - 2 s. Copies have no more than a limit.

@@ -51,7 +51,7 @@ class PairwiseDedup(Selector):
     """Neighbors of a record that are found at a time; the result does not depend on it."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         preferred = allowance.rows
         if self.survivor == "quality":

@@ -45,7 +45,7 @@ class Prototypes(Selector):
     """Seed of the centroids to start with."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         costs = allowance.costs[allowance.rows]
         affordable = int(np.searchsorted(np.cumsum(np.sort(costs)), allowance.limit, "right"))

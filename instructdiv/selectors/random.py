@@ -8,7 +8,6 @@ from instructdiv.allowance import Allowance
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work
-from instructdiv.space import Space
 
 
 class Random(Selector):
@@ -27,7 +26,7 @@ class Random(Selector):
     """Seed of the draw."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
         return indices, np.zeros(len(indices))

@@ -9,7 +9,6 @@ from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, quality_of
 from instructdiv.selectors.thinning import thin
-from instructdiv.space import Space
 
 
 class RepresentationFilter(Selector):
@@ -44,7 +43,7 @@ class RepresentationFilter(Selector):
     """Similarity to a kept record from which on a record is left out."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         quality = quality_of(pool, self)
         order = allowance.rows[np.argsort(-quality[allowance.rows], kind="stable")]

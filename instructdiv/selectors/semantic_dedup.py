@@ -12,7 +12,6 @@ from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, clustering_work, quality_of
 from instructdiv.selectors.thinning import thin
-from instructdiv.space import Space
 
 
 class SemanticDedup(Selector):
@@ -52,7 +51,7 @@ class SemanticDedup(Selector):
     """Seed of the draw from the survivors."""
 
     def pick(
-        self, pool: Pool, allowance: Allowance, target: Space, given: NDArray[np.int64]
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         clusters = self.clusterer.cluster(pool.space, pool.groups)
         preferred = self._preferred(pool, allowance.rows, clusters)

@@ -1,0 +1,24 @@
+"""Shuffled: at random, the order that others have to beat."""
+
+import numpy as np
+from pydantic import Field
+
+from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.pool import Pool
+
+
+class Shuffled(Arranger):
+    """Put the rows in a random order, in one turn. Time O(n).
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.eye(4))
+    >>> sorted(Shuffled(seed=1).arrange(pool).indices.tolist())
+    [0, 1, 2, 3]
+    """
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of the order."""
+
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+        return Order.of(np.random.default_rng(self.seed).permutation(rows))

@@ -1,0 +1,23 @@
+"""Guidance: what happens while a model learns from chosen records, and when that is enough."""
+
+from instructdiv.guidance.attribution import Attribution, Contribution, attribute_drop
+from instructdiv.guidance.instance_losses import instance_losses
+from instructdiv.guidance.leakage import Leak, Leaks, leak_check
+from instructdiv.guidance.loss_monitor import LossMonitor, LossPoint, Stop
+from instructdiv.guidance.similarity_tracker import SimilarityPoint, SimilarityTracker, track
+
+__all__ = [
+    "Attribution",
+    "Contribution",
+    "Leak",
+    "Leaks",
+    "LossMonitor",
+    "LossPoint",
+    "SimilarityPoint",
+    "SimilarityTracker",
+    "Stop",
+    "attribute_drop",
+    "instance_losses",
+    "leak_check",
+    "track",
+]

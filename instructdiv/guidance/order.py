@@ -1,0 +1,144 @@
+"""Order: how the ids that were seen stand to the order that was expected."""
+
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from instructdiv.errors import InputError
+
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Order:
+    """How one sequence of ids stands to another. Made by :func:`compare_order`."""
+
+    n_expected: int
+    """Number of ids that were expected."""
+
+    n_seen: int
+    """Number of ids that were seen."""
+
+    broken_at: int | None
+    """First place in what was seen, counted from 0, that is out of order; None without one."""
+
+    broken_by: str
+    """What is wrong at that place; empty if all is in order."""
+
+    correlation: float | None
+    """Spearman's rank correlation with the expected order, each id where it was first seen.
+
+    1 is the same order, 0 none, -1 the reverse; unknown for fewer than two ids.
+    """
+
+    furthest: int
+    """Most ids by which one is away from its place among those that were seen."""
+
+    streams: int
+    """Fewest sequences, each in order, that what was seen is a mixture of."""
+
+    dropped: tuple[Hashable, ...]
+    """Expected ids that were not seen, though a later one was."""
+
+    unreached: tuple[Hashable, ...]
+    """Expected ids that were not seen, after the last one that was."""
+
+    repeated: tuple[Hashable, ...]
+    """Ids that were seen again after others."""
+
+    unknown: tuple[Hashable, ...]
+    """Ids that were seen, but not expected."""
+
+    @property
+    def held(self) -> bool:
+        """Whether something was seen, and all of it was expected and came in order."""
+        return self.n_seen > 0 and self.broken_at is None
+
+
+def compare_order(expected: Iterable[Hashable], seen: Iterable[Hashable]) -> Order:
+    """Compare what was seen, in one pass over the data, with the order that was expected.
+
+    The order holds if no id comes after one that was expected later. Ids may be left out, since
+    trainers drop records that are too long. An id may come twice running, since packing cuts
+    records in two. Time O(n log n).
+
+    Raises
+    ------
+    InputError
+        An id is expected twice.
+
+    Examples
+    --------
+    >>> compare_order("abcde", "abde").held
+    True
+    >>> order = compare_order("abcde", "acbde")
+    >>> order.held, order.broken_at, order.broken_by
+    (False, 2, "'b' came after 'c'")
+    """
+    expected, seen = list(expected), list(seen)
+    place_of = places(expected)
+    at = np.array([place_of.get(id_, _UNKNOWN) for id_ in seen], np.int64)
+    broken_at, broken_by = _first_break(at, seen)
+    known = at[at != _UNKNOWN]
+    turns = known[np.flatnonzero(np.diff(known, prepend=_UNKNOWN))]  # twice running counts once
+    distinct, first, times = np.unique(turns, return_index=True, return_counts=True)
+    in_turn = turns[np.sort(first)]
+    away = np.argsort(np.argsort(in_turn)) - np.arange(len(in_turn))
+    missing = np.setdiff1d(np.arange(len(expected)), distinct)
+    last = distinct.max(initial=-1)
+    return Order(
+        n_expected=len(expected),
+        n_seen=len(seen),
+        broken_at=broken_at,
+        broken_by=broken_by,
+        correlation=_correlation(away),
+        furthest=int(np.abs(away).max(initial=0)),
+        streams=_streams(in_turn.tolist()),
+        dropped=tuple(expected[i] for i in missing[missing < last].tolist()),
+        unreached=tuple(expected[i] for i in missing[missing > last].tolist()),
+        repeated=tuple(expected[i] for i in distinct[times > 1].tolist()),
+        unknown=tuple(id_ for id_ in dict.fromkeys(seen) if id_ not in place_of),
+    )
+
+
+def places(ids: Sequence[Hashable], start: int = 0) -> dict[Hashable, int]:
+    """The place of each id, counted from `start`.
+
+    Raises
+    ------
+    InputError
+        An id comes twice.
+    """
+    place_of = {id_: place for place, id_ in enumerate(ids, start)}
+    if len(place_of) < len(ids):
+        twice = next(id_ for place, id_ in enumerate(ids, start) if place_of[id_] != place)
+        raise InputError(f"the id {twice!r} comes twice; an order needs ids that are distinct")
+    return place_of
+
+
+def _first_break(at: np.ndarray, seen: Sequence[Hashable]) -> tuple[int | None, str]:
+    """Where the places of what was seen first fall, or are not known, and how to say so."""
+    falls = np.flatnonzero(np.diff(at, prepend=_UNKNOWN) < 0)
+    unknown = np.flatnonzero(at == _UNKNOWN)
+    if len(unknown) and (not len(falls) or unknown[0] <= falls[0]):
+        return int(unknown[0]), f"{seen[unknown[0]]!r} was not expected"
+    if len(falls):
+        return int(falls[0]), f"{seen[falls[0]]!r} came after {seen[falls[0] - 1]!r}"
+    return None, ""
+
+
+def _correlation(away: np.ndarray) -> float | None:
+    """Spearman's rank correlation, from how far each of n distinct ids is from its place."""
+    n = len(away)
+    return 1 - 6 * float(np.sum(away.astype(float) ** 2)) / (n * (n**2 - 1.0)) if n > 1 else None
+
+
+def _streams(in_turn: Iterable[int]) -> int:
+    """Fewest ascending sequences that make up another, by patience sorting."""
+    ends: list[int] = []  # the last place of each stream, negated so that they ascend
+    for place in in_turn:
+        stream = bisect_left(ends, -place)
+        ends[stream : stream + 1] = [-place]
+    return len(ends)

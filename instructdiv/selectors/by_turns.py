@@ -1,0 +1,72 @@
+"""What test_centric and round_robin share: rows that targets ask for, taken while they fit."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks, Rows
+from instructdiv.nearest_queue import NearestQueue
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.space import Space
+
+
+class ByTurns(Selector):
+    """Lets the targets ask for rows, turn after turn, until the budget is spent."""
+
+    covers_target: ClassVar[bool] = True
+    needs_target: ClassVar[bool] = True
+
+    direction: Literal["near", "far"] = "near"
+    """Whether a target asks for the nearest row that is left, or for the farthest."""
+
+    @abstractmethod
+    def asked_for(
+        self, queue: NearestQueue, target: Pool
+    ) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
+        """Turn by turn the rows that are asked for, and how similar each is to who asked for it.
+
+        They have left the queue.
+        """
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
+    ) -> Picks:
+        rows, ledger = allowance.rows, allowance.ledger()
+        n_expected = min(len(rows), int(allowance.limit / allowance.costs[rows].mean()) + 1)
+        far = self.direction == "far"
+        queue = NearestQueue(pool.space, target.space, rows, n_expected, farthest=far)
+        free = allowance.counts_records and allowance.groups is None
+        indices: list[int] = []
+        gains: list[float] = []
+        passed_over: list[int] = []
+        for asked, similarities in self.asked_for(queue, target):
+            for row, similarity in zip(asked.tolist(), similarities.tolist(), strict=True):
+                if ledger.fits(row):
+                    ledger.take(row)
+                    indices.append(row)
+                    gains.append(similarity)
+                else:
+                    passed_over.append(row)
+            if not free:
+                left = np.flatnonzero(queue.left)
+                barred = left[~ledger.fitting(left)]
+                queue.take(barred)
+                passed_over += barred.tolist()
+            if not (ledger.left and len(queue)):
+                break
+        # Room grows where the floor of a group turns out to be out of reach.
+        rest = allowance.after(np.array(indices, np.int64)).fill(passed_over)
+        nearness = _nearness(pool.space.take(rest), target.space) if len(rest) else np.empty(0)
+        return np.concatenate([np.array(indices, np.int64), rest]), np.append(gains, nearness)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return target_work(n_rows, dimension) + Work(touches=40 * n_chosen)
+
+
+def _nearness(space: Space, target: Space) -> NDArray[np.float64]:
+    return target.nearest_similarity(space).astype(np.float64)

@@ -1,0 +1,97 @@
+"""Unbalanced transport: the target's mass moved to the pool, where records may get any of it."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.allowance import Allowance
+from instructdiv.errors import UsageError
+from instructdiv.greedy import Picks
+from instructdiv.nearest_queue import nearest_first, rows_of
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Selector, Work, target_work
+
+
+class UnbalancedTransport(Selector):
+    """Take the records that receive most of the target's mass in an unbalanced transport plan.
+
+    Every record of the target gives away all of its mass; what a record receives may be far
+    from its even share, at a price; an entropy term makes the plan smooth [1]_. Sinkhorn's
+    algorithm finds the plan [2]_, here among the records that are near any target: the others
+    receive nothing and come last, by their similarity to the nearest target. Needs the extra
+    ``transport``, that is, POT. The gain of a record is its mass. Time O(n * targets * d)
+    and O(u * targets) an iteration for the u records near a target, memory O(u * targets).
+
+    References
+    ----------
+    .. [1] L. Chizat et al., "Scaling algorithms for unbalanced optimal transport problems",
+       Mathematics of Computation 87, 2018.
+    .. [2] R. Flamary et al., "POT: Python Optimal Transport", JMLR 22, 2021.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.1, 0.9], [-1.0, 1.0]])
+    >>> selector = UnbalancedTransport()
+    >>> selector.select(pool, 2, target=[[1.0, 0.1], [0.3, 1.0]]).indices.tolist()
+    [2, 1]
+    """
+
+    covers_target: ClassVar[bool] = True
+    needs_target: ClassVar[bool] = True
+
+    entropy: float = Field(default=0.01, gt=0)
+    """Weight of the entropy: how smooth the plan is, in units of distance."""
+
+    evenness: float = Field(default=1e-4, gt=0)
+    """Weight of what is paid where a record receives more or less than its even share."""
+
+    n_neighbors: int = Field(default=1000, ge=1)
+    """How many of the records nearest to each target may receive mass."""
+
+    n_iterations: int = Field(default=1000, ge=1)
+    """Most iterations of Sinkhorn's algorithm."""
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
+    ) -> Picks:
+        able = np.union1d(allowance.rows, given)
+        depth = min(self.n_neighbors, len(able))
+        lists = nearest_first(pool.space, target.space, able, depth)
+        rows = np.unique(np.concatenate([rows_of(keys[:depth]) for keys in lists]))
+        mass = np.zeros(len(pool))
+        mass[rows] = self._received(pool, target, rows)
+        nearness = target.space.nearest_similarity(pool.space)
+        order = np.lexsort((allowance.rows, -nearness[allowance.rows], -mass[allowance.rows]))
+        indices = allowance.fill(allowance.rows[order])
+        return indices, mass[indices]
+
+    def _received(self, pool: Pool, target: Pool, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        try:
+            from ot.unbalanced import sinkhorn_unbalanced
+        except ImportError:
+            raise UsageError(
+                f"{self.name} needs POT, which is not installed; install the extra: "
+                'pip install "instructdiv[transport]", or take knn_uniform'
+            ) from None
+        from instructdiv.threads import one_thread, products
+
+        distance = 1 - products(target.space.vectors, pool.space.vectors[rows]).astype(np.float64)
+        with one_thread():
+            plan = sinkhorn_unbalanced(
+                np.full(len(target), 1 / len(target)),
+                np.full(len(rows), 1 / len(rows)),
+                distance.clip(0, 2),
+                self.entropy,
+                (np.inf, self.evenness),
+                method="sinkhorn_stabilized",
+                numItermax=self.n_iterations,
+            )
+        return np.asarray(plan.sum(axis=0), np.float64)
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        n_near = min(n_rows, 30 * self.n_neighbors)
+        return target_work(n_rows, dimension) + Work(
+            sweeps=2 * 500 * n_near * self.n_iterations, memory=32 * 500 * n_near
+        )

@@ -500,9 +500,16 @@ def test_only_equal_vectors_are_near_at_one():
     ]
 
 
-def test_every_vector_is_equal_to_itself():
-    found = leak_check(DISTINCT, readable(DISTINCT), near=1)
-    assert found.rows.tolist() == list(range(len(DISTINCT)))
+@pytest.mark.parametrize("worded", [True, False])
+def test_every_vector_is_equal_to_itself(worded: bool):
+    pool = target = Pool.from_embeddings(DISTINCT.space)
+    if worded:
+        pool, target = (
+            replace(pool, known_texts=tuple(f"{name} {row}" for row in range(len(pool))))
+            for name in ("ours", "theirs")
+        )
+    found = leak_check(pool, target, near=1)
+    assert found.counts["near" if worded else "exact"] == len(DISTINCT)
     assert all(p.similarity == 1 and p.pool_row == p.target_row for p in found.pairs)
 
 
@@ -511,7 +518,7 @@ def test_of_copies_the_first_is_named_however_their_similarities_round(
 ):
     def rounding(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         later = np.arange(len(a))[:, None] + np.arange(len(b))
-        return (a @ b.T + later * 1e-7).astype(np.float32)
+        return np.asarray(a @ b.T + later * 1e-7, np.float32)
 
     monkeypatch.setattr(leakage, "products", rounding)
     pool = texts("one", "two", "three", vectors=np.array([[1.0, 0.02], [1.0, 0.02], [0, 1]]))

@@ -526,6 +526,18 @@ def test_a_trainer_that_shuffles_an_arrangement_is_warned(caplog: pytest.LogCapt
     assert "RandomSampler" in caplog.text
 
 
+def test_one_of_several_processes_that_shuffle_is_warned_too(caplog: pytest.LogCaptureFixture):
+    from torch.utils.data import BatchSampler, RandomSampler
+
+    drive = Drive(LossMonitor(arrangement=SimpleNamespace(turn=np.zeros(40, np.int64))).callback())
+    # As accelerate shares out batches.
+    shard = SimpleNamespace(batch_sampler=BatchSampler(RandomSampler(range(40)), 4, False))
+    drive.handler.train_dataloader = SimpleNamespace(dataset=range(40), batch_sampler=shard)
+    with caplog.at_level(logging.WARNING, "instructdiv"):
+        drive.event("on_train_begin")
+    assert "RandomSampler" in caplog.text
+
+
 def test_an_evaluation_without_a_loss_is_no_point(caplog: pytest.LogCaptureFixture):
     monitor = LossMonitor()
     drive = Drive(monitor.callback())

@@ -131,14 +131,16 @@ def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, 
     assert path in files
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["outputs"][path.name] == sha256(path)
-    data = [name for name in manifest["mix"] if not name.endswith(".md")]
-    assert path.read_text() == stanza(trainer, data)
+    assert path.name not in manifest["mix"]
+    assert path.read_text() == stanza(trainer, manifest["mix"])
     assert [row["id"] for row in idv.load(str(folder))] == manifest["selection"]["ids"]
 
 
-def test_an_unknown_trainer_leaves_nothing_behind(mix, tmp_path):
+def test_an_unknown_trainer_is_told_before_anything_is_measured_or_written(tmp_path):
+    mix = idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical()), ROWS)
     with pytest.raises(UsageError, match="known"):
         mix.export(tmp_path / "mix", trainer="trlx")
+    assert "summary" not in vars(mix)
     assert not list(tmp_path.iterdir())
 
 
@@ -433,6 +435,17 @@ def test_an_id_can_be_the_position_of_a_row(tmp_path):
         audit = OrderAudit(range(48), column=None)
         assert audited(trainer_on(data, tmp_path, **SEQUENTIAL), audit).held
         assert audit.seen == list(range(48))
+
+
+def test_a_stream_is_audited_by_id(tmp_path):
+    trainer = trainer_on(
+        rows_of([*IDS[:47], "other"]).to_iterable_dataset(), tmp_path, max_steps=12
+    )
+    with pytest.raises(UsageError, match="give the column of an id"):
+        OrderAudit(range(48), column=None).attach(trainer)
+    audit = audited(trainer)
+    assert audit.seen == [*IDS[:47], None]
+    assert "None was not expected, at place 48" in audit.report()
 
 
 def test_packed_records_can_name_several_ids(tmp_path):

@@ -16,7 +16,7 @@ class TestCentric(Arranger):
     Records leave only after all have voted, so two targets may share one, and it counts once:
     a turn has 1 to as many records as the target [1]_. Near records stand early, and each
     target has had as many of its own as any other. Exact, without a matrix of all
-    similarities: time O(n * targets * d) a sweep, of which a whole arrangement needs a few,
+    similarities. Time O(n * targets * d) a sweep, of which a whole arrangement needs a few,
     memory O(targets * depth).
 
     References

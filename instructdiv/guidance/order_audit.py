@@ -307,9 +307,9 @@ class OrderAudit:
         if data is None:
             raise UsageError("the trainer has no training set")
         columns = getattr(data, "column_names", None)
-        by_row = hasattr(data, "__getitem__")
+        streams = not hasattr(data, "__len__")
         if self.column is None:
-            if not by_row:
+            if streams:
                 raise UsageError("the rows of a stream have no position; give the column of an id")
             return
         if columns is not None and self.column not in columns:
@@ -318,7 +318,7 @@ class OrderAudit:
                 "it when you tokenize, or name another. TRL keeps none when it packs: train "
                 "without packing"
             )
-        if columns is None or not by_row:
+        if columns is None or streams:
             return
         ids = list(chain.from_iterable(map(_ids, data[self.column])))
         if ids and not any(id_ in self._number_of for id_ in ids):

@@ -156,8 +156,8 @@ def _check_order(loader: Any, n_turns: int) -> None:
             f"the arrangement has {n_turns:,} examples, the trainer {len(dataset):,}: train on "
             "the arranged records alone and without packing, or give the monitor no arrangement"
         )
-    batches: Any = getattr(loader, "batch_sampler", None)
-    while hasattr(batches, "batch_sampler"):  # one of several processes reads a part
+    batches = loader
+    while hasattr(batches, "batch_sampler"):  # in one of several processes there are two
         batches = batches.batch_sampler
     sampler = getattr(batches, "sampler", None)
     if sampler is not None and not isinstance(sampler, SequentialSampler):

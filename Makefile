@@ -5,6 +5,7 @@
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
 # make bench-report  the report on pools of up to 100,000 rows: time, growth, memory, bytes
+# make bench-target  choosing and ordering for a target: 200,000 and 1,000,000 rows
 # make bench-data  selection on real labelled data in ../shared/data, where it is there
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ DEMO ?= demo-mix
 DATA ?= ../shared/data
 AXE := 4.14.1
 
-.PHONY: demo test test-all bench bench-large bench-report bench-data lint clean
+.PHONY: demo test test-all bench bench-large bench-report bench-target bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
@@ -37,6 +38,9 @@ bench-large: .venv/dev.installed
 
 bench-report: .venv/dev.installed
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/report.py
+
+bench-target: .venv/dev.installed
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/target.py
 
 bench-data: .venv/dev.installed
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/labelled_data.py $(DATA)

@@ -87,10 +87,14 @@ class NearestQueue:
         self._n_left = len(rows)
         m = len(target)
         self._all = np.arange(m)
-        self._depth = max(64 + 4 * n_expected // m, min(n_expected + 1, _FOUND // m))
+        depth = max(64 + 4 * n_expected // m, min(n_expected + 1, _FOUND // m))
+        self._depth = np.full(m, depth, np.int64)
+        # The lists stand one behind another, each target's from its place to its end.
         self._keys = np.empty(0, np.uint64)
-        self._place, self._end = np.zeros(m, np.int64), np.zeros(m, np.int64)
+        self._n_keys = 0
+        self._begin, self._place, self._end = (np.zeros(m, np.int64) for _ in range(3))
         self._passed = np.zeros(m, np.uint64)
+        self._n_swept = 0
 
     def __len__(self) -> int:
         """How many rows are left."""
@@ -146,28 +150,53 @@ class NearestQueue:
                     break
 
     def _refill(self, ended: Rows) -> None:
-        """Sweep the rows that are left for these targets, and for those that soon want more."""
-        if len(self._keys):
-            self._depth *= 2
-        lengths = np.diff(self._end, prepend=0)
-        soon = self._end - self._place <= lengths // 4
-        soon[ended] = True
-        targets = np.flatnonzero(soon)
-        passed = targets[(self._place > self._end - lengths)[targets]]
-        self._passed[passed] = self._keys[self._place[passed] - 1]
-        found = nearest_first(
+        """Sweep the rows that are left for these targets, and for those that soon want more.
+
+        Once half of the rows are gone, so is much of every list: then all are made anew.
+        """
+        wanting = self._end - self._place <= (self._end - self._begin) // 2
+        wanting[ended] = True
+        if self._n_left <= self._n_swept // 2:
+            wanting[:] = True
+        if wanting.all():
+            self._n_swept = self._n_left
+        targets = np.flatnonzero(wanting)
+        self._note_passed()
+        self._end[targets] = self._place[targets]
+        depth = int(self._depth[targets].max())
+        self._depth[targets] = min(2 * depth, len(self.left))
+        lists = nearest_first(
             self._space,
             self._target.take(targets),
             np.flatnonzero(self.left),
-            max(64, min(self._depth, _MOST_FOUND // len(targets))),
+            max(64, min(depth, _MOST_FOUND // len(targets))),
             farthest=self._farthest,
         )
+        self._make_room(sum(map(len, lists)))
+        for j, keys in zip(targets.tolist(), lists, strict=True):
+            self._begin[j] = self._place[j] = self._n_keys
+            self._n_keys += len(keys)
+            self._end[j] = self._n_keys
+            self._keys[self._place[j] : self._end[j]] = _not_before(keys, self._passed[j])
+
+    def _note_passed(self) -> None:
+        moved = np.flatnonzero(self._place > self._begin)
+        self._passed[moved] = self._keys[self._place[moved] - 1]
+        self._begin[moved] = self._place[moved]
+
+    def _make_room(self, n_keys: int) -> None:
+        """Room for so many keys behind the lists, which close up where it is tight."""
+        if self._n_keys + n_keys <= len(self._keys):
+            return
         lists = [self._keys[a:b] for a, b in zip(self._place, self._end, strict=True)]
-        for j, keys in zip(targets.tolist(), found, strict=True):
-            lists[j] = _not_before(keys, self._passed[j])
-        self._keys = np.concatenate(lists)
-        self._end = np.cumsum([len(keys) for keys in lists])
-        self._place = np.append(0, self._end[:-1])
+        lengths = np.array([len(keys) for keys in lists])
+        self._n_keys = int(lengths.sum())
+        roomy = np.empty(2 * (self._n_keys + n_keys), np.uint64)
+        np.concatenate(lists, out=roomy[: self._n_keys])
+        self._keys = roomy
+        self._end = np.cumsum(lengths)
+        self._place = self._end - lengths
+        self._begin = self._place.copy()
 
 
 def voters(

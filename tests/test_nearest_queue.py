@@ -50,7 +50,7 @@ def test_turns_are_those_of_the_dense_algorithm_at_any_tile_size(
         for name, size in sizes.items():
             patch.setattr(nearest_queue, name, size)
         queue = NearestQueue(space, target, np.arange(len(space)), n_expected, farthest=farthest)
-        queue._depth = min(queue._depth, n_expected)  # so that it has to sweep anew
+        queue._depth[:] = min(queue._depth[0], n_expected)  # so that it has to sweep anew
         for expected in naive.turns(similarities, farthest=farthest):
             turn = queue.turn()
             np.testing.assert_array_equal(np.sort(turn.rows), expected)
@@ -71,7 +71,7 @@ def test_only_some_rows_can_be_asked_for(spaces: tuple[Space, Space], data: st.D
     if not len(rows):
         return
     queue = NearestQueue(space, target, rows, len(rows))
-    queue._depth = 2
+    queue._depth[:] = 2
     for expected in naive.turns(naive.dense(space, target)[rows]):
         turn = queue.turn()
         np.testing.assert_array_equal(np.sort(turn.rows), rows[expected])
@@ -83,7 +83,7 @@ def test_a_target_is_never_offered_a_nearer_row_than_before():
     space = Space.of(random.standard_normal((3000, 24)) + 1.5)
     target = Space.of(random.standard_normal((7, 24)) + 1.5)
     queue = NearestQueue(space, target, np.arange(3000), 10)
-    queue._depth = 5
+    queue._depth[:] = 5
     last = np.full(7, np.inf, np.float32)
     while len(queue):
         rows, similarities = queue.nearest()

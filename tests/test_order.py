@@ -23,7 +23,7 @@ from instructdiv.exporters import Exporter
 from instructdiv.exporters.stanza import TRAINERS, stanza
 from instructdiv.files import sha256
 from instructdiv.guidance.order import compare_order
-from instructdiv.guidance.order_audit import OrderAudit
+from instructdiv.guidance.order_audit import OrderAudit, _of_all_ranks
 
 # The stanzas.
 
@@ -613,6 +613,17 @@ def test_the_audit_is_imported_without_torch():
 
 
 # Several processes.
+
+
+def test_processes_that_share_a_batch_count_once(monkeypatch):
+    import torch.distributed
+
+    def gather(by_rank: list[Any], _: Any) -> None:  # two of four share each part of a batch
+        by_rank[:] = [["ab", "ef"], ["ab", "ef"], ["cd", "gh"], ["cd", "gh"]]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    assert _of_all_ranks(["ab", "ef"], 4) == ["ab", "cd", "ef", "gh"]
+
 
 RANKS = """
 import sys

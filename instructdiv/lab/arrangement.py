@@ -4,9 +4,8 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +35,7 @@ _WRITTEN = ("results.json", "results.md", "curves.html")
 _TEXT = 64
 
 
-class Plan(Facts):
+class ArrangementPlan(Facts):
     """What is run: which tasks, arms and model, and with how many seeds."""
 
     seeds: int = Field(default=3, ge=1)
@@ -93,84 +92,73 @@ class Arm:
     name: str
     """Its name."""
 
-    rows: Callable[[Pool, Pool, int, int], Rows]
-    """Rows of the pool in training order, of a pool, a target, a number of records and a seed."""
+    selector: selectors.Selector | None
+    """What chooses the records; none where all of the pool are trained on."""
+
+    arranger: arrangers.Arranger | None
+    """What orders them; none for the order they were chosen in, best first."""
 
     quick: bool = True
     """Whether it belongs to a quick study."""
 
+    def rows(self, pool: Pool, target: Pool, n_records: int, seed: int) -> Rows:
+        """Rows of a pool in training order, (n_records,) int64."""
+        if self.selector is None:
+            # Else what ties would keep the order of the file.
+            rows = np.random.default_rng(seed).permutation(len(pool))
+        else:
+            aim = target if self.selector.covers_target else None
+            rows = self.selector.seeded(seed).select(pool, n_records, target=aim).indices
+        if self.arranger is None:
+            return rows
+        return self.arranger.seeded(seed).arrange(pool, rows, target).indices
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What it is made of, as plain JSON values."""
+        parts = {"selector": self.selector, "arranger": self.arranger}
+        return {name: part and part.to_mapping() for name, part in parts.items()}
+
 
 def _budget_arms() -> tuple[Arm, ...]:
-    """Arms that train on a part of the pool: by their names, what is chosen, and its order."""
+    """Arms that train on a part of the pool."""
+    usual, shuffled = selectors.Random(), arrangers.Shuffled()
     near, far = selectors.TestCentric(), selectors.TestCentric(direction="far")
-    weighted, nearest = selectors.WeightedSimilarity(), selectors.NearestToAny()
+    nearest, weighted = selectors.NearestToAny(), selectors.WeightedSimilarity()
+    far_first = arrangers.TestCentric(direction="far")
     return (
-        Arm(RANDOM, partial(_chosen, None, "shuffled")),
-        Arm("round_robin", partial(_chosen, None, "round_robin")),
-        Arm("clustered", partial(_chosen, None, "clustered")),
-        Arm("test_centric", partial(_chosen, near, "test_centric")),
-        Arm("test_centric_shuffled", partial(_chosen, near, "shuffled")),
-        Arm("nearest_to_any", partial(_chosen, nearest, None)),
-        Arm("nearest_to_any_shuffled", partial(_chosen, nearest, "shuffled"), quick=False),
-        Arm("weighted_similarity", partial(_chosen, weighted, None)),
-        Arm("weighted_similarity_shuffled", partial(_chosen, weighted, "shuffled")),
-        Arm("farthest", partial(_chosen, far, "farthest")),
-        Arm("farthest_shuffled", partial(_chosen, far, "shuffled"), quick=False),
+        Arm(RANDOM, usual, shuffled),
+        Arm("round_robin", usual, arrangers.RoundRobin()),
+        Arm("clustered", usual, arrangers.Clustered()),
+        Arm("test_centric", near, arrangers.TestCentric()),
+        Arm("test_centric_shuffled", near, shuffled),
+        Arm("nearest_to_any", nearest, None),
+        Arm("nearest_to_any_shuffled", nearest, shuffled, quick=False),
+        Arm("weighted_similarity", weighted, None),
+        Arm("weighted_similarity_shuffled", weighted, shuffled),
+        Arm("farthest", far, far_first),
+        Arm("farthest_shuffled", far, shuffled, quick=False),
     )
 
 
 def _pass_arms() -> tuple[Arm, ...]:
-    """Arms that train on the whole pool, in different orders."""
+    """Arms that train on the whole pool, in different orders.
+
+    Near then far is the test-centric order to its end, and far then near the same turned
+    around. The paper's orders take half of the pool from either end, target by target.
+    """
+    near_first, near_last = arrangers.TestCentric(), arrangers.FarThenNear(share=0)
     return (
-        Arm(RANDOM, partial(_ordered, "shuffled")),
-        Arm("round_robin", partial(_ordered, "round_robin")),
-        Arm("clustered", partial(_ordered, "clustered")),
-        Arm("near_then_far", partial(_ordered, "near_then_far")),
-        Arm("far_then_near", partial(_ordered, "far_then_near")),
-        Arm("test_centric", partial(_ordered, "test_centric"), quick=False),
-        Arm("near_with_replay", partial(_ordered, "replay"), quick=False),
-        Arm("weighted_similarity", partial(_ordered, "weighted_similarity"), quick=False),
-        Arm("farthest", partial(_ordered, "farthest"), quick=False),
+        Arm(RANDOM, None, arrangers.Shuffled()),
+        Arm("round_robin", None, arrangers.RoundRobin()),
+        Arm("clustered", None, arrangers.Clustered()),
+        Arm("near_then_far", None, near_first),
+        Arm("far_then_near", None, near_last),
+        Arm("near_half_then_far", None, arrangers.NearThenFar(), quick=False),
+        Arm("far_half_then_near", None, arrangers.FarThenNear(), quick=False),
+        Arm("near_with_replay", None, arrangers.Replay(share=0.3, spread="last"), quick=False),
+        Arm("weighted_similarity", None, arrangers.WeightedSimilarity(), quick=False),
+        Arm("farthest", None, arrangers.TestCentric(direction="far"), quick=False),
     )
-
-
-_ARRANGERS: dict[str, arrangers.Arranger] = {
-    "shuffled": arrangers.Shuffled(),
-    "round_robin": arrangers.RoundRobin(),
-    "clustered": arrangers.Clustered(),
-    "test_centric": arrangers.TestCentric(),
-    "farthest": arrangers.TestCentric(direction="far"),
-    "near_then_far": arrangers.NearThenFar(),
-    "far_then_near": arrangers.FarThenNear(),
-    "replay": arrangers.Replay(share=0.3, spread="last"),
-    "weighted_similarity": arrangers.WeightedSimilarity(),
-}
-
-
-def _chosen(
-    selector: selectors.Selector | None,
-    order: str | None,
-    pool: Pool,
-    target: Pool,
-    n_records: int,
-    seed: int,
-) -> Rows:
-    """Rows that a selector chooses, or random ones; best first, or in an arranger's order."""
-    if selector is None:
-        rows = selectors.Random(seed=seed).select(pool, n_records).indices
-    else:
-        rows = selector.select(pool, n_records, target=target).indices
-    return rows if order is None else _arranged(order, pool, rows, target, seed)
-
-
-def _ordered(order: str, pool: Pool, target: Pool, _n_records: int, seed: int) -> Rows:
-    # From a shuffled pool: else the order within a task or a tie would be that of the file.
-    rows = np.random.default_rng(seed).permutation(len(pool))
-    return _arranged(order, pool, rows, target, seed)
-
-
-def _arranged(order: str, pool: Pool, rows: Rows, target: Pool, seed: int) -> Rows:
-    return _ARRANGERS[order].seeded(seed).arrange(pool, rows, target).indices
 
 
 @dataclass(frozen=True)
@@ -196,7 +184,7 @@ class Setting:
     """The ways to train."""
 
 
-def settings_of(plan: Plan) -> tuple[Setting, Setting]:
+def settings_of(plan: ArrangementPlan) -> tuple[Setting, Setting]:
     """The two settings of a plan: a budget, and a full pass over the pool.
 
     Under a budget the learning rate falls as a cosine, as is usual; on the full pass it is
@@ -261,7 +249,7 @@ class Prepared:
 class Preparing:
     """A seed that is to be prepared."""
 
-    plan: Plan
+    plan: ArrangementPlan
     """What is run."""
 
     tasks: Tasks
@@ -279,7 +267,7 @@ def prepare(job: Preparing) -> Prepared:
 
     Examples
     --------
-    >>> plan = Plan(pre_training_steps=1, width=8, layers=1)
+    >>> plan = ArrangementPlan(pre_training_steps=1, width=8, layers=1)
     >>> tasks = generated_tasks(records_per_task=4, targets_per_task=2)
     >>> prepared = prepare(Preparing(plan, tasks, 0, (("full_pass", "random"),)))
     >>> len(prepared.orders["full_pass", "random"]), len(prepared.target)
@@ -330,7 +318,7 @@ def _tokens(records: Sequence[Record], length: int) -> Tokens:
     )
 
 
-def _pre_trained(plan: Plan, shape: Shape, tasks: Tasks, seed: int) -> Transformer:
+def _pre_trained(plan: ArrangementPlan, shape: Shape, tasks: Tasks, seed: int) -> Transformer:
     """A model that has seen what inputs are made of, but no instruction and no response."""
     random = np.random.default_rng(seed)
     inputs = [record["input"] or record["instruction"] for record in tasks.pool]
@@ -347,7 +335,7 @@ def _pre_trained(plan: Plan, shape: Shape, tasks: Tasks, seed: int) -> Transform
 class ToTrain:
     """An arm that is to be trained."""
 
-    plan: Plan
+    plan: ArrangementPlan
     """What is run."""
 
     setting: str
@@ -362,7 +350,7 @@ class ToTrain:
 
 def train(job: ToTrain) -> Run:
     """Train one arm, and measure the loss on the held-out tasks on the way."""
-    began = time.perf_counter()
+    began = time.process_time()
     prepared = job.prepared
     setting = next(one for one in settings_of(job.plan) if one.name == job.setting)
     order = prepared.orders[job.setting, job.arm]
@@ -386,12 +374,12 @@ def train(job: ToTrain) -> Run:
             for task in monitor.curve[0].by_group
         },
         exact=float(model.exact_matches(prepared.target).mean()),
-        seconds=time.perf_counter() - began,
+        seconds=time.process_time() - began,
     )
 
 
 def arrangement_study(
-    plan: Plan | None = None,
+    plan: ArrangementPlan | None = None,
     tasks: Any = None,
     *,
     output: str | Path | None = None,
@@ -440,13 +428,14 @@ def arrangement_study(
 
     Examples
     --------
-    >>> plan = Plan(seeds=1, records_per_task=4, targets_per_task=2, pre_training_steps=1,
-    ...             width=8, layers=1)
+    >>> plan = ArrangementPlan(
+    ...     seeds=1, records_per_task=4, targets_per_task=2, pre_training_steps=1, width=8, layers=1
+    ... )
     >>> study = arrangement_study(plan, workers=1)
     >>> [result.setting for result in study.settings]
     ['budget', 'full_pass']
     """
-    plan = plan or Plan()
+    plan = plan or ArrangementPlan()
     progress = progress or (lambda _stage, _done, _total: None)
     if workers is not None and workers < 1:
         raise ParameterError(f"at least 1 worker is needed, got {workers}")
@@ -457,14 +446,12 @@ def arrangement_study(
     arms = [(s.name, arm.name) for s in settings_of(plan) for arm in s.arms]
     wanted = {seed: tuple(arm for arm in arms if (*arm, seed) not in kept.runs) for seed in drawn}
     preparing = [Preparing(plan, drawn[seed], seed, some) for seed, some in wanted.items() if some]
-    prepared: list[Prepared] = []
-    for _, one in _followed(prepare, preparing, workers, progress, "prepare"):
-        prepared.append(one)
-    prepared.sort(key=lambda one: one.seed)
+    ready = _followed(prepare, preparing, workers, progress, "prepare")
+    prepared: list[Prepared] = sorted(ready, key=lambda one: one.seed)
     training = [
         ToTrain(plan, setting, arm, one) for one in prepared for setting, arm in wanted[one.seed]
     ]
-    for _, run in _followed(train, training, workers, progress, "train"):
+    for run in _followed(train, training, workers, progress, "train"):
         kept.keep(run)
     study = _summed_up(plan, drawn, source is not None, kept)
     if output is not None:
@@ -479,15 +466,16 @@ def _followed(
     workers: int | None,
     progress: Progress,
     stage: str,
-) -> Any:
+) -> Iterator[Any]:
+    """Results of jobs as they come, with the progress."""
     if jobs:
         progress(stage, 0, len(jobs))
-    for n_done, result in enumerate(done(work, jobs, workers), 1):
+    for n_done, (_, result) in enumerate(done(work, jobs, workers), 1):
         yield result
         progress(stage, n_done, len(jobs))
 
 
-def _tasks(plan: Plan, seed: int, source: Any) -> Tasks:
+def _tasks(plan: ArrangementPlan, seed: int, source: Any) -> Tasks:
     sizes = {
         "records_per_task": plan.records_per_task,
         "targets_per_task": plan.targets_per_task,
@@ -503,11 +491,16 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _made_of(plan: Plan, digest: str | None) -> dict[str, Any]:
+def _made_of(plan: ArrangementPlan, digest: str | None) -> dict[str, Any]:
     """All that a run depends on beside its setting, arm and seed."""
     content = plan.model_dump(mode="json", exclude={"seeds", "every_arm", "threshold"})
+    settings = settings_of(plan.model_copy(update={"every_arm": True}))
     packages = ("instructdiv", "numpy", "scikit-learn", "torch", "transformers")
-    return content | {"tasks": digest, "versions": {name: version(name) for name in packages}}
+    return content | {
+        "tasks": digest,
+        "arms": {s.name: {arm.name: arm.to_mapping() for arm in s.arms} for s in settings},
+        "versions": {name: version(name) for name in packages},
+    }
 
 
 class _Kept:
@@ -564,7 +557,9 @@ class _Kept:
             write_text(self.path, json.dumps({"made_of": self.made_of, "runs": runs}) + "\n")
 
 
-def _summed_up(plan: Plan, drawn: dict[int, Tasks], labelled: bool, kept: _Kept) -> Study:
+def _summed_up(
+    plan: ArrangementPlan, drawn: dict[int, Tasks], labelled: bool, kept: _Kept
+) -> Study:
     results = [
         SettingResult.of(
             setting.name,
@@ -593,8 +588,8 @@ def _summed_up(plan: Plan, drawn: dict[int, Tasks], labelled: bool, kept: _Kept)
             f"{plan.learning_rate:g}, {plan.batch} records a step",
             "seeds": str(plan.seeds),
             "versions": ", ".join(f"{k} {v}" for k, v in kept.made_of["versions"].items()),
-            "processor": f"{platform.machine()}, {n_runs} runs, {seconds / 60:.1f} minutes of one "
-            "thread",
+            "processor": f"{platform.machine()}; {n_runs} runs in {seconds / 60:.1f} minutes "
+            "of one core",
         },
         settings=results,
     )

@@ -20,8 +20,8 @@ RANDOM = "random"
 
 LEGEND = (
     "Loss is cross-entropy in nats a token of the response, a mean over held-out tasks; ± is the "
-    "standard deviation over seeds. Area under the curve is the mean loss on the way. Less "
-    "random's: the difference to random with the same seed. Stopped by loss: the loss where "
+    "standard deviation over seeds. Area under the curve is the mean loss on the way. "
+    "Against random: that less random's with the same seed. Stopped by loss: the loss where "
     "LossMonitor.recommend_stop would have stopped. Steps are those of each seed; - is never. "
     "Exact: the share of the target answered word for word."
 )
@@ -62,7 +62,7 @@ class Run(Facts):
     """Share of the target that is answered word for word at the end."""
 
     seconds: float
-    """Time it took, measuring included."""
+    """Processor time it took, measuring included."""
 
     @property
     def monitor(self) -> LossMonitor:
@@ -89,7 +89,10 @@ class Spread(Facts):
         return cls(mean=float(np.mean(values)), sd=sd)
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f}" + ("" if self.sd is None else f" ± {self.sd:.2f}")
+        return f"{self}"
+
+    def __format__(self, sign: str) -> str:
+        return f"{self.mean:{sign}.2f}" + ("" if self.sd is None else f" ± {self.sd:.2f}")
 
 
 class ArmRow(Facts):
@@ -194,7 +197,7 @@ class SettingResult(Facts):
             "records",
             "tasks",
             "area under the curve",
-            "less random's",
+            "against random",
             "final loss",
             "lowest",
             "stopped by loss",
@@ -390,7 +393,7 @@ def _cells(row: ArmRow) -> list[Cell]:
         Number(f"{row.records:,}", row.records),
         Number(f"{row.tasks:.0f}", row.tasks),
         spread(row.area),
-        Number(f"{row.against_random.mean:+.2f}", row.against_random.mean)
+        Number(f"{row.against_random:+}", row.against_random.mean)
         if row.against_random
         else Number("-", 0.0),
         spread(row.final),

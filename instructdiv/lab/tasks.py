@@ -134,7 +134,7 @@ def generated_tasks(
     >>> len(tasks.pool), tasks.n_tasks, len(tasks.target), len(tasks.held_out)
     (4510, 55, 128, 8)
     >>> print(tasks.target[0]["instruction"], tasks.target[0]["task"])
-    Change every letter e to a. replace e with a
+    Replace the letter e with a. replace e with a
     """
     known = {task.name: task for task in every_task()}
     _check_held_out(held_out, known)
@@ -287,7 +287,8 @@ def _check_held_out(held_out: Sequence[str], known: Mapping[str, Any]) -> None:
 
 
 def _word(random: np.random.Generator) -> str:
-    return str(random.choice(_LEXICON.split(" ")))
+    words = _LEXICON.split(" ")
+    return words[int(random.integers(len(words)))]
 
 
 def _words(random: np.random.Generator) -> str:

@@ -10,17 +10,15 @@ from instructdiv.selectors.base import Work
 from instructdiv.selectors.knn_uniform import KnnUniform
 from instructdiv.threads import in_tiles
 
-_TILE = 512
-_WIDTH = 8192
-
 
 class KnnKde(KnnUniform):
     """``knn_uniform``, where a record in a dense place receives the less, the denser it is.
 
-    Each record's share is divided by a kernel estimate of the density around it, among the
-    records that are near any target; so a record and its near copies receive together what
-    one alone would [1]_. Time O(n * targets * d) and O(u^2 * d) for the u records near a
-    target, memory O(n + targets * neighbors).
+    Each record's share is divided by a kernel estimate of the density around it; so a record
+    and its near copies receive together what one alone would [1]_. The density is that among
+    the records near the same target, where the published method takes those near any, and
+    finds them with an approximate index. Time O(n * targets * d + targets * neighbors^2 * d),
+    memory O(n + targets * neighbors).
 
     References
     ----------
@@ -39,22 +37,19 @@ class KnnKde(KnnUniform):
     """Euclidean distance between unit vectors from which two records do not count as near."""
 
     def _shares(self, pool: Pool, near: Rows) -> NDArray[np.float64]:
-        rows, number = np.unique(near, return_inverse=True)
-        vectors = pool.space.vectors[rows]
-        density = np.zeros(len(rows))
+        density = np.empty(near.shape)
 
-        def estimate(tile: slice) -> None:
-            for start in range(0, len(rows), _WIDTH):
-                similarity = vectors[tile] @ vectors[start : start + _WIDTH].T
-                kernel = 1 - (2 - 2 * similarity) / self.bandwidth**2
-                density[tile] += kernel.clip(0, 1).sum(axis=1, dtype=np.float64)
+        def estimate(targets: slice) -> None:
+            for j in range(targets.start, targets.stop):
+                vectors = pool.space.vectors[near[j]]
+                kernel = 1 - (2 - 2 * (vectors @ vectors.T)) / np.float32(self.bandwidth**2)
+                density[j] = kernel.clip(0, 1).sum(axis=1, dtype=np.float64)
 
-        in_tiles(estimate, len(rows), _TILE)
-        share: NDArray[np.float64] = (1 / np.maximum(density, 1))[number].reshape(near.shape)
-        return share
+        in_tiles(estimate, len(near), 1)
+        return 1 / np.maximum(density, 1)
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        n_near = min(n_rows, 50 * self.n_neighbors)
+        k = min(n_rows, self.n_neighbors)
         return super().work(n_rows, dimension, n_chosen) + Work(
-            products=2 * n_near**2 * dimension, memory=4 * n_near * dimension
+            products=500 * k**2 * dimension, memory=20 * k**2
         )

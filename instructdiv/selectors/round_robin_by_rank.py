@@ -13,6 +13,8 @@ from instructdiv.selectors.base import Selector, Work, target_work
 
 # Rows of all targets together that are ranked at a time.
 _RANKED = 16_000_000
+# Rows that are found for all targets together at first: as many cost little.
+_FOUND = 2_000_000
 
 
 class RoundRobinByRank(Selector):
@@ -48,7 +50,8 @@ class RoundRobinByRank(Selector):
         may_be_chosen = np.zeros(len(pool), np.bool_)
         may_be_chosen[allowance.rows] = True
         n_rows = len(rows)
-        depth = min(n_rows, 64 + 4 * (allowance.limit + len(given)) // len(target))
+        wanted = allowance.limit + len(given)
+        depth = min(n_rows, max(64 + 4 * wanted // len(target), min(wanted, _FOUND // len(target))))
         while True:
             order, similarities = _by_best_rank(pool, target, rows, depth)
             indices = allowance.fill(order[may_be_chosen[order]])

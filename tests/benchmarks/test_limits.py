@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instructdiv import DiverseCoverage, FacilityLocation, Pool, Space
+from instructdiv import DiverseCoverage, FacilityLocation, Pool, Space, TestCentric
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
+from tests.benchmarks.aimed import pool_and_target
 from tests.benchmarks.test_speed import vectors
 
 pytestmark = pytest.mark.slow
@@ -67,3 +68,12 @@ def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
     graph = len(space) * selector.n_neighbors * 8
     grown = memory.peak - memory.before
     assert grown + space.vectors.nbytes < 2 * space.vectors.nbytes + graph
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_a_million_rows_and_a_thousand_targets_fit_into_four_gigabytes():
+    space, target = pool_and_target(1_000_000, 1000, "spread")
+    with Watch() as memory:
+        chosen = TestCentric().select(Pool.from_embeddings(space), 10_000, target=target)
+    assert len(chosen) == 10_000
+    assert memory.peak < 4e9

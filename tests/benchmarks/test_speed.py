@@ -21,8 +21,11 @@ from instructdiv import (
     Pool,
     SentenceTransformer,
     Space,
+    TestCentric,
+    arrangers,
 )
 from instructdiv.metrics import Vendi
+from tests.benchmarks.aimed import by_the_paper, pool_and_target
 
 Vectors = np.ndarray
 
@@ -226,3 +229,43 @@ def test_start(benchmark, arguments):
         ).returncode
 
     assert timed(benchmark, work, rounds=7) == 0
+
+
+TARGET = "for a target, n=200,000, 500 targets, d=384, budget 10,000"
+
+
+@pytest.fixture(scope="module")
+def aimed() -> tuple[Space, Space]:
+    return pool_and_target(200_000, 500, "spread")
+
+
+@pytest.mark.benchmark(group=TARGET)
+def test_the_plain_product(benchmark, aimed):
+    space, target = aimed
+
+    def work() -> None:
+        for row in range(0, len(space), 4096):
+            space.vectors[row : row + 4096] @ target.vectors.T
+
+    timed(benchmark, work)
+
+
+@pytest.mark.benchmark(group=TARGET)
+def test_a_test_centric_choice(benchmark, aimed):
+    space, target = aimed
+    work = lambda: TestCentric().select(fresh(space.vectors), 10_000, target=target)  # noqa: E731
+    assert len(timed(benchmark, work)) == 10_000
+
+
+@pytest.mark.benchmark(group=TARGET)
+def test_a_test_centric_arrangement_of_the_choice(benchmark, aimed):
+    space, target = aimed
+    chosen = TestCentric().select(fresh(space.vectors), 10_000, target=target)
+    work = lambda: arrangers.TestCentric().arrange(fresh(space.vectors), chosen, target)  # noqa: E731
+    assert len(timed(benchmark, work)) == 10_000
+
+
+@pytest.mark.benchmark(group=TARGET)
+def test_the_code_of_the_paper(benchmark, aimed):
+    space, target = aimed
+    assert timed(benchmark, lambda: by_the_paper(space, target, 10_000), rounds=1) >= 10_000

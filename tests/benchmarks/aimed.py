@@ -1,0 +1,34 @@
+"""Pools and targets to measure on, and the paper's own way of choosing."""
+
+import numpy as np
+
+from instructdiv import Space
+
+
+def pool_and_target(n: int, m: int, kind: str, d: int = 384) -> tuple[Space, Space]:
+    """Rows around 200 centers, and targets around the same, or around one of them."""
+    random = np.random.default_rng(0)
+    centers = random.standard_normal((200, d), dtype=np.float32)
+
+    def around(n_rows: int, of: int) -> np.ndarray:
+        rows = np.empty((n_rows, d), np.float32)
+        for start in range(0, n_rows, 10_000):
+            tile = rows[start : start + 10_000]
+            random.standard_normal(tile.shape, np.float32, tile)
+            tile *= 1.2
+            tile += centers[random.integers(0, of, len(tile))]
+            tile /= np.linalg.norm(tile, axis=1, keepdims=True)
+        return rows
+
+    return Space(around(n, 200)), Space(around(m, 200 if kind == "spread" else 1))
+
+
+def by_the_paper(space: Space, target: Space, budget: int) -> int:
+    """The code of the paper: a dense matrix, and all of it looked through in every turn."""
+    worth = space.vectors @ target.vectors.T
+    chosen: list[int] = []
+    while len(chosen) < budget:
+        rows = np.unique(worth.argmax(axis=0))
+        chosen += rows.tolist()
+        worth[rows] = -2
+    return len(chosen)

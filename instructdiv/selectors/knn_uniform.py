@@ -59,10 +59,9 @@ class KnnUniform(Selector):
         share = self._shares(pool, near)
         mass = np.zeros(len(pool))
         np.add.at(mass, near.ravel(), _transported(similarities, share, self.closeness).ravel())
-        nearness = target.space.nearest_similarity(pool.space)
-        order = np.lexsort((allowance.rows, -nearness[allowance.rows], -mass[allowance.rows]))
-        indices = allowance.fill(allowance.rows[order])
-        return indices, mass[indices]
+        nearness = np.full(len(pool), -2.0)
+        np.maximum.at(nearness, near.ravel(), similarities.ravel())
+        return by_mass(pool, allowance, target, mass, nearness)
 
     def _shares(self, pool: Pool, near: Rows) -> NDArray[np.float64]:
         """How much of an even share each of these records may receive, (targets, k) float64."""
@@ -71,6 +70,27 @@ class KnnUniform(Selector):
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         k = min(self.n_neighbors, n_rows)
         return target_work(n_rows, dimension) + Work(memory=500 * 60 * k)
+
+
+def by_mass(
+    pool: Pool,
+    allowance: Allowance,
+    target: Pool,
+    mass: NDArray[np.float64],
+    nearness: NDArray[np.float64],
+) -> Picks:
+    """Rows by mass (n,), of equal mass by nearness (n,); what has none by nearness to any target.
+
+    The gain of a row is its mass.
+    """
+    rows = allowance.rows[mass[allowance.rows] > 0]
+    order = rows[np.lexsort((rows, -nearness[rows], -mass[rows]))]
+    if not (allowance.counts_records and allowance.groups is None and len(rows) >= allowance.limit):
+        rest = np.setdiff1d(allowance.rows, rows, assume_unique=True)
+        similarity = target.space.nearest_similarity(pool.space)[rest]
+        order = np.concatenate([order, rest[np.argsort(-similarity, kind="stable")]])
+    indices = allowance.fill(order)
+    return indices, mass[indices]
 
 
 def _nearest(

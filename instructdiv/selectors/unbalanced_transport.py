@@ -12,6 +12,7 @@ from instructdiv.greedy import Picks
 from instructdiv.nearest_queue import nearest_first, rows_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.knn_uniform import by_mass
 
 
 class UnbalancedTransport(Selector):
@@ -62,10 +63,7 @@ class UnbalancedTransport(Selector):
         rows = np.unique(np.concatenate([rows_of(keys[:depth]) for keys in lists]))
         mass = np.zeros(len(pool))
         mass[rows] = self._received(pool, target, rows)
-        nearness = target.space.nearest_similarity(pool.space)
-        order = np.lexsort((allowance.rows, -nearness[allowance.rows], -mass[allowance.rows]))
-        indices = allowance.fill(allowance.rows[order])
-        return indices, mass[indices]
+        return by_mass(pool, allowance, target, mass, np.zeros(len(pool)))
 
     def _received(self, pool: Pool, target: Pool, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         try:

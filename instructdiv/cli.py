@@ -37,6 +37,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+lab = typer.Typer(help="Run findings of the literature again, on a small model.")
+app.add_typer(lab, name="lab", no_args_is_help=True)
 
 
 class Unit(StrEnum):
@@ -746,6 +748,56 @@ def schema() -> None:
     from instructdiv.recipe import Recipe
 
     typer.echo(Recipe.json_schema())
+
+
+@lab.command("arrangement")
+@_guarded
+def lab_arrangement(
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tasks",
+            help="Labelled tasks in the layout of Super-NaturalInstructions: files, folders, or "
+            "a name on the Hub; generated ones if not given.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 3,
+    full: Annotated[
+        bool,
+        typer.Option("--full/--quick", help="Also the arms that say little more than others do."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for results, tables and curves; an interrupted study there goes on.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew where the folder holds another study.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that train.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which records first? Train a small model in many orders, and watch held-out tasks."""
+    from instructdiv.lab import ArrangementPlan, arrangement_study
+
+    plan = ArrangementPlan(seeds=seeds, every_arm=full)
+    with _progress(quiet) as progress:
+        study = arrangement_study(
+            plan, tasks, output=output, overwrite=overwrite, workers=workers, progress=progress
+        )
+    if as_json:
+        _print_json(study)
+        return
+    _print_tables(study.headline, study.tables())
+    typer.echo(study.legend)
+    if output:
+        typer.echo(f"\nwritten to {output}, with curves to open: {output / 'curves.html'}")
 
 
 def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:

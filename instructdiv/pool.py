@@ -506,13 +506,12 @@ def as_target(given: Target) -> Pool:
     ShapeError
         There is no record in it, or what several hold cannot be compared.
     """
-    if not isinstance(given, Mapping):
-        if not isinstance(given, Pool | Space) and not np.size(given):
-            raise ShapeError("the target has no record; give at least one")
-        return as_pool(given)
-    if not given:
+    named = given if isinstance(given, Mapping) else {"": given}
+    pools = {str(name): _some(one, str(name)) for name, one in named.items()}
+    if not pools:
         raise ShapeError("the target has no record; give at least one")
-    pools = {str(name): as_pool(one) for name, one in given.items()}
+    if not isinstance(given, Mapping):
+        return pools[""]
     first, *others = pools.values()
     for other in others:
         first.check_comparable(other)
@@ -525,6 +524,14 @@ def as_target(given: Target) -> Pool:
         known_texts=None if texts is None else tuple(texts),
         call=first.call,
     )
+
+
+def _some(given: Pool | Space | ArrayLike, name: str) -> Pool:
+    empty = not len(given) if isinstance(given, Pool | Space) else not np.size(given)
+    if empty:
+        called = f"the target {name!r}" if name else "the target"
+        raise ShapeError(f"{called} has no record; give at least one")
+    return as_pool(given)
 
 
 def _have_texts(pools: Mapping[str, Pool]) -> bool:

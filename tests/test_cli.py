@@ -224,6 +224,8 @@ def test_every_selector_can_be_named(name: str, out: Path) -> None:
     rows = [row | {"score": len(row["output"])} for row in ROWS]
     scored.write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = ["--group", "domain", "--quality", "score", "-q"]
+    if Selector.known()[name].needs_target:
+        options += ["--target", str(scored), "--target-group", "domain"]
     _done(*_select(scored, out, "--selector", name, *options))
     assert json.loads((out / "manifest.json").read_text())["recipe"]["selector"]["name"] == name
 

@@ -235,11 +235,10 @@ def _headline(
     # What is said of a target must not be read without this.
     leaks = ""
     if target is not None:
-        chosen = target.leaking_selected
-        count = (
-            f"; {chosen:,} of these were chosen" if chosen is not None and target.leaking else ""
-        )
-        leaks = f" {target.leaks[0].upper()}{target.leaks[1:]}{count}."
+        leaks = f" {target.leaks[0].upper()}{target.leaks[1:]}"
+        if target.leaking and target.leaking_selected is not None:
+            leaks += f"; {target.leaking_selected:,} of these records were chosen"
+        leaks += "."
     if selection is None:
         n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
         distinct = pool.space.n_distinct

@@ -91,5 +91,5 @@ class UnbalancedTransport(Selector):
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         n_near = min(n_rows, 30 * self.n_neighbors)
         return target_work(n_rows, dimension) + Work(
-            sweeps=2 * 500 * n_near * self.n_iterations, memory=32 * 500 * n_near
+            sweeps=2 * 500 * n_near * min(self.n_iterations, 100), memory=64 * 500 * n_near
         )

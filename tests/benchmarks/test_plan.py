@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,14 @@ def pool_of(n_rows: int) -> Pool:
     """Rows with a score each, in as many groups of one size as the plan takes there to be."""
     random = np.random.default_rng(1)
     groups = np.arange(n_rows) % round(n_rows**0.5)
-    return Pool.from_embeddings(vectors(n_rows), groups, quality=random.random(n_rows))
+    pool = Pool.from_embeddings(vectors(n_rows), groups, quality=random.random(n_rows))
+    return replace(pool, known_texts=("some words of a record, neither many nor few",) * n_rows)
+
+
+def target() -> Pool:
+    """A target of the size that a plan takes it to be, in two groups."""
+    found = Pool.from_embeddings(vectors(500)[::-1], np.arange(500) % 2)
+    return replace(found, known_texts=("other words, of a record of the target",) * 500)
 
 
 def in_kilobytes(field: str) -> int:
@@ -53,14 +61,15 @@ def in_kilobytes(field: str) -> int:
 def measure(name: str, n_rows: int) -> Run:
     """Select in this process, whose libraries are loaded by a small selection first."""
     selector = Selector.from_mapping(name)
-    selector.select(pool_of(3000), 10)
+    asked: dict[str, Any] = {"target": target()} if selector.needs_target else {}
+    selector.select(pool_of(3000), 10, **asked)
     pool = pool_of(n_rows)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what was freed but kept would hide what is taken next
     before = in_kilobytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     start = time.perf_counter()
-    selector.select(pool, BUDGET)
+    selector.select(pool, BUDGET, **asked)
     seconds = time.perf_counter() - start
     return Run(seconds, 1024 * (in_kilobytes("VmHWM") - before))
 

@@ -44,6 +44,7 @@ bench-target: .venv/dev.installed
 
 bench-data: .venv/dev.installed
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/labelled_data.py $(DATA)
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/target_data.py $(DATA)
 
 .venv/demo.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

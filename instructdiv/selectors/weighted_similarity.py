@@ -1,18 +1,13 @@
 """Weighted similarity: nearness to the nearest target and to all of them, in one number."""
 
-from typing import ClassVar, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks
-from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.by_likeness import ByLikeness
 from instructdiv.space import Space
 
 
-class WeightedSimilarity(Selector):
+class WeightedSimilarity(ByLikeness):
     """Take the records that are most similar to the target by the weighted similarity distance.
 
     A record's similarity to the nearest target, plus its mean similarity to all of them, the
@@ -27,28 +22,14 @@ class WeightedSimilarity(Selector):
 
     Examples
     --------
+    >>> from instructdiv import Pool
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.7, 0.7], [0.1, 0.9], [-1.0, 0.2]])
     >>> WeightedSimilarity().select(pool, 2, target=[[1.0, 0.1], [0.3, 1.0]]).indices.tolist()
     [1, 0]
     """
 
-    covers_target: ClassVar[bool] = True
-    needs_target: ClassVar[bool] = True
-
-    direction: Literal["near", "far"] = "near"
-    """Whether the most similar records come first, or the least."""
-
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
-        similarity = weighted_similarities(pool.space, target.space)
-        worth = similarity if self.direction == "near" else -similarity
-        rows = allowance.rows
-        indices = allowance.fill(rows[np.argsort(-worth[rows], kind="stable")])
-        return indices, similarity[indices]
-
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return target_work(n_rows, dimension)
+    def likeness(self, space: Space, target: Space) -> NDArray[np.float64]:
+        return weighted_similarities(space, target)
 
 
 def weighted_similarities(space: Space, target: Space) -> NDArray[np.float64]:

@@ -1,0 +1,39 @@
+"""What nearest_to_any and weighted_similarity share: one number a record, sorted."""
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.allowance import Allowance
+from instructdiv.greedy import Picks
+from instructdiv.pool import Pool
+from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.space import Space
+
+
+class ByLikeness(Selector):
+    """Takes the records that are most like a target as a whole."""
+
+    covers_target: ClassVar[bool] = True
+    needs_target: ClassVar[bool] = True
+
+    direction: Literal["near", "far"] = "near"
+    """Whether the records most like the target come first, or the least."""
+
+    @abstractmethod
+    def likeness(self, space: Space, target: Space) -> NDArray[np.float64]:
+        """How like the target each row is, (n,) float64, higher is liker."""
+
+    def pick(
+        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
+    ) -> Picks:
+        likeness = self.likeness(pool.space, target.space)
+        worth = likeness if self.direction == "near" else -likeness
+        rows = allowance.rows
+        indices = allowance.fill(rows[np.argsort(-worth[rows], kind="stable")])
+        return indices, likeness[indices]
+
+    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+        return target_work(n_rows, dimension)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.errors import InputError, ShapeError
-from instructdiv.files import write_text
+from instructdiv.files import MANIFEST, write_text
 from instructdiv.pool import Pool
 
 Rows = NDArray[np.int64]
@@ -69,6 +69,8 @@ class Arrangement:
             object.__setattr__(self, name, array)
         if b and (self.indices.min() < 0 or len(np.unique(self.indices)) < b):
             raise ShapeError("the rows of an arrangement must be distinct and at least 0")
+        if b and self.query.min() < -1:
+            raise ShapeError("the queries of an arrangement are rows of the target, or -1 for none")
         if b and (self.turn[0] != 0 or not np.isin(np.diff(self.turn), (0, 1)).all()):
             raise ShapeError("the turns of an arrangement must count up from 0")
 
@@ -152,7 +154,9 @@ class Arrangement:
 
     @classmethod
     def load(cls, path: str | Path, pool: Pool | None = None) -> "Arrangement":
-        """Read what :meth:`save` wrote; with a pool, see that it is one of that pool.
+        """Read what :meth:`save` wrote, or that of the mix in a folder.
+
+        With a pool, see that it is one of that pool.
 
         Raises
         ------
@@ -162,7 +166,10 @@ class Arrangement:
             It is an arrangement of another pool.
         """
         try:
-            found = cls.from_mapping(json.loads(Path(path).read_text(encoding="utf-8")))
+            folder = Path(path).is_dir()
+            file = Path(path) / MANIFEST if folder else Path(path)
+            content = json.loads(file.read_text(encoding="utf-8"))
+            found = cls.from_mapping(content["arrangement"] if folder else content)
         except (OSError, ValueError, KeyError, TypeError, ShapeError) as error:
             raise InputError(f"{path} does not hold an arrangement: {error!r}") from error
         if pool is not None:

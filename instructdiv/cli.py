@@ -403,6 +403,7 @@ def compare(
         ),
     ] = None,
     target: Aim = None,
+    target_group: AimGroup = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     quality: Scores = None,
@@ -433,9 +434,9 @@ def compare(
             _embedder(embedder).seeded(seed),
             view,  # type: ignore[arg-type]
             group,
-            groups={"data": group},
+            groups={"data": group} | ({"target": target_group} if target_group else {}),
             quality={"data": quality},
-            schema=schema,
+            schemas={"data": schema},
             strict=strict,
             progress=progress,
         )
@@ -685,7 +686,7 @@ def leaks(
             {"data": data, "target": target},
             _embedder(embedder),
             view,  # type: ignore[arg-type]
-            schema=schema,
+            schemas={"data": schema},
             strict=strict,
             progress=progress,
         )
@@ -946,7 +947,13 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
         found = {"output": str(output), "summary": json.loads(mix.summary.to_json())}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
-    _print_summary(mix.summary, as_json=False)
+    if mix.arrangement and len(mix.selection) == len(mix.pool):
+        typer.echo(
+            f"{len(mix.pool):,} records in {len(mix.arrangement.turn_sizes):,} turns by "
+            f"{mix.recipe.arranger.title if mix.recipe.arranger else ''}"
+        )
+    else:
+        _print_summary(mix.summary, as_json=False)
     if mix.selection.change:
         typer.echo(f"\nagainst the earlier mix: {mix.selection.change}")
     page = f", with a page to open: {output / 'report.html'}" if mix.recipe.page else ""

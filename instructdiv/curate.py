@@ -24,9 +24,10 @@ from instructdiv.errors import BudgetError, GateFailed, InputError
 from instructdiv.exporters import Exporter
 from instructdiv.exporters.stanza import checked_trainer, stanza
 from instructdiv.files import MANIFEST, sha256, write_text
+from instructdiv.guidance import leak_check
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
-from instructdiv.records import Records, is_dataset, names_files
+from instructdiv.records import Quarantined, Records, is_dataset, names_files
 from instructdiv.report import Summary, coverage
 from instructdiv.schemas import Schema
 from instructdiv.selection import Selection, checked_keys
@@ -156,13 +157,15 @@ class Mix:
             beside += [self.summary.save(folder / f"summary.{end}") for end in ("json", "md")]
             if self.recipe.page:
                 beside.append(self.summary.save(folder / "report.html"))
-            if self._all_records.quarantine:
+            if self._quarantine:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
             if trainer is not None:
                 text = stanza(trainer, [file.relative_to(folder) for file in files])
                 beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
-        text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
+        text = json.dumps(
+            self._manifest(folder, files, beside, trainer), indent=1, ensure_ascii=False
+        )
         manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return [*beside, manifest]
 
@@ -172,18 +175,32 @@ class Mix:
         assert records is not None, "a mix that is written has records"  # noqa: S101
         return records
 
-    def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
+    @property
+    def _quarantine(self) -> list[Quarantined]:
+        """What could not be used, of the data and of the target."""
+        of_target = self.target.records if self.target is not None else None
+        return [*self._all_records.quarantine, *(of_target.quarantine if of_target else ())]
+
+    def _manifest(
+        self, folder: Path, files: list[Path], beside: list[Path], trainer: str | None
+    ) -> dict[str, Any]:
         records, change = self._all_records, self.selection.change
         chosen = records.take(self.selection.indices)
         embedder = self.pool.embedder
         more: dict[str, Any] = {}
         if self.target is not None and self.target.records is not None:
-            more["target"] = self.target.records.digests()
+            more["target"] = {
+                "inputs": self.target.records.digests(),
+                "records": len(self.target),
+                "quarantined": len(self.target.records.quarantine),
+            }
         if self.arrangement is not None:
             more["arrangement"] = self.arrangement.to_mapping()
         return {
             "instructdiv": importlib.metadata.version("instructdiv"),
-            "recipe": self.recipe.model_copy(update={"output": None}).to_mapping(),
+            "recipe": self.recipe.model_copy(
+                update={"output": None, "trainer": trainer}
+            ).to_mapping(),
             "versions": {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in _PACKAGES},
             "seed": self.recipe.seed,
@@ -238,7 +255,7 @@ class Mix:
     def _write_quarantine(self, path: Path) -> Path:
         # Half a character in the name of a file is then an escape of JSON.
         with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for bad in self._all_records.quarantine:
+            for bad in self._quarantine:
                 line = {"file": bad.file, "line": bad.line, "reason": bad.reason}
                 content = {"content": bad.content}
                 file.write(json.dumps(line | content, ensure_ascii=False, default=str) + "\n")
@@ -300,13 +317,17 @@ def _curate(
     seconds: dict[str, float] = {}
     with _stage("read and embed", seconds, None):  # the embedder tells its own progress
         pool, aim = _pools(recipe, data, target, columns, progress)
-    quarantine = pool.records.quarantine if pool.records else ()
-    if quarantine:
-        _log.warning(
-            "%d records cannot be used and are left out; the first: %s",
-            len(quarantine),
-            quarantine[0],
-        )
+    for called, one in (("records", pool), ("records of the target", aim)):
+        quarantine = one.records.quarantine if one is not None and one.records else ()
+        if quarantine:
+            _log.warning(
+                "%d %s cannot be used and are left out; the first: %s",
+                len(quarantine),
+                called,
+                quarantine[0],
+            )
+    if aim is not None and (leaks := leak_check(pool, aim)):
+        _log.warning("%s", leaks)
     selector = recipe.selector.seeded(recipe.seed)
     with _stage("select", seconds, progress):
         # A target may be there for the arranger alone.
@@ -318,7 +339,9 @@ def _curate(
     if recipe.arranger is not None:
         with _stage("arrange", seconds, progress):
             arranger = recipe.arranger.seeded(recipe.seed)
-            arrangement = arranger.arrange(pool, selection, aim)
+            # Where all were chosen, the order in which they were says nothing.
+            chosen = None if len(selection) == len(pool) else selection
+            arrangement = arranger.arrange(pool, chosen, aim)
     return Mix(recipe, pool, selection, progress, seconds, aim, arrangement)
 
 

@@ -20,14 +20,17 @@ Floats = NDArray[np.float32]
 Keys = NDArray[np.uint64]
 Weight = Annotated[float, Field(gt=0, le=1)]
 
-# Rows that are compared with all targets at a time, and how often before a look at the memory.
+# Rows that are compared with all targets at a time, at most, and how often before a look at
+# the memory; similarities that may stand in memory for it.
 _TILE = 2048
 _TILES = 64
+_STANDING = 8_000_000
 # Rows that are found for all targets together: as many cost little beside the comparison.
 _FOUND = 2_000_000
 _MOST_FOUND = 16_000_000
 # How many rows of a sample lie beyond the threshold that it tells.
 _BEYOND = 48
+_SAMPLE = 65_536
 _LOOK_AHEAD = (1, 8, 64, 512)
 
 
@@ -46,8 +49,10 @@ class Turn:
 
 
 class NearestQueue:
-    """Which of the rows that are left is nearest to each target, exactly.
+    """Which of the rows that are left is nearest to each target.
 
+    Exactly that, as far as similarities in float32 tell: what differs by less than they are
+    rounded may come in another order.
     The matrix of all similarities never stands in memory. For each target the nearest rows
     are kept, sorted, as far as they are likely to be asked for, with a place among them; a
     target that comes to their end gets more in another sweep over the rows that are left.
@@ -87,8 +92,7 @@ class NearestQueue:
         self._n_left = len(rows)
         m = len(target)
         self._all = np.arange(m)
-        depth = max(64 + 4 * n_expected // m, min(n_expected + 1, _FOUND // m))
-        self._depth = np.full(m, depth, np.int64)
+        self._depth = np.full(m, likely_depth(n_expected, m), np.int64)
         # The lists stand one behind another, each target's from its place to its end.
         self._keys = np.empty(0, np.uint64)
         self._n_keys = 0
@@ -199,6 +203,14 @@ class NearestQueue:
         self._begin = self._place.copy()
 
 
+def likely_depth(n_expected: int, n_targets: int) -> int:
+    """How many rows of each target are worth finding at a time, where so many will be taken.
+
+    Few would save nothing: where the first few lie is told by a sample of most rows.
+    """
+    return max(64 + 4 * n_expected // n_targets, _FOUND // n_targets)
+
+
 def voters(
     groups: NDArray[np.str_] | None,
     n_targets: int,
@@ -213,8 +225,9 @@ def voters(
     n_targets
         How many targets there are.
     weights
-        Share of the turns in which a group votes; 1 for those not named. equal: as small for
-        a group as it is larger than the smallest.
+        How often each group votes beside the one that votes in every turn, which is that of
+        the highest weight; 1 for those not named. equal: as small for a group as it is larger
+        than the smallest.
 
     Raises
     ------
@@ -242,15 +255,14 @@ def voters(
                     shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
                     raise ShapeError(f"no group of the target is named {name!r}; known: {shown}")
             of_group = np.array([weights.get(name, 1.0) for name in known])
-        weight = of_group[number]
+        weight = (of_group / of_group.max())[number]
     everyone = np.arange(n_targets)
-    if (weight == 1).all():
+    if weight.min() == 1:
         while True:
             yield everyone
     for turn in count():
         votes = np.ceil((turn + 1) * weight - 1e-9) > np.ceil(turn * weight - 1e-9)
-        if votes.any():
-            yield everyone[votes]
+        yield everyone[votes]
 
 
 def nearest_first(
@@ -331,16 +343,22 @@ def _all_of(space: Space, towards: Floats, rows: Rows) -> list[Keys]:
     def sort(lists: slice) -> None:
         keys[lists].sort(axis=1)
 
-    in_tiles(compare, len(rows), _TILE)
+    in_tiles(compare, len(rows), _height(len(towards)))
     in_tiles(sort, len(towards), 8)
     return list(keys)
+
+
+def _height(n_targets: int) -> int:
+    """How many rows to compare with the targets at a time."""
+    return max(1, min(_TILE, _STANDING // n_targets))
 
 
 def _most_of(space: Space, towards: Floats, rows: Rows, depth: int) -> list[Keys]:
     least = _thresholds(space, towards, rows, depth)
     found: list[tuple[NDArray[np.int32], Keys]] = []
-    for start in range(0, len(rows), _TILE * _TILES):
-        part = rows[start : start + _TILE * _TILES]
+    height = _height(len(towards))
+    for start in range(0, len(rows), height * _TILES):
+        part = rows[start : start + height * _TILES]
 
         def compare(tile: slice, part: Rows = part) -> None:
             worth = towards @ space.vectors[part[tile]].T
@@ -349,7 +367,7 @@ def _most_of(space: Space, towards: Floats, rows: Rows, depth: int) -> list[Keys
             keys = _keys_of(worth.ravel()[at], part[tile][place])
             found.append((target.astype(np.int32), keys))
 
-        in_tiles(compare, len(part), _TILE)
+        in_tiles(compare, len(part), height)
         if sum(len(keys) for _, keys in found) > 4 * depth * len(towards):
             lists = [keys[:depth] for keys in _sorted(found, len(towards))]
             last = np.array([keys[-1] if len(keys) == depth else 0 for keys in lists], np.uint64)
@@ -362,20 +380,22 @@ def _most_of(space: Space, towards: Floats, rows: Rows, depth: int) -> list[Keys
 
 def _thresholds(space: Space, towards: Floats, rows: Rows, depth: int) -> Floats:
     """How near a row must be to be among the first of each target, (t,) float32."""
-    n_sampled = min(len(rows), max(_TILE, _BEYOND * len(rows) // depth))
+    n_sampled = min(len(rows), max(_TILE, min(_BEYOND * len(rows) // depth, _SAMPLE)))
     expected = depth * n_sampled / len(rows)
     beyond = int(np.ceil(expected + 3 * expected**0.5))
     if beyond >= n_sampled:
         return np.full(len(towards), -np.inf, np.float32)
-    sample = np.random.default_rng(0).choice(len(rows), n_sampled, replace=False)
-    worth = np.empty((len(towards), n_sampled), np.float32)
-    sampled = rows[np.sort(sample)]
+    sample = np.sort(np.random.default_rng(0).choice(len(rows), n_sampled, replace=False))
+    vectors = space.vectors[rows[sample]]
+    least = np.empty(len(towards), np.float32)
 
-    def compare(tile: slice) -> None:
-        worth[:, tile] = towards @ space.vectors[sampled[tile]].T
+    def learn(targets: slice) -> None:
+        beyond_it = -(towards[targets] @ vectors.T)
+        beyond_it.partition(beyond, axis=1)
+        least[targets] = -beyond_it[:, beyond]
 
-    in_tiles(compare, n_sampled, _TILE)
-    return np.ascontiguousarray(-np.partition(-worth, beyond, axis=1)[:, beyond])
+    in_tiles(learn, len(towards), max(1, min(128, _STANDING // n_sampled)))
+    return least
 
 
 def _sorted(found: list[tuple[NDArray[np.int32], Keys]], n_targets: int) -> list[Keys]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -508,6 +509,8 @@ def as_target(given: Target) -> Pool:
     """
     named = given if isinstance(given, Mapping) else {"": given}
     pools = {str(name): _some(one, str(name)) for name, one in named.items()}
+    if len(pools) < len(named):
+        raise ShapeError(f"two targets have the same name: {', '.join(map(str, named))}")
     if not pools:
         raise ShapeError("the target has no record; give at least one")
     if not isinstance(given, Mapping):
@@ -527,6 +530,11 @@ def as_target(given: Target) -> Pool:
 
 
 def _some(given: Pool | Space | ArrayLike, name: str) -> Pool:
+    rows = isinstance(given, list | tuple) and any(isinstance(one, Mapping) for one in given)
+    if isinstance(given, str | Path | Records) or rows:
+        raise ShapeError(
+            "a target is a pool or vectors; embed its records with the others, with Pool.together"
+        )
     empty = not len(given) if isinstance(given, Pool | Space) else not np.size(given)
     if empty:
         called = f"the target {name!r}" if name else "the target"

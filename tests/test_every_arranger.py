@@ -122,6 +122,15 @@ def test_a_target_is_asked_for(arranger: Arranger):
         arranger.arrange(DISTINCT)
 
 
+def test_a_target_is_asked_for_where_an_arranger_within_needs_one():
+    with pytest.raises(ShapeError, match="test_centric arranges for a target; give one"):
+        idv.arrangers.Replay().arrange(DISTINCT)
+    within = idv.arrangers.Shuffled()
+    assert len(idv.arrangers.Replay(within=within).arrange(DISTINCT)) == 120
+    with pytest.raises(ShapeError, match="nearest_to_any chooses for a target"):
+        idv.arrangers.CoverageFirst(selector="nearest_to_any").arrange(DISTINCT)
+
+
 @targeted
 def test_several_targets_by_name_are_one(arranger: Arranger):
     target = target_of(DISTINCT)
@@ -335,6 +344,51 @@ def test_replayed_rows_are_spread_evenly_and_the_others_keep_their_order(spread:
         assert found != usual
 
 
+@pytest.mark.parametrize("rows", [[1], [1, 2], [3, 4, 5]])
+@pytest.mark.parametrize("share", [0.001, 0.6, 0.999])
+def test_few_rows_can_be_replayed(rows: list[int], share: float):
+    found = idv.arrangers.Replay(share=share).arrange(DISTINCT, rows, target_of(DISTINCT))
+    assert sorted(found.indices) == rows
+
+
+def test_spread_rows_are_in_the_turn_of_the_row_before_them():
+    arranger = idv.arrangers.Replay(share=0.2, spread="last")
+    target = target_of(DISTINCT)
+    usual = arranger.within.arrange(DISTINCT, None, target)
+    turn_of = dict(zip(usual.indices.tolist(), usual.turn.tolist(), strict=True))
+    found = arranger.arrange(DISTINCT, None, target)
+    last = set(usual.indices[96:].tolist())
+    at = [i for i, row in enumerate(found.indices.tolist()) if row in last and i]
+    assert [found.turn[i] for i in at] == [found.turn[i - 1] for i in at]
+    others = [row for row in found.indices.tolist() if row not in last]
+    kept = [found.turn[i] for i, row in enumerate(found.indices.tolist()) if row not in last]
+    assert kept == [turn_of[row] for row in others]
+
+
+def test_a_selection_of_another_pool_is_refused():
+    selection = idv.KCenter().select(DISTINCT, 5)
+    other = clustered(120, 16, 6, seed=8)
+    with pytest.raises(ShapeError, match="selection was made from another pool"):
+        idv.arrangers.Shuffled().arrange(other, selection)
+    again = Pool.from_embeddings(DISTINCT.space)
+    assert len(idv.arrangers.Shuffled().arrange(again, selection)) == 5
+
+
+def test_the_scale_of_the_mean_is_one_where_it_says_nothing():
+    pool = Pool.from_embeddings([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    target = [[1.0, 0.0], [-1.0, 0.0]]  # on average like nothing
+    found = idv.arrangers.WeightedSimilarity().arrange(pool, None, target)
+    assert found.indices.tolist() == [0, 2, 1]
+
+
+def test_one_target_makes_a_turn_of_each_row():
+    one = target_of(DISTINCT).take([0])
+    found = idv.arrangers.TestCentric().arrange(DISTINCT, None, one)
+    assert found.turn.tolist() == list(range(120))
+    near = naive.dense(DISTINCT.space, one.space)[:, 0]
+    np.testing.assert_array_equal(found.indices, np.argsort(-near, kind="stable"))
+
+
 def test_equal_rows_keep_their_order():
     found = idv.arrangers.TestCentric(within_turn="index").arrange(EQUAL, None, target_of(EQUAL))
     assert found.indices.tolist() == list(range(7))
@@ -386,6 +440,7 @@ def test_a_file_that_is_no_arrangement_is_named(content: str, tmp_path: Path):
         ([0, 1], [1, 2], "count up from 0"),
         ([0, 1], [0, 2], "count up from 0"),
         ([0, 1], [0, -1], "count up from 0"),
+        ([[0, 1]], [0], "numbers of indices"),
         ([0.5, 1.0], [0, 0], "numbers of indices"),
     ],
 )

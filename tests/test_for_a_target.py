@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import Budget, Pool, Space
 from instructdiv.errors import ParameterError, ShapeError, UsageError
-from instructdiv.selectors import Selector
+from instructdiv.selectors import Selector, round_robin_by_rank
 from instructdiv.selectors.knn_uniform import _transported
 from tests import naive
 from tests.pools import COPIES, DISTINCT, TINY, clustered, labels, readable, select, target_of
@@ -183,6 +183,67 @@ def test_a_floor_out_of_reach_is_left_and_the_budget_spent():
         assert (labels(pool)[chosen] == "group 4").sum() >= 5
 
 
+def test_a_vote_is_not_wasted_on_a_group_that_is_full():
+    pool = Pool.from_embeddings(
+        [[1, 0.0], [1, 0.01], [1, 0.02], [1, 0.03], [0.5, 1], [0.4, 1]], groups=[*"aaaabb"]
+    )
+    budget = Budget(records=3, caps={"a": 0.34})
+    chosen = idv.TestCentric().select(pool, budget, target=[[1, 0.0], [0.0, 1.0]])
+    # In the second turn the first target wants b's too: both are taken in it.
+    assert chosen.indices.tolist() == [0, 5, 4]
+    wants = Budget(records=3, caps={"b": 0.34})
+    assert idv.TestCentric().select(pool, wants, target=[[0.45, 1]]).indices.tolist() == [4, 3, 2]
+
+
+def test_what_was_passed_over_is_looked_at_again_where_a_floor_cannot_be_reached():
+    random = np.random.default_rng(11)
+    left_over = 0
+    for _ in range(150):
+        n = int(random.integers(4, 9))
+        pool = Pool.from_embeddings(
+            random.standard_normal((n, 3)),
+            groups=random.choice([*"ab"], n),
+            costs=random.integers(1, 12, n),
+        )
+        if len(set(labels(pool))) < 2:
+            continue
+        limit = int(random.integers(pool.costs.min(), pool.costs.sum() + 1))
+        budget = Budget(tokens=limit, floors={"a": float(random.choice([0.3, 0.5]))})
+        for selector in (idv.TestCentric(), idv.TargetBalanced()):
+            target = {"x": np.eye(3)[:1], "y": np.eye(3)[1:2]}
+            try:
+                chosen = selector.select(pool, budget, target=target).indices
+            except idv.errors.BudgetError:
+                continue
+            left = limit - pool.costs[chosen].sum()
+            rest = np.delete(pool.costs, chosen)
+            assert left >= 0
+            assert not len(rest) or left < rest.min()
+            left_over += 1
+    assert left_over > 100
+
+
+def test_shares_hold_in_tokens_to_within_a_record():
+    pool = clustered(400, 16, 6)
+    targets = {"a": target_of(pool).take([0, 1]), "b": target_of(pool).take([2, 3, 4])}
+    selector = idv.TargetBalanced(shares={"a": 0.75, "b": 0.25})
+    chosen = selector.select(pool, Budget(tokens=2000), target=targets)
+    ranked = {n: idv.TestCentric().select(pool, 400, target=t).indices for n, t in targets.items()}
+    rank = {n: np.argsort(rows) for n, rows in ranked.items()}
+    of_a = rank["a"][chosen.indices] < rank["b"][chosen.indices]
+    spent = pool.costs[chosen.indices]
+    assert spent.sum() > 2000 - 60
+    assert abs(spent[of_a].sum() / spent.sum() - 0.75) < 0.1
+
+
+@pytest.mark.parametrize("budget", [1, 7, 60, 119])
+def test_ranks_that_are_not_known_yet_are_looked_up(budget: int, monkeypatch: pytest.MonkeyPatch):
+    usual = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
+    monkeypatch.setattr(round_robin_by_rank, "likely_depth", lambda *_: 1)
+    found = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
+    np.testing.assert_array_equal(found, usual)
+
+
 # Transport.
 
 
@@ -277,6 +338,11 @@ def test_unbalanced_transport_says_how_to_get_its_library(monkeypatch: pytest.Mo
         idv.UnbalancedTransport().select(DISTINCT, 3, target=target_of(DISTINCT))
 
 
+def test_transport_that_lost_its_mass_is_an_error():
+    with pytest.raises(ParameterError, match="raise entropy or n_iterations"):
+        idv.UnbalancedTransport(entropy=1e-4).select(DISTINCT, 3, target=target_of(DISTINCT))
+
+
 # Importance resampling.
 
 
@@ -363,6 +429,11 @@ def test_any_selector_that_ranks_for_a_target_can_choose_within(name: str):
         (idv.TargetBalanced(), DISTINCT.space.take([1]), "needs groups of the target"),
         (idv.TargetBalanced(shares={"a": 1}), {"b": DISTINCT.take([1])}, "groups are b"),
         (idv.TargetBalanced(shares={"a": 0}), {"a": DISTINCT.take([1])}, "one above 0"),
+        (
+            idv.TargetBalanced(within=idv.TestCentric(weights="equal")),
+            {"a": DISTINCT.take([1])},
+            "weights of test_centric say nothing within target_balanced",
+        ),
         (idv.TargetBalanced(within=idv.KCenter()), {"a": DISTINCT.take([1])}, "takes no target"),
     ],
 )

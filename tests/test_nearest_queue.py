@@ -129,8 +129,22 @@ def _counts(weights: Any, groups: list[str], n_turns: int) -> list[int]:
 def test_weights_are_shares_of_the_turns():
     assert _counts({"b": 0.25}, ["a", "b", "c"], 12) == [12, 3, 12]
     assert _counts({"a": 1.0}, ["a", "b"], 5) == [5, 5]
-    assert _counts({"a": 0.1, "b": 0.1}, ["a", "b"], 3) == [3, 3]  # turns without votes are none
     assert _counts("equal", ["a", "a", "b", "a"], 9) == [3, 3, 9, 3]
+    assert _counts({"a": 0.07}, ["a", "b"], 100) == [7, 100]
+
+
+def test_only_the_ratio_of_weights_counts_and_no_turn_is_empty():
+    assert _counts({"a": 1e-12, "b": 1e-12}, ["a", "b"], 3) == [3, 3]
+    assert _counts({"a": 0.25, "b": 0.125}, ["a", "b"], 8) == [8, 4]
+
+
+def test_rows_that_round_nearer_in_another_sweep_come_no_earlier():
+    worth = np.array([0.5, 0.25], np.float32)
+    passed = nearest_queue._keys_of(np.array([0.4], np.float32), np.array([9]))[0]
+    keys = nearest_queue._keys_of(worth, np.array([7, 3]))
+    moved = nearest_queue._not_before(keys, passed)
+    assert rows_of(moved).tolist() == [7, 3]
+    np.testing.assert_array_equal(similarities_of(moved), np.array([0.4, 0.25], np.float32))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_select_chooses_for_a_target_in_another_layout(data: str, asked: str, ou
     result = _done(*_select(data, out, "--selector", "test_centric", "--target", asked))
     assert sum(row["domain"] == "bake" for row in _mix(out)) >= 4
     assert "target records" in " ".join(result.stdout.split())
-    assert _manifest(out)["target"][0]["file"] == asked
+    assert _manifest(out)["target"]["inputs"][0]["file"] == asked
     summary = json.loads((out / "summary.json").read_text())
     assert summary["target"]["records"] == 3
     assert summary["target"]["leaks"] in summary["headline"].replace("None of", "none of")
@@ -171,12 +171,72 @@ def test_a_report_says_first_what_leaks(data: str, tmp_path: Path) -> None:
     assert (summary.target.leaked, summary.target.leaking) == (4, 4)
     assert summary.target.leaking_selected == 4
     assert "4 of 4 target records are in the pool" in summary.headline
-    assert summary.headline.endswith("4 of these records were chosen.")
+    assert "; 4 of these records were chosen. Mean similarity" in summary.headline
     assert "4 of 4 target records" in summary.to_markdown()
     kept_out = idv.TestCentric().select(pool, 6, target=target, never_keep=[0, 1, 2, 3])
     assert (
         "; 0 of these records were chosen" in idv.coverage(pool, kept_out, target, draws=2).headline
     )
+
+
+def test_a_comparison_and_a_log_say_what_leaks_too(caplog: pytest.LogCaptureFixture) -> None:
+    pools = idv.Pool.together({"data": ROWS, "target": ROWS[:4]}, embedder="lexical")
+    found = idv.compare(pools["data"], ["random"], [5], target=pools["target"], draws=2)
+    assert "4 of 4 target records are in the pool" in found.headline
+    with caplog.at_level("WARNING", "instructdiv"):
+        idv.rebalance(ROWS, 3, target=ROWS[:4], embedder="lexical")
+    assert "4 of 4 target records are in the pool" in caplog.text
+
+
+def test_records_of_a_target_that_cannot_be_used_are_not_lost(
+    data: str, tmp_path: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(
+        '{"instruction": "", "output": "x"}\n{"instruction": "Bake it.", "output": ""}\n'
+    )
+    result = _done(*_select(data, out, "--selector", "test_centric", "--target", bad))
+    assert "1 records of the target cannot be used" in result.stderr
+    assert "bad.jsonl" in (out / "quarantine.jsonl").read_text()
+    assert _manifest(out)["target"]["quarantined"] == 1
+    assert _manifest(out)["counts"]["quarantined"] == 0
+
+
+def test_where_all_are_chosen_an_arranger_gets_them_in_the_order_of_the_file(
+    data: str, out: Path
+) -> None:
+    for seed in ("0", "1"):
+        result = _done(
+            "arrange", data, "--arranger", "clustered", "--group", "domain", "--seed", seed,
+            "--embedder", "lexical", "-o", out, "--overwrite",
+        )  # fmt: skip
+        assert _mix(out) == ROWS
+        assert "42 records in 6 turns by clustered" in result.stdout
+    by_path = Arrangement.load(out)
+    assert by_path.turn_sizes.tolist() == [7] * 6
+
+
+def test_a_trainer_that_is_given_when_writing_stands_in_the_manifest(
+    data: str, tmp_path: Path
+) -> None:
+    recipe = Recipe(data=(data,), budget=3, embedder="lexical", draws=2)
+    idv.curate(recipe).export(tmp_path / "m", trainer="torchtune")
+    assert _manifest(tmp_path / "m")["recipe"]["trainer"] == "torchtune"
+
+
+def test_a_layout_is_that_of_the_data_alone(data: str, asked: str) -> None:
+    for command in (
+        ["leaks", data, "--embedder", "lexical"],
+        ["compare", data, "--embedder", "lexical", "--selectors", "random", "--budgets", "3"],
+    ):
+        _done(*command, "--target", asked, "--schema", "alpaca", "-q")
+
+
+@pytest.mark.parametrize("target", ["asked.jsonl", ASKED, Path("asked.jsonl")])
+def test_records_that_are_not_embedded_are_no_target_of_a_selector(target: Any) -> None:
+    pool = idv.Pool.of(ROWS, "lexical")
+    with pytest.raises(ShapeError, match="embed its records with the others, with Pool.together"):
+        idv.TestCentric().select(pool, 3, target=target)
 
 
 def test_targets_by_name_are_embedded_alike() -> None:

@@ -105,6 +105,9 @@ class Arranger(Part):
             missing, has no record or another dimension, or comes from another embedder.
         """
         if isinstance(selection, Selection):
+            origin = selection.origin
+            if origin is not None and origin.pool.fingerprint != pool.fingerprint:
+                raise ShapeError("the selection was made from another pool than is given here")
             selection = selection.indices
         every = np.arange(len(pool))
         rows = every if selection is None else row_numbers(selection, len(pool))
@@ -113,8 +116,8 @@ class Arranger(Part):
         if len(np.unique(rows)) < len(rows):
             twice = np.flatnonzero(np.bincount(rows) > 1)[0]
             raise ShapeError(f"rows to arrange must be distinct, but row {twice} is given twice")
-        if target is None and self.needs_target:
-            raise ShapeError(f"{self.name} arranges for a target; give one with target=")
+        if target is None and (needing := self._needing_target()):
+            raise ShapeError(f"{needing} arranges for a target; give one with target=")
         aim = None if target is None else as_target(target)
         if aim is not None:
             pool.check_comparable(aim)
@@ -127,6 +130,14 @@ class Arranger(Part):
             self.to_mapping(),
             pool.fingerprint,
         )
+
+    def _needing_target(self) -> str | None:
+        """Name of the arranger, this or one within it, that cannot do without a target."""
+        if self.needs_target:
+            return self.name
+        within = [getattr(self, field) for field in type(self).model_fields]
+        found = [part._needing_target() for part in within if isinstance(part, Arranger)]
+        return next(filter(None, found), None)
 
     @abstractmethod
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:

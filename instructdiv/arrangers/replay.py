@@ -41,7 +41,7 @@ class Replay(Arranger):
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
         order = self.within.order(pool, rows, target)
         b = len(rows)
-        n_spread = round(self.share * b)
+        n_spread = min(round(self.share * b), b - 1)
         if self.spread == "last":
             spread = np.arange(b - n_spread, b)
         else:

@@ -6,7 +6,15 @@ import numpy as np
 from pydantic import Field
 
 from instructdiv.arrangers.base import Arranger, Order, Rows
-from instructdiv.nearest_queue import NearestQueue, Turn, Weight, voters
+from instructdiv.nearest_queue import (
+    NearestQueue,
+    Turn,
+    Weight,
+    nearest_first,
+    rows_of,
+    similarities_of,
+    voters,
+)
 from instructdiv.pool import Pool
 
 
@@ -55,6 +63,11 @@ class TestCentric(Arranger):
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
         assert target is not None  # noqa: S101
         far = self.direction == "far"
+        if len(target) == 1:  # a turn for each row
+            [keys] = nearest_first(pool.space, target.space, np.sort(rows), len(rows), farthest=far)
+            nobody_else = np.zeros(len(rows), np.int64)
+            similarities = similarities_of(keys, farthest=far)
+            return Order(rows_of(keys), np.arange(len(rows)), nobody_else, similarities)
         queue = NearestQueue(pool.space, target.space, np.sort(rows), len(rows), farthest=far)
         random = np.random.default_rng(self.seed)
         turns: list[Turn] = []

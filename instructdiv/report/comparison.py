@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Budget
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
+from instructdiv.guidance import Leaks, leak_check
 from instructdiv.metrics import (
     CoverageRadius,
     EffectiveClusters,
@@ -271,7 +272,8 @@ def compare(
     ]
     largest = max(spendings, key=lambda spending: spending.share)
     return Comparison(
-        headline=_headline(rows, spendings, len(pool), yardstick, draws),
+        headline=_headline(rows, spendings, len(pool), yardstick, draws)
+        + ("" if aim is None else f" {_sentence(leak_check(pool, aim))}"),
         records=len(pool),
         measured_on=yardstick.measured_on,
         labels=yardstick.n_labels,
@@ -430,6 +432,11 @@ def _headline(
     elif drawn:
         parts.append(f"Metrics are measured on {measured_on:,} records{drawn}.")
     return " ".join(parts)
+
+
+def _sentence(leaks: Leaks) -> str:
+    said = str(leaks)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _column(reading: Reading) -> str:

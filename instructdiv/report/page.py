@@ -1,15 +1,10 @@
 """Page: a summary as one HTML page that needs no other file and no network."""
 
-import base64
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from markupsafe import Markup
+from typing import Any
 
 from instructdiv.report.charts import (
     Chart,
@@ -22,12 +17,10 @@ from instructdiv.report.charts import (
 )
 from instructdiv.report.pool_map import pool_map
 from instructdiv.report.projection import Projection
+from instructdiv.report.sheet import filled
 from instructdiv.report.summary import Ground, Summary
 from instructdiv.report.tables import heat_table, histogram_table, reference_table
 from instructdiv.report.wording import number, start_of
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 
 @dataclass(frozen=True)
@@ -64,33 +57,24 @@ def page(summary: Summary, ground: Ground | None, projection: Projection = "auto
     InputError
         There is no such projection, or PaCMAP is asked for and not installed.
     """
-    plotly, script = _scripts()
     names = {cluster.cluster: called(cluster) for cluster in summary.clusters}
     drawing = None if ground is None else pool_map(summary, ground, projection)
     charts = {chart.name: chart for chart in _charts(summary, names)}
-    return (
-        _template()
-        .render(
-            summary=summary,
-            title=_title(summary),
-            target=_target(summary),
-            names=names,
-            figures=list(_figures(summary)),
-            charts=charts,
-            map=drawing,
-            tables=summary.tables(),
-            heat=None if summary.heat is None else heat_table(summary.heat, names),
-            histograms=[(h, histogram_table(h)) for h in summary.histograms],
-            references=[(r, reference_table(r)) for r in summary.references],
-            provenance=list(_provenance(summary)),
-            json=_json,
-            chart_data=_json({name: chart.figure for name, chart in charts.items()}),
-            plotly=Markup(plotly),  # noqa: S704
-            script=Markup(script),  # noqa: S704
-            style=Markup(_style()),  # noqa: S704
-            policy=_policy([plotly, script]),
-        )
-        .lstrip()
+    return filled(
+        Path(__file__).with_name("page.html.jinja"),
+        charts.values(),
+        summary=summary,
+        title=_title(summary),
+        target=_target(summary),
+        names=names,
+        figures=list(_figures(summary)),
+        charts=charts,
+        map=drawing,
+        tables=summary.tables(),
+        heat=None if summary.heat is None else heat_table(summary.heat, names),
+        histograms=[(h, histogram_table(h)) for h in summary.histograms],
+        references=[(r, reference_table(r)) for r in summary.references],
+        provenance=list(_provenance(summary)),
     )
 
 
@@ -196,67 +180,3 @@ def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _json(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)  # noqa: S704
-
-
-def _written(value: Any) -> Any:
-    """What a template writes: what prints, whoever wrote the text."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
-        return "".join(c if c.isprintable() else " " for c in value)
-    return value
-
-
-def _read(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        finalize=_written,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["count"] = lambda value: f"{value:,}"
-    environment.filters["percent"] = lambda value: f"{value:.1%}"
-    return environment.from_string(_read("page.html.jinja"))
-
-
-@lru_cache(maxsize=1)
-def _scripts() -> tuple[str, str]:
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs().replace("\r\n", "\n"), _read("page.js")
-
-
-def _style() -> str:
-    return _read("page.css")
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    """What the page may do: run these scripts, and nothing that leaves it.
-
-    plotly draws with WebGL by functions that it makes from text.
-    """
-    digests = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
-    ]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; "
-        "img-src data: blob:; connect-src 'none'; base-uri 'none'; form-action 'none'"
-    )

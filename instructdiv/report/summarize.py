@@ -254,4 +254,4 @@ def _headline(
         for m in metrics
         if m.metric in said
     )
-    return f"{len(selection):,} of {len(pool):,} records. {measured}{leaks}"
+    return f"{len(selection):,} of {len(pool):,} records.{leaks} {measured}".rstrip()

@@ -40,7 +40,9 @@ class ByTurns(Selector):
         n_expected = min(len(rows), int(allowance.limit / allowance.costs[rows].mean()) + 1)
         far = self.direction == "far"
         queue = NearestQueue(pool.space, target.space, rows, n_expected, farthest=far)
-        free = allowance.counts_records and allowance.groups is None
+        each_turn = not allowance.counts_records
+        of_groups = _one_of_each(allowance)
+        open_groups = ledger.fitting(of_groups)
         indices: list[int] = []
         gains: list[float] = []
         passed_over: list[int] = []
@@ -52,7 +54,9 @@ class ByTurns(Selector):
                     gains.append(similarity)
                 else:
                     passed_over.append(row)
-            if not free:
+            still_open = ledger.fitting(of_groups)
+            if each_turn or (still_open != open_groups).any():
+                open_groups = still_open
                 left = np.flatnonzero(queue.left)
                 barred = left[~ledger.fitting(left)]
                 queue.take(barred)
@@ -66,6 +70,14 @@ class ByTurns(Selector):
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         return target_work(n_rows, dimension) + Work(touches=40 * n_chosen)
+
+
+def _one_of_each(allowance: Allowance) -> Rows:
+    """A row of each group that has floors or caps."""
+    if allowance.groups is None:
+        return np.empty(0, np.int64)
+    first = np.unique(allowance.groups[allowance.rows], return_index=True)[1]
+    return allowance.rows[first]
 
 
 def _nearness(space: Space, target: Space) -> NDArray[np.float64]:

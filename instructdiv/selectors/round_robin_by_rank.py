@@ -7,14 +7,12 @@ from numpy.typing import NDArray
 
 from instructdiv.allowance import Allowance
 from instructdiv.greedy import Picks, Rows
-from instructdiv.nearest_queue import nearest_first, rows_of, similarities_of
+from instructdiv.nearest_queue import likely_depth, nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
 
 # Rows of all targets together that are ranked at a time.
 _RANKED = 16_000_000
-# Rows that are found for all targets together at first: as many cost little.
-_FOUND = 2_000_000
 
 
 class RoundRobinByRank(Selector):
@@ -50,8 +48,7 @@ class RoundRobinByRank(Selector):
         may_be_chosen = np.zeros(len(pool), np.bool_)
         may_be_chosen[allowance.rows] = True
         n_rows = len(rows)
-        wanted = allowance.limit + len(given)
-        depth = min(n_rows, max(64 + 4 * wanted // len(target), min(wanted, _FOUND // len(target))))
+        depth = min(n_rows, likely_depth(allowance.limit + len(given), len(target)))
         while True:
             order, similarities = _by_best_rank(pool, target, rows, depth)
             indices = allowance.fill(order[may_be_chosen[order]])

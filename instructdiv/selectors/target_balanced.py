@@ -46,6 +46,11 @@ class TargetBalanced(Selector):
     def pick(
         self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
+        if getattr(self.within, "weights", None) is not None:
+            raise ShapeError(
+                f"weights of {self.within.name} say nothing within {self.name}, which lets it "
+                "choose for one group at a time; give shares"
+            )
         if not (self.within.covers_target and self.within.nested):
             raise ShapeError(
                 f"{self.within.name} cannot choose within {self.name}: it takes no target, or "
@@ -53,17 +58,25 @@ class TargetBalanced(Selector):
             )
         names, number = self._groups(target)
         weights = self._weights(names)
-        free = allowance.counts_records and allowance.groups is None
-        n_ranked = allowance.limit if free else len(allowance.rows)
-        inner = Allowance(np.ones(len(pool), np.int64), n_ranked, allowance.rows)
-        nothing = np.empty(0, np.int64), np.empty(0)
-        ranked = [
-            self.within.pick(pool, inner, target.take(number == g), given) if weight else nothing
-            for g, weight in enumerate(weights.tolist())
-        ]
-        if free:
-            return _in_turns(apportion_order(allowance.limit, weights), ranked, len(pool))
-        return _by_cost(weights, ranked, allowance)
+        aims = [target.take(number == g) for g in range(len(names))]
+        n_rows = len(allowance.rows)
+
+        def ranked(n_ranked: int) -> list[Picks]:
+            inner = Allowance(np.ones(len(pool), np.int64), n_ranked, allowance.rows)
+            nothing = np.empty(0, np.int64), np.empty(0)
+            return [
+                self.within.pick(pool, inner, aim, given) if weight else nothing
+                for aim, weight in zip(aims, weights.tolist(), strict=True)
+            ]
+
+        if allowance.counts_records and allowance.groups is None:
+            turns = apportion_order(allowance.limit, weights)
+            return _in_turns(turns, ranked(allowance.limit), len(pool))
+        usual = int(allowance.limit / allowance.costs[allowance.rows].mean()) + 1
+        n_ranked = min(2 * usual, n_rows)
+        while (found := _by_cost(weights, ranked(n_ranked), allowance)) is None:
+            n_ranked = min(4 * n_ranked, n_rows)
+        return found
 
     def _groups(self, target: Pool) -> tuple[list[str], NDArray[np.int64]]:
         if target.groups is None:
@@ -103,8 +116,13 @@ def _in_turns(turns: NDArray[np.int64], ranked: list[Picks], n_rows: int) -> Pic
     return indices, gains
 
 
-def _by_cost(weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance) -> Picks:
-    """The next record that fits of the group that has spent least for its weight."""
+def _by_cost(
+    weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance
+) -> Picks | None:
+    """The next record that fits of the group that has spent least for its weight.
+
+    None if a ranking ends while records that are not in it would fit.
+    """
     ledger = allowance.ledger()
     seen = np.zeros(len(allowance.costs), np.bool_)
     place = np.zeros(len(weights), np.int64)
@@ -119,6 +137,9 @@ def _by_cost(weights: NDArray[np.float64], ranked: list[Picks], allowance: Allow
         while place[g] < len(rows) and seen[rows[place[g]]]:
             place[g] += 1
         if place[g] == len(rows):
+            unseen = allowance.rows[~seen[allowance.rows]]
+            if len(rows) < len(allowance.rows) and ledger.fitting(unseen).any():
+                return None
             waiting = waiting[waiting != g]
             continue
         row = int(rows[place[g]])

@@ -1,5 +1,6 @@
 """Unbalanced transport: the target's mass moved to the pool, where records may get any of it."""
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.allowance import Allowance
-from instructdiv.errors import UsageError
+from instructdiv.errors import ParameterError, UsageError
 from instructdiv.greedy import Picks
 from instructdiv.nearest_queue import nearest_first, rows_of
 from instructdiv.pool import Pool
@@ -76,7 +77,8 @@ class UnbalancedTransport(Selector):
         from instructdiv.threads import one_thread, products
 
         distance = 1 - products(target.space.vectors, pool.space.vectors[rows]).astype(np.float64)
-        with one_thread():
+        with one_thread(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what comes of it is looked at below
             plan = sinkhorn_unbalanced(
                 np.full(len(target), 1 / len(target)),
                 np.full(len(rows), 1 / len(rows)),
@@ -86,7 +88,14 @@ class UnbalancedTransport(Selector):
                 method="sinkhorn_stabilized",
                 numItermax=self.n_iterations,
             )
-        return np.asarray(plan.sum(axis=0), np.float64)
+        received = np.asarray(plan.sum(axis=0), np.float64)
+        if not 0.9 < received.sum() < 1.1:
+            raise ParameterError(
+                f"{self.name} moved {received.sum():.3g} of the mass: with entropy "
+                f"{self.entropy:g} the numbers are too small, or the iterations too few; raise "
+                "entropy or n_iterations"
+            )
+        return received
 
     def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
         n_near = min(n_rows, 30 * self.n_neighbors)

@@ -73,7 +73,16 @@ def test_memory_stays_below_twice_the_vectors_and_the_graph(selector):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_a_million_rows_and_a_thousand_targets_fit_into_four_gigabytes():
     space, target = pool_and_target(1_000_000, 1000, "spread")
+    for budget in (50, 10_000):
+        with Watch() as memory:
+            chosen = TestCentric().select(Pool.from_embeddings(space), budget, target=target)
+        assert len(chosen) == budget
+        assert memory.peak < 4e9
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_a_target_as_large_as_the_pool_makes_no_matrix():
+    space, target = pool_and_target(20_000, 20_000, "spread", 64)
     with Watch() as memory:
-        chosen = TestCentric().select(Pool.from_embeddings(space), 10_000, target=target)
-    assert len(chosen) == 10_000
-    assert memory.peak < 4e9
+        TestCentric().select(Pool.from_embeddings(space), 500, target=target)
+    assert memory.peak - memory.before < 4 * 20_000**2 / 4

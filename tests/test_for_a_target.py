@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Budget, Pool, Space
+from instructdiv import Budget, Pool, Space, nearest_queue
 from instructdiv.errors import ParameterError, ShapeError, UsageError
 from instructdiv.selectors import Selector, round_robin_by_rank
 from instructdiv.selectors.knn_uniform import _transported
@@ -184,15 +184,13 @@ def test_a_floor_out_of_reach_is_left_and_the_budget_spent():
 
 
 def test_a_vote_is_not_wasted_on_a_group_that_is_full():
-    pool = Pool.from_embeddings(
-        [[1, 0.0], [1, 0.01], [1, 0.02], [1, 0.03], [0.5, 1], [0.4, 1]], groups=[*"aaaabb"]
-    )
-    budget = Budget(records=3, caps={"a": 0.34})
+    near_first = [[1, 0.0], [1, 0.01], [1, 0.02], [1, 0.03]]
+    near_second = [[0.0, 1], [0.05, 1], [0.1, 1], [0.6, 1]]
+    pool = Pool.from_embeddings(near_first + near_second, groups=[*"aaaabbbb"])
+    budget = Budget(records=4, caps={"a": 0.25})
     chosen = idv.TestCentric().select(pool, budget, target=[[1, 0.0], [0.0, 1.0]])
-    # In the second turn the first target wants b's too: both are taken in it.
-    assert chosen.indices.tolist() == [0, 5, 4]
-    wants = Budget(records=3, caps={"b": 0.34})
-    assert idv.TestCentric().select(pool, wants, target=[[0.45, 1]]).indices.tolist() == [4, 3, 2]
+    # In the second turn the first target takes row 7, which is the nearest to it of b.
+    assert chosen.indices.tolist() == [0, 4, 5, 7]
 
 
 def test_what_was_passed_over_is_looked_at_again_where_a_floor_cannot_be_reached():
@@ -226,20 +224,24 @@ def test_what_was_passed_over_is_looked_at_again_where_a_floor_cannot_be_reached
 def test_shares_hold_in_tokens_to_within_a_record():
     pool = clustered(400, 16, 6)
     targets = {"a": target_of(pool).take([0, 1]), "b": target_of(pool).take([2, 3, 4])}
-    selector = idv.TargetBalanced(shares={"a": 0.75, "b": 0.25})
-    chosen = selector.select(pool, Budget(tokens=2000), target=targets)
     ranked = {n: idv.TestCentric().select(pool, 400, target=t).indices for n, t in targets.items()}
     rank = {n: np.argsort(rows) for n, rows in ranked.items()}
-    of_a = rank["a"][chosen.indices] < rank["b"][chosen.indices]
-    spent = pool.costs[chosen.indices]
-    assert spent.sum() > 2000 - 60
-    assert abs(spent[of_a].sum() / spent.sum() - 0.75) < 0.1
+    of_a = rank["a"] < rank["b"]
+    dear = replace(pool, known_costs=np.where(of_a, 50, 5))
+    selector = idv.TargetBalanced(shares={"a": 0.5, "b": 0.5})
+    chosen = selector.select(dear, Budget(tokens=1000), target=targets).indices
+    spent = dear.costs[chosen]
+    assert spent.sum() > 1000 - 50
+    assert abs(spent[of_a[chosen]].sum() / spent.sum() - 0.5) < 0.15
 
 
 @pytest.mark.parametrize("budget", [1, 7, 60, 119])
 def test_ranks_that_are_not_known_yet_are_looked_up(budget: int, monkeypatch: pytest.MonkeyPatch):
     usual = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
-    monkeypatch.setattr(round_robin_by_rank, "likely_depth", lambda *_: 1)
+    # Lists of unequal lengths, too short.
+    monkeypatch.setattr(round_robin_by_rank, "likely_depth", lambda *_: 4)
+    monkeypatch.setattr(nearest_queue, "_TILE", 16)
+    monkeypatch.setattr(nearest_queue, "_BEYOND", 1)
     found = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
     np.testing.assert_array_equal(found, usual)
 

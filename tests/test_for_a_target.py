@@ -222,17 +222,16 @@ def test_what_was_passed_over_is_looked_at_again_where_a_floor_cannot_be_reached
 
 
 def test_shares_hold_in_tokens_to_within_a_record():
-    pool = clustered(400, 16, 6)
-    targets = {"a": target_of(pool).take([0, 1]), "b": target_of(pool).take([2, 3, 4])}
-    ranked = {n: idv.TestCentric().select(pool, 400, target=t).indices for n, t in targets.items()}
-    rank = {n: np.argsort(rows) for n, rows in ranked.items()}
-    of_a = rank["a"] < rank["b"]
-    dear = replace(pool, known_costs=np.where(of_a, 50, 5))
-    selector = idv.TargetBalanced(shares={"a": 0.5, "b": 0.5})
-    chosen = selector.select(dear, Budget(tokens=1000), target=targets).indices
-    spent = dear.costs[chosen]
-    assert spent.sum() > 1000 - 50
-    assert abs(spent[of_a[chosen]].sum() / spent.sum() - 0.5) < 0.15
+    random = np.random.default_rng(5)
+    dear = np.arange(300) < 100
+    vectors = np.where(dear[:, None], [1.0, 0.0], [0.0, 1.0]) + random.uniform(0, 0.3, (300, 2))
+    pool = Pool.from_embeddings(vectors, costs=np.where(dear, 50, 5))
+    targets = {"a": [[1.0, 0.1]], "b": [[0.1, 1.0]]}
+    selector = idv.TargetBalanced(shares={"a": 0.3, "b": 0.7})
+    chosen = selector.select(pool, Budget(tokens=1000), target=targets).indices
+    spent = pool.costs[chosen]
+    assert spent.sum() == 1000
+    assert abs(spent[dear[chosen]].sum() - 300) <= 50
 
 
 @pytest.mark.parametrize("budget", [1, 7, 60, 119])

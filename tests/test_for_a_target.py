@@ -441,3 +441,14 @@ def test_any_selector_that_ranks_for_a_target_can_choose_within(name: str):
 def test_shares_that_do_not_fit_the_target_are_refused(selector: Any, target: Any, said: str):
     with pytest.raises(ShapeError, match=said):
         selector.select(DISTINCT, 5, target=target)
+
+
+def test_ranks_beyond_the_shortest_list_are_not_told(monkeypatch: pytest.MonkeyPatch):
+    worth = np.array([0.9, 0.8, 0.7], np.float32)
+    lists = [nearest_queue._keys_of(worth, np.array([2, 0, 1]))]
+    lists += [nearest_queue._keys_of(worth[:1], np.array([1]))]
+    monkeypatch.setattr(round_robin_by_rank, "nearest_first", lambda *_: lists)
+    target = target_of(DISTINCT).take([0, 1])
+    order, gains = round_robin_by_rank._by_best_rank(DISTINCT, target, np.arange(4), 3)
+    assert order.tolist() == [2, 1]
+    assert gains.tolist() == pytest.approx([0.9, 0.9])

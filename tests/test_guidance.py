@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,6 +182,26 @@ def test_an_order_may_be_rows_a_selection_or_an_arrangement():
     assert track(POOL, arrangement, TARGETS["apart"]).points == expected
 
 
+def test_targets_may_come_by_name():
+    named = {"one": TARGETS["one"], "within": TARGETS["within"]}
+    together = POOL.space.vectors[[3, 50, 7]]
+    together = np.concatenate([TARGETS["one"].space.vectors, together])
+    expected = track(POOL.space, range(9), together).points
+    assert track(POOL.space, range(9), named).points == expected
+    tracker = SimilarityTracker(named)
+    tracker.update(POOL.take(range(9)))
+    assert tracker.points[0].coverage == expected[0].coverage
+    assert tracker.points[0].bigram_divergence is not None
+    leaks = leak_check(POOL, named)
+    assert {(p.pool_row, p.target_row) for p in leaks.pairs if p.kind == "exact"} == {
+        (3, 1),
+        (50, 2),
+        (7, 3),
+    }
+    found = attribute_drop(monitored([3.0, 1.0], 9), range(9), pool=POOL, target=named)
+    assert found.coverage_after == expected[0].coverage
+
+
 def test_an_arrangement_of_another_pool_is_refused():
     from instructdiv.arrangement import Arrangement
 
@@ -199,10 +220,10 @@ def test_an_order_of_other_rows_is_refused(order: list[int], message: str):
 
 
 def test_the_tracker_refuses_what_it_cannot_compare():
-    with pytest.raises(ShapeError, match="at least one record"):
-        SimilarityTracker(POOL.take([]))
-    with pytest.raises(ShapeError, match="shape"):
-        SimilarityTracker(np.empty((0, 3)))
+    nothing: list[Any] = [POOL.take([]), np.empty((0, 3)), {}]
+    for empty in nothing:
+        with pytest.raises(ShapeError, match="has no record"):
+            SimilarityTracker(empty)
     with pytest.raises(ShapeError, match="dimensions"):
         SimilarityTracker(POOL).update(ONE)
     with pytest.raises(ShapeError, match="dimensions"):
@@ -373,6 +394,28 @@ def test_attribution_refuses_what_does_not_fit():
         attribute_drop(unknown, range(90))
 
 
+def test_attribution_sees_whose_arrangement_it_is():
+    from instructdiv.arrangement import Arrangement
+
+    order = Arrangement(np.arange(9), np.zeros(9, np.int64), fingerprint=POOL.fingerprint)
+    monitor, target = monitored([3.0, 1.0], 4), TARGETS["one"]
+    attribute_drop(monitor, order, pool=POOL, target=target)
+    other = POOL.take(range(50))
+    tracker = track(other, range(9), target)
+    with pytest.raises(ShapeError, match="another pool"):
+        attribute_drop(monitor, order, tracker, pool=other, target=target)
+
+
+def test_attribution_ignores_no_argument():
+    monitor = monitored(LOSSES)
+    for one in ("pool", "target"):
+        with pytest.raises(UsageError, match="both"):
+            attribute_drop(monitor, range(90), **{one: POOL})  # type: ignore[arg-type]
+    for top in (0, -1, 1.5, True):
+        with pytest.raises(ParameterError, match="top"):
+            attribute_drop(monitor, range(90), top=top)  # type: ignore[arg-type]
+
+
 # The leak check.
 
 
@@ -455,6 +498,15 @@ def test_the_partner_named_is_the_strongest():
         ("so\u00adrt the\u200b list", "sort the list"),
         ("STRASSE", "straße"),
         ("caf\u0065\u0301", "caf\u00e9"),
+        ("What is 3 * 4?", "what is 3 * 4"),
+        ("What is 3 * 4 ?", "What is 3 * 4."),
+        ("What is \uff13 \uff0b \uff14\uff1f", "what is 3 + 4"),
+        ('"What is -5 plus 3?"', "what is -5 plus 3"),
+        ("\u201c(3 + 4) * 2\u201d", "(3 + 4) * 2"),
+        ("\u00bfCu\u00e1nto es?", "cu\u00e1nto es"),
+        ("\u6392\u5e8f\u3002", "\u6392\u5e8f"),
+        ("don\u2019t, ever", "Don't ever"),
+        ("3 \u2212 4", "3 - 4"),
     ],
 )
 def test_texts_that_only_look_otherwise_are_normalized(one: str, other: str):
@@ -462,7 +514,26 @@ def test_texts_that_only_look_otherwise_are_normalized(one: str, other: str):
     assert [(p.kind, p.target_row) for p in found.pairs if p.kind != "near"] == [("normalized", 1)]
 
 
-@pytest.mark.parametrize(("one", "other"), [("What is 3+2?", "What is 3*2?"), ("?!", "!?")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is 3+2?", "What is 3*2?"),
+        ("What is 3 * 4?", "What is 3 - 4?"),
+        ("What is -5 plus 3?", "What is 5 plus 3?"),
+        ("What is a[i]?", "What is a(i)?"),
+        ("Double 2.5.", "Double 2,5."),
+        ("What is .5 plus 1?", "What is 5 plus 1?"),
+        ('"What is .5 plus 1?"', "What is 5 plus 1?"),
+        ("Write it in C#.", "write it in c."),
+        ("Write it in C++.", "write it in c."),
+        ("Is a != b?", "Is a = b?"),
+        ("Take 20% of 5.", "Take 20 of 5."),
+        ("What is 5\u00b2?", "What is 52?"),
+        ("a & b", "a @ b"),
+        ("a\\b", "a/b"),
+        ("?!", "!?"),
+    ],
+)
 def test_texts_that_differ_in_more_are_not(one: str, other: str):
     kinds = {p.kind for p in leak_check(texts(one), texts("unlike", other)).pairs}
     assert kinds <= {"near"}
@@ -550,11 +621,13 @@ def test_leaks_are_written_as_json():
 
 
 def test_the_leak_check_refuses_what_it_cannot_compare():
-    for near in (0, -0.5, 1.01, math.nan):
+    for near in (0, -0.5, 1.01, math.nan, "x", None):
         with pytest.raises(ParameterError, match="near"):
-            leak_check(POOL, POOL, near=near)
-    with pytest.raises(ShapeError, match="at least one record"):
+            leak_check(POOL, POOL, near=near)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="the target has no record"):
         leak_check(POOL, POOL.take([]))
+    with pytest.raises(ShapeError, match="at least one record"):
+        leak_check(POOL.take([]), POOL)
     with pytest.raises(ShapeError, match="dimensions"):
         leak_check(POOL, ONE)
     rows = [{"instruction": f"Name {n} birds.", "output": "x"} for n in range(4)]
@@ -570,6 +643,18 @@ def test_answers_are_compared_only_where_they_were_embedded():
     assert leak_check(prompts["pool"], prompts["target"], near=1).counts["exact"] == 1
     whole = Pool.together(sets, "lexical", view="conversation")
     assert leak_check(whole["pool"], whole["target"], near=1).counts["exact"] == 0
+
+
+def test_pools_of_two_views_are_refused():
+    pool, target = texts("add", "sort"), replace(texts("add"), view="conversation")
+    with pytest.raises(ShapeError, match=r"'prompt', the target of 'conversation'; embed both"):
+        leak_check(pool, target)
+    assert leak_check(pool, target.space).counts["exact"] == 1
+
+
+def test_long_runs_of_punctuation_take_no_longer():
+    dotted = f"Chapter one {'.' * 200_000}1"
+    assert leak_check(texts(dotted), texts(f"{dotted}.")).counts["normalized"] == 1
 
 
 def test_a_large_target_of_one_text_takes_no_more_than_its_rows():

@@ -59,6 +59,18 @@ def test_a_loss_that_is_nan_is_not_counted_as_zero():
     assert LossMonitor().record(0, [2.0, NAN]).micro == 2.0
 
 
+def test_losses_too_large_for_a_sum_count_as_infinite(tmp_path: Path):
+    monitor = LossMonitor(batch_size=np.int64(4))  # type: ignore[arg-type]
+    for losses in ([1e308, 1e308], [-1e308, 2.0], [1e300, 1e300]):
+        monitor.record(len(monitor.curve), losses)
+    assert [point.infinite for point in monitor.curve] == [2, 1, 0]
+    assert [point.counted for point in monitor.curve] == [0, 1, 2]
+    assert monitor.losses.tolist() == [2.0, 1e300]
+    back = LossMonitor.load(monitor.save(tmp_path / "monitor.json"))
+    assert back.losses.tolist() == [2.0, 1e300]
+    assert json.loads((tmp_path / "monitor.json").read_text())["points"][0]["macro"] is None
+
+
 def test_without_groups_both_means_are_the_same():
     point = LossMonitor().record(0, [1.0, 2.0, 6.0])
     assert point.macro == point.micro == 3.0
@@ -289,19 +301,22 @@ def test_wrong_arguments_are_named():
         monitor.record(0, [1.0, 2.0], examples=-4)
     with pytest.raises(ParameterError, match="median"):
         LossMonitor("median")  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match="batch_size"):
-        LossMonitor(batch_size=0)
+    wrong: list[Any] = [0, -1, 1.5, True, "3"]
+    for number in wrong:
+        with pytest.raises(ParameterError, match="batch_size must be a whole number from 1"):
+            LossMonitor(batch_size=number)
+        with pytest.raises(ParameterError, match="every must be"):
+            monitor.callback(every=number)
+        for ask in (monitor.recommend_stop, monitor.plateau, monitor.callback):
+            with pytest.raises(ParameterError, match="patience must be"):
+                ask(patience=number)
     for order in (SimpleNamespace(), SimpleNamespace(turn=[]), SimpleNamespace(turn=[0.5])):
         with pytest.raises(ShapeError, match="turn"):
             LossMonitor(arrangement=order)
     with pytest.raises(ParameterError, match="share"):
         monitor.drop_step(0)
-    with pytest.raises(ParameterError, match="patience"):
-        monitor.recommend_stop(patience=0)
     with pytest.raises(ParameterError, match="min_delta"):
         monitor.plateau(-0.1)
-    with pytest.raises(ParameterError, match="every"):
-        monitor.callback(every=0)
     with pytest.raises(ParameterError, match="json"):
         monitor.callback(save_to="curve.csv")
     assert monitor.curve == ()

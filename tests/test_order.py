@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import random
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -23,7 +25,7 @@ from instructdiv.exporters import Exporter
 from instructdiv.exporters.stanza import TRAINERS, stanza
 from instructdiv.files import sha256
 from instructdiv.guidance.order import compare_order
-from instructdiv.guidance.order_audit import OrderAudit, _of_all_ranks
+from instructdiv.guidance.order_audit import OrderAudit, Step, _ids, _of_all_ranks
 
 # The stanzas.
 
@@ -553,6 +555,99 @@ def test_an_audit_survives_being_written(stopped, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"step": 1}\n')
     with pytest.raises(InputError, match="bad.jsonl"):
         back.load(tmp_path / "bad.jsonl")
+
+
+def test_numbers_of_numpy_survive_being_written(tmp_path):
+    ids = np.arange(48)
+    data = rows_of(IDS).remove_columns("id").add_column("id", ids.tolist())
+    path = tmp_path / "order.jsonl"
+    stop = {**SEQUENTIAL, "max_steps": 5, "save_strategy": "steps", "save_steps": 5}
+    audited(trainer_on(data, tmp_path, **stop), OrderAudit(ids, path=path))
+    audit = OrderAudit(list(ids), path=path)
+    trainer = trainer_on(list(data.with_format("numpy")), tmp_path, **SEQUENTIAL)
+    audited(trainer, audit, resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
+    assert audit.seen == list(range(48))
+    audit.check()
+
+
+def test_several_ids_of_a_record_may_be_numbers_of_numpy():
+    assert [type(id_) for id_ in _ids([np.int64(5), np.str_("a"), 0.5])] == [int, str, float]
+
+
+@pytest.mark.parametrize("id_", [("a", 1), None, b"a", math.nan, np.datetime64("2024-01-01")])
+def test_ids_that_json_cannot_give_back_are_not_written(tmp_path, id_):
+    audit = OrderAudit([*IDS, id_])
+    audit.steps = [Step(1, 0, (IDS[0], None))]
+    audit.save(tmp_path / "order.jsonl")  # None is also what is not known
+    with pytest.raises(InputError, match="cannot be written and read again"):
+        OrderAudit([*IDS, id_], path=tmp_path / "order.jsonl")
+    if id_ is not None:
+        audit.steps = [Step(1, 0, audit.expected)]
+        with pytest.raises(InputError, match="cannot be written and read again"):
+            audit.save(tmp_path / "order.jsonl")
+
+
+def test_other_ids_of_the_training_set_must_be_written_too(tmp_path):
+    data = [*rows_of(IDS), {**rows_of(["x"])[0], "id": b"x"}]
+
+    class Data(list[Any]):
+        column_names = ("id", "input_ids", "labels")
+
+        def __getitem__(self, key: Any) -> Any:
+            return [row["id"] for row in self] if key == "id" else super().__getitem__(key)
+
+    with pytest.raises(InputError, match="the id b'x' cannot be written"):
+        OrderAudit(IDS, path=tmp_path / "order.jsonl").attach(trainer_on(Data(data), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": "x", "epoch": 0, "ids": []}',
+        '{"step": true, "epoch": 0, "ids": []}',
+        '{"step": 0, "epoch": 0, "ids": []}',
+        '{"step": 2, "epoch": 0.5, "ids": []}',
+        '{"step": 2, "epoch": 0, "ids": "ab"}',
+        '{"step": 2, "epoch": 0, "ids": [["a"]]}',
+        '{"step": 2, "epoch": 0}',
+        '{"step": "x"}',
+        "[]",
+        "3",
+        '{"step": 2, "epo',
+    ],
+)
+def test_a_line_that_is_no_step_is_named(tmp_path, line):
+    path = tmp_path / "order.jsonl"
+    path.write_text(f'{{"step": 1, "epoch": 0, "ids": ["a"]}}\n{line}\n')
+    audit = OrderAudit("ab")
+    with pytest.raises(InputError, match=r"order\.jsonl, line 2"):
+        audit.load(path)
+    assert audit.steps == []
+
+
+def test_an_id_may_hold_any_character(tmp_path):
+    ids = ["a\u2028b", "c\x85d", "e\nf", "\u00e9"]
+    audit = OrderAudit(ids)
+    audit.steps = [Step(1, 0, tuple(ids))]
+    assert OrderAudit(ids).load(audit.save(tmp_path / "order.jsonl")).seen == ids
+
+
+@pytest.mark.parametrize("cut", [1, 2, 12, 30])
+def test_a_last_line_that_was_cut_off_does_not_stop_a_resumed_run(stopped, tmp_path, cut):
+    path = tmp_path / "order.jsonl"
+    whole = (stopped[0] / "order.jsonl").read_bytes()
+    path.write_bytes(whole[:-cut])
+    audit = resumed(stopped[0], OrderAudit(IDS, path=path))
+    assert audit.seen == IDS
+    assert OrderAudit(IDS).load(path).seen == IDS
+
+
+def test_a_line_that_is_cut_off_but_not_the_last_is_an_error(stopped, tmp_path):
+    path = tmp_path / "order.jsonl"
+    lines = (stopped[0] / "order.jsonl").read_text().splitlines()
+    path.write_text("\n".join([lines[0][:-5], *lines[1:]]))
+    with pytest.raises(InputError, match="line 1"):
+        resumed(stopped[0], OrderAudit(IDS, path=path))
 
 
 def test_another_run_begins_anew(tmp_path):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import ShapeError, UsageError
-from instructdiv.guidance.loss_monitor import LossMonitor
+from instructdiv.guidance.loss_monitor import LossMonitor, whole
 from instructdiv.guidance.similarity_tracker import SimilarityTracker, order_rows, track
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, Target
 from instructdiv.space import Space
 
 Doubles = NDArray[np.float64]
@@ -103,7 +103,7 @@ def attribute_drop(
     tracker: SimilarityTracker | None = None,
     *,
     pool: Pool | Space | ArrayLike | None = None,
-    target: Pool | Space | ArrayLike | None = None,
+    target: Target | None = None,
     from_step: int = 0,
     top: int | None = 10,
 ) -> Attribution:
@@ -122,7 +122,7 @@ def attribute_drop(
         What has consumed the order, as :func:`track` does. Without it, pool and target make
         one; without these the similarities of the arrangement are used, if it has any.
     pool, target
-        To make a tracker of.
+        To make a tracker of; both, or neither. An arrangement must be one of this pool.
     from_step
         Evaluations before this step are not looked at: the first steps have the largest fall
         as a rule.
@@ -133,9 +133,12 @@ def attribute_drop(
     ------
     UsageError
         There are fewer than two evaluations with a loss and a number of examples, or the loss
-        never fell between two.
+        never fell between two; or one of pool and target is given without the other.
     ShapeError
-        The order or the tracker has fewer examples than were trained on.
+        The order or the tracker has fewer examples than were trained on, or the arrangement
+        is one of another pool.
+    ParameterError
+        `top` is no whole number from 1.
 
     Examples
     --------
@@ -147,6 +150,12 @@ def attribute_drop(
     >>> found.records[0].row, round(found.records[0].gain, 3)
     (3, 0.36)
     """
+    if top is not None:
+        top = whole("top", top, least=1)
+    if (pool is None) != (target is None):
+        raise UsageError("pool and target make a tracker together: give both, or neither")
+    if isinstance(pool, Pool) and hasattr(order, "check"):  # an arrangement knows its pool
+        order.check(pool)
     points = [point for point in monitor.usable if point.step >= from_step]
     if len(points) < 2:
         raise UsageError("a fall needs two evaluations with a loss, each with its step")

@@ -1,6 +1,7 @@
 """Leakage: records of a target that are in the pool as well."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool, Target, as_pool, as_target
 from instructdiv.space import Space
 from instructdiv.threads import products
 
@@ -37,9 +38,11 @@ class Leak:
     """Row of the target."""
 
     kind: Kind
-    """exact: the same text; normalized: the same but for case, white space, punctuation and
-    forms of letters; near: another text with a similar vector. Of vectors alone: exact where
-    they are equal."""
+    """exact: the same text; normalized: the same but for case, white space, forms of letters,
+    quotes and dashes, and sentence punctuation (full stops, commas, colons, question and
+    exclamation marks, quotes) at the beginning or end of a word, while operators, signs,
+    brackets and what stands within a word count; near: another text with a similar vector.
+    Of vectors alone: exact where they are equal."""
 
     similarity: float
     """Their cosine similarity."""
@@ -117,9 +120,7 @@ class Leaks:
         )
 
 
-def leak_check(
-    pool: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike, *, near: float = 0.95
-) -> Leaks:
+def leak_check(pool: Pool | Space | ArrayLike, target: Target, *, near: float = 0.95) -> Leaks:
     """Find records of the target that are in the pool as well, before any claim is made on it.
 
     Compared is what was embedded. With the usual view, the prompt, that is the question
@@ -129,8 +130,11 @@ def leak_check(
 
     Parameters
     ----------
-    pool, target
-        Pools in one space, or vectors.
+    pool
+        A pool, or vectors.
+    target
+        A pool in the same space, vectors, or several of these by name. The rows of several are
+        numbered in their order.
     near
         Cosine similarity from which two records count as near copies. What is near depends
         on the embedder: look at the pairs.
@@ -138,9 +142,9 @@ def leak_check(
     Raises
     ------
     ShapeError
-        Pool and target cannot be compared, or one is empty.
+        Pool and target cannot be compared, are of two views, or one is empty.
     ParameterError
-        `near` is not above 0 and at most 1.
+        `near` is no number above 0 and at most 1.
 
     Examples
     --------
@@ -154,14 +158,19 @@ def leak_check(
     >>> leaks.rows.tolist()
     [2]
     """
-    if not 0 < near <= 1:
-        raise ParameterError(f"near must lie above 0 and be at most 1, got {near}")
-    pool, target = as_pool(pool), as_pool(target)
-    if not len(pool) or not len(target):
-        raise ShapeError("a pool and a target need at least one record each")
+    if not isinstance(near, int | float | np.floating) or not 0 < near <= 1:
+        raise ParameterError(f"near must be a number above 0 and at most 1, got {near!r}")
+    pool, target = as_pool(pool), as_target(target)
+    if not len(pool):
+        raise ShapeError("a pool needs at least one record")
+    by_text = pool.has_texts and target.has_texts
+    if by_text and pool.view != target.view:
+        raise ShapeError(
+            f"the pool is of the view {pool.view!r}, the target of {target.view!r}; embed both "
+            "alike"
+        )
     pool.check_comparable(target)
     of_pool, of_target = _Partners(len(pool)), _Partners(len(target))
-    by_text = pool.has_texts and target.has_texts
     if by_text:
         ours, theirs = pool.texts, target.texts
         _compare_texts(ours, theirs, _EXACT, of_pool, of_target)
@@ -174,7 +183,7 @@ def leak_check(
         dict(zip(_KINDS, counted[:_NONE], strict=True)),
         len(pool),
         len(target),
-        near,
+        float(near),
         by_text,
     )
 
@@ -276,20 +285,46 @@ def _pairs(
 
 
 def _normalized(text: str) -> str:
-    """A text without case, punctuation, and how white space and letters are written."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.translate(_PLAIN).split())
+    """A text without case, punctuation around words, and how white space and letters are written.
+
+    What stands within a word, operators, signs and brackets stay: `3 * 4` is not `3 - 4`.
+    """
+    composed = unicodedata.normalize("NFKC", text.translate(_PLAIN))
+    folded = unicodedata.normalize("NFKC", composed.casefold())
+    return " ".join(_AROUND_WORDS.sub("", folded).split())
 
 
 class _Plain(dict[int, str | None]):
-    """For `str.translate`: a space for punctuation, nothing for what cannot be seen."""
+    """For `str.translate`: one form of each space, quote and dash, nothing for the unseen."""
 
     def __missing__(self, character: int) -> str | None:
-        category = unicodedata.category(chr(character))
-        self[character] = (
-            None if category == "Cf" else " " if category[0] in "PCZ" else chr(character)
-        )
+        self[character] = self._of(chr(character))
         return self[character]
 
+    @staticmethod
+    def _of(character: str) -> str | None:
+        category = unicodedata.category(character)
+        if category == "Cf":
+            return None
+        if category[0] in "CZ":
+            return " "
+        if category == "Pd" or character == "\u2212":  # the sign of minus
+            return "-"
+        if category in ("Pi", "Pf") or character in _LOW_QUOTES:
+            return "'" if character in _SINGLE_QUOTES else '"'
+        # Folding the forms of letters would make 5² of 52.
+        raised = unicodedata.decomposition(character).startswith("<super>")
+        return f"^{character}" if raised else character
 
+
+_LOW_QUOTES = "\u201a\u201e"
+_SINGLE_QUOTES = "\u2018\u2019\u201a\u201b\u2039\u203a"
+_QUOTES = "\"'\u300c\u300d\u300e\u300f"
+# Beside the Latin ones the Spanish, Chinese, Arabic, Urdu and Hindi; the wide ones are folded.
+_STOPS = ".,;:!?\xbf\xa1\u3002\u3001\u061f\u060c\u061b\u06d4\u0964\u0965"
+_MARKS = f"[{_QUOTES}{_STOPS}]"
+# At the end of a word, or alone; at its beginning, where `.5` and `!=` are no punctuation.
+_AROUND_WORDS = re.compile(
+    rf"(?<!{_MARKS}){_MARKS}+(?!\S)|(?<!\S)[{_QUOTES}]*(?:(?!\.\d){_MARKS}+(?=\w))?"
+)
 _PLAIN = _Plain()

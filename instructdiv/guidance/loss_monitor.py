@@ -23,6 +23,7 @@ _log = logging.getLogger("instructdiv")
 
 Mean = Literal["macro", "micro"]
 Losses = ArrayLike | Mapping[str, ArrayLike]
+_HUGE = 1e300  # losses up to it have a finite sum
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LossPoint:
     """Losses that were NaN and left out: as a rule instances whose answer was cut off."""
 
     infinite: int
-    """Losses that were infinite and left out."""
+    """Losses that were infinite, or beyond 1e300, whose sum would be, and left out."""
 
     by_group: Mapping[str, float]
     """Mean of each group that has a loss that can be used."""
@@ -83,10 +84,10 @@ class LossMonitor:
     """Keeps the loss on a target, evaluation by evaluation, and reads it.
 
     A loss that is NaN, as that of an instance whose answer was cut off, is left out and
-    counted; so is an infinite one. (Counting NaN as 0 understates the loss.) An evaluation of
-    which nothing is left is kept as NaN, and what reads the curve passes over it. When an
-    evaluation comes for a step that is not after the last, training was resumed from an
-    earlier checkpoint: it replaces that step and all later ones.
+    counted; so is an infinite one, or one beyond 1e300. (Counting NaN as 0 understates the
+    loss.) An evaluation of which nothing is left is kept as NaN, and what reads the curve passes
+    over it. When an evaluation comes for a step that is not after the last, training was resumed
+    from an earlier checkpoint: it replaces that step and all later ones.
 
     Steps are never interpolated: an answer is a step that was evaluated.
 
@@ -106,7 +107,7 @@ class LossMonitor:
     Raises
     ------
     ParameterError
-        There is no such mean, or the batch size is below 1.
+        There is no such mean, or the batch size is no whole number from 1.
     ShapeError
         The arrangement has no turns.
 
@@ -135,11 +136,9 @@ class LossMonitor:
     ) -> None:
         if mean not in ("macro", "micro"):
             raise ParameterError(f"the mean is macro or micro, got {mean!r}")
-        if batch_size is not None and batch_size < 1:
-            raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
         self.mean: Mean = mean
         self.groups = None if groups is None else [str(group) for group in groups]
-        self.batch_size = batch_size
+        self.batch_size = None if batch_size is None else whole("batch_size", batch_size, least=1)
         self.turns = None if arrangement is None else _turns(arrangement)
         self._points: list[LossPoint] = []
         self._warned = False
@@ -171,9 +170,9 @@ class LossMonitor:
         ParameterError
             The step or the number of examples is below 0, or no whole number.
         """
-        step = _whole("step", step)
+        step = whole("step", step)
         if examples is not None:
-            examples = _whole("number of examples", examples)
+            examples = whole("number of examples", examples)
         elif self.batch_size is not None:
             examples = step * self.batch_size
         values, labels = self._grouped(losses, groups)
@@ -278,7 +277,7 @@ class LossMonitor:
         Raises
         ------
         ParameterError
-            `min_delta` is below 0, or `patience` below 1.
+            `min_delta` is below 0, or `patience` is no whole number from 1.
         """
         found = self._stalled(min_delta, patience)
         return None if found is None else self.usable[found[0]].step
@@ -303,7 +302,7 @@ class LossMonitor:
         Raises
         ------
         ParameterError
-            `min_delta` is below 0, or `patience` below 1.
+            `min_delta` is below 0, or `patience` is no whole number from 1.
         """
         found = self._stalled(min_delta, patience)
         if found is None:
@@ -354,8 +353,7 @@ class LossMonitor:
             A number is out of its range.
         """
         _check_patience(min_delta, patience)
-        if every < 1:
-            raise ParameterError(f"every must be at least 1 step, got {every}")
+        every = whole("every", every, least=1)
         if save_to is not None and Path(save_to).suffix.lower() != ".json":
             raise ParameterError(f"a monitor is kept as .json, not as {str(save_to)!r}")
         from instructdiv.guidance.trainer_callback import MonitorCallback
@@ -461,7 +459,7 @@ class LossMonitor:
 def _point(
     step: int, examples: int | None, values: NDArray[np.float64], labels: list[str]
 ) -> LossPoint:
-    usable = np.isfinite(values)
+    usable = np.abs(values) <= _HUGE
     names, number = np.unique(np.array(labels, np.str_)[usable], return_inverse=True)
     means = np.bincount(number, values[usable]) / np.bincount(number)
     return LossPoint(
@@ -471,14 +469,21 @@ def _point(
         float(values[usable].mean()) if len(means) else math.nan,
         int(usable.sum()),
         int(np.isnan(values).sum()),
-        int(np.isinf(values).sum()),
+        int((np.abs(values) > _HUGE).sum()),
         dict(zip(names.tolist(), means.tolist(), strict=True)),
     )
 
 
-def _whole(name: str, value: Any) -> int:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
-        raise ParameterError(f"a {name} is a whole number from 0, got {value!r}")
+def whole(name: str, value: Any, least: int = 0) -> int:
+    """The value as an int, if it is a whole number and not below the least one.
+
+    Raises
+    ------
+    ParameterError
+        It is something else.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ParameterError(f"{name} must be a whole number from {least}, got {value!r}")
     return int(value)
 
 
@@ -499,8 +504,7 @@ def _turns(arrangement: Any) -> NDArray[np.int64]:
 def _check_patience(min_delta: float, patience: int) -> None:
     if not 0 <= min_delta < math.inf:
         raise ParameterError(f"min_delta must be at least 0, got {min_delta}")
-    if patience < 1:
-        raise ParameterError(f"patience must be at least 1 evaluation, got {patience}")
+    whole("patience", patience, least=1)
 
 
 def _finite(point: dict[str, Any]) -> dict[str, Any]:

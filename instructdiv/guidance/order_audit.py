@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise, zip_longest
@@ -72,18 +73,20 @@ class OrderAudit:
     Parameters
     ----------
     expected_ids
-        Ids of the records in the order in which they should be seen; all distinct.
+        Ids of the records in the order in which they should be seen; all distinct. Numbers of
+        numpy count as those of Python.
     column
         Column of the training set that holds the id of a record, or, where records are packed,
         a list of ids. None: the id is the position of the row in the training set.
     path
         JSON lines to write while training runs: the step, epoch and ids of each update. A run
-        that is resumed in another process goes on with what it holds up to the checkpoint.
+        that is resumed in another process goes on with what it holds up to the checkpoint. Ids
+        must be strings, numbers or booleans, as JSON gives no others back.
 
     Raises
     ------
     InputError
-        An id is expected twice.
+        An id is expected twice, or is to be written and cannot be.
 
     Notes
     -----
@@ -109,7 +112,7 @@ class OrderAudit:
         *,
         path: str | Path | None = None,
     ) -> None:
-        self.expected = tuple(expected_ids)
+        self.expected = tuple(map(_plain, expected_ids))
         """Ids in the order in which they should be seen."""
 
         self.column = column
@@ -117,6 +120,9 @@ class OrderAudit:
 
         self.path = None if path is None else Path(path)
         """JSON lines that are written while training runs."""
+
+        if self.path is not None:
+            _check_written(self.expected)
 
         self.steps: list[Step] = []
         """What was seen, by update."""
@@ -176,22 +182,40 @@ class OrderAudit:
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> Path:
-        """Write one line of JSON for each update: its step, its epoch, and the ids in order."""
+        """Write one line of JSON for each update: its step, its epoch, and the ids in order.
+
+        Raises
+        ------
+        InputError
+            JSON cannot give an id back: it is no string, number or boolean.
+        OutputError
+            The file cannot be written.
+        """
+        _check_written(id_ for id_ in self.seen if id_ is not None)
         return write_text(path, "".join(map(_line, self.steps)))
 
     def load(self, path: str | Path) -> Self:
         """Take up what another audit has written, in place of what was seen here.
 
+        A last line that was not finished, as when the process was killed, is left out.
+
         Raises
         ------
         InputError
-            It cannot be read.
+            It cannot be read, or a line is not that of an update.
         """
         try:
-            found = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
-            self.steps = [Step(s["step"], s["epoch"], tuple(s["ids"])) for s in found]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            *lines, last = Path(path).read_bytes().split(b"\n")
+        except OSError as error:
             raise InputError(f"{path} holds no steps of an audit: {error!r}") from error
+        steps = [_step(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+        try:
+            json.loads(last)
+        except ValueError:  # empty, or cut off
+            pass
+        else:
+            steps.append(_step(last, f"{path}, line {len(lines) + 1}"))
+        self.steps = steps
         return self
 
     def attach(self, trainer: Any) -> None:
@@ -201,6 +225,8 @@ class OrderAudit:
         ------
         UsageError
             The training set has no such column, or holds none of the expected ids.
+        InputError
+            It holds an id that is to be written and cannot be.
         """
         if getattr(trainer.training_step, "func", None) == self._train:
             return
@@ -328,6 +354,8 @@ class OrderAudit:
             )
         self._run.data_in_order = compare_order(self.expected, ids).held
         others = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._number_of]
+        if self.path is not None:
+            _check_written(others)
         self._number_of |= places(others, start=len(self._known))
         self._known += others
 
@@ -460,9 +488,25 @@ def _callback(audit: OrderAudit) -> Any:
 
 def _ids(value: Any) -> list[Hashable]:
     """The id, or the ids, that a column holds in one row."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return list(value) if isinstance(value, list | tuple) else [value]
+    value = _plain(value)
+    return list(map(_plain, value)) if isinstance(value, list | tuple) else [value]
+
+
+def _plain(id_: Any) -> Any:
+    """What Python has for a number of numpy or torch."""
+    return id_.tolist() if hasattr(id_, "tolist") else id_
+
+
+def _check_written(ids: Iterable[Hashable]) -> None:
+    """Raise unless JSON gives these ids back as they are."""
+    for id_ in ids:
+        if not isinstance(id_, str | int | float) or (
+            isinstance(id_, float) and not math.isfinite(id_)
+        ):
+            raise InputError(
+                f"the id {id_!r} cannot be written and read again; give the audit ids that are "
+                "strings, numbers or booleans"
+            )
 
 
 def _of_all_ranks(batches: list[Any], ranks: int) -> list[Any]:
@@ -491,4 +535,18 @@ def _some(ids: Sequence[Hashable]) -> str:
 
 def _line(step: Step) -> str:
     line = {"step": step.step, "epoch": step.epoch, "ids": step.ids}
-    return json.dumps(line, ensure_ascii=False, default=str) + "\n"
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _step(line: bytes, place: str) -> Step:
+    """The update that a line was written for."""
+    try:
+        found = json.loads(line)
+        step, epoch, ids = found["step"], found["epoch"], found["ids"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{place} is no step of an audit: {error!r}") from error
+    if type(step) is not int or type(epoch) is not int or step < 1 or epoch < 0:
+        raise InputError(f"{place} has no step from 1, or no epoch from 0: {step!r}, {epoch!r}")
+    if not isinstance(ids, list) or any(isinstance(id_, list | dict) for id_ in ids):
+        raise InputError(f"{place} has ids that are no list of strings, numbers or booleans")
+    return Step(step, epoch, tuple(ids))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.guidance.bigrams import Bigrams
 from instructdiv.guidance.curves import Column, figure, save
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool, Target, as_pool, as_target
 from instructdiv.rows import row_numbers
 from instructdiv.space import Space
 from instructdiv.threads import products
@@ -83,7 +83,7 @@ class SimilarityTracker:
     Parameters
     ----------
     target
-        What is to be reached: a pool, a space, or vectors (M, d).
+        What is to be reached: a pool, a space, vectors (M, d), or several of these by name.
 
     Raises
     ------
@@ -106,10 +106,8 @@ class SimilarityTracker:
     ([1, 2], [0.5, 0.5])
     """
 
-    def __init__(self, target: Pool | Space | ArrayLike) -> None:
-        self.target = as_pool(target)
-        if not len(self.target):
-            raise ShapeError("a target needs at least one record")
+    def __init__(self, target: Target) -> None:
+        self.target = as_target(target)
         self._vectors = _unit(self.target.space.vectors)
         self._mean = self._vectors.mean(axis=0)
         self._sum = np.zeros(self._vectors.shape[1])
@@ -243,7 +241,7 @@ class SimilarityTracker:
 def track(
     pool: Pool | Space | ArrayLike,
     order: Any,
-    target: Pool | Space | ArrayLike,
+    target: Target,
     *,
     every: int = 160,
 ) -> SimilarityTracker:
@@ -256,7 +254,7 @@ def track(
     order
         An arrangement, a selection, or rows of the pool (b,) in the order of training.
     target
-        What is to be reached.
+        What is to be reached: a pool, vectors, or several of these by name.
     every
         Examples between two points; the paper measures every 160.
 

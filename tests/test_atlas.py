@@ -128,7 +128,8 @@ def test_records_that_lie_on_one_point_are_written(pool: Pool, tmp_path: Path):
 
 
 def test_vectors_alone_have_no_text_and_numbers_as_ids(tmp_path: Path):
-    atlas, labels = written(summary_of(COPIES), tmp_path / "atlas")
+    alone = replace(COPIES, known_texts=None)
+    atlas, labels = written(summary_of(alone), tmp_path / "atlas")
     assert set(atlas["text"].to_pylist()) == {""}
     assert atlas["id"].to_pylist()[:3] == ["0", "1", "2"]
     assert all(labels["text"].to_pylist())

@@ -402,7 +402,9 @@ def test_report_holds_data_against_a_target(data: str, tmp_path: Path) -> None:
     target.write_text("".join(json.dumps(row) + "\n" for row in wanted))
     options = ["--target", target, "--group", "domain"]
     found = _one_object(_done("report", data, *LEXICAL, *options, "--json").stdout)
-    assert found["target"] == {"name": str(target), "records": 8}
+    about = found["target"]
+    assert (about["name"], about["records"], about["leaked"]) == (str(target), 8, 7)
+    assert "7 of 8 target records are in the pool" in found["headline"]
     assert found["pool_metrics"]["coverage_at"] == 7 / 8
     assert found["gaps"][0]["of"] == "target"
     assert "Sail around the cape." in found["gaps"][0]["examples"][0]["text"]
@@ -913,7 +915,7 @@ def test_the_schema_lists_every_selector_with_its_parameters() -> None:
     schema = json.loads(_done("schema").stdout)
     for name, selector in Selector.known().items():
         assert _fits({"budget": {"records": 1}, "selector": name}, schema, schema)
-        [described] = _described(schema, name)
+        [described] = _described(schema["$defs"]["Selector"], name)
         assert set(described) == {"name", *selector.model_fields}
         for field in selector.model_fields:
             assert "description" in described[field] or "$ref" in described[field]

@@ -81,7 +81,7 @@ class Mix:
     @property
     def order(self) -> NDArray[np.int64]:
         """Rows of the pool in the order of the mix, (b,) int64."""
-        return (self.arrangement or self.selection).indices
+        return (self.selection if self.arrangement is None else self.arrangement).indices
 
     @cached_property
     def records(self) -> Records:

@@ -795,8 +795,7 @@ def lab_arrangement(
     if as_json:
         _print_json(study)
         return
-    _print_tables(study.headline, study.tables())
-    typer.echo(study.legend)
+    typer.echo(f"{study}\n\n{study.legend}")  # names of arms must not be cut
     if output:
         typer.echo(f"\nwritten to {output}, with curves to open: {output / 'curves.html'}")
 

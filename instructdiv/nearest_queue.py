@@ -1,6 +1,6 @@
 """Nearest queue: each target's nearest rows that are left, streamed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Literal
@@ -31,7 +31,7 @@ _MOST_FOUND = 16_000_000
 # How many rows of a sample lie beyond the threshold that it tells.
 _BEYOND = 48
 _SAMPLE = 65_536
-_LOOK_AHEAD = (1, 8, 64, 512)
+_LOOK_AHEAD = (8, 64, 512)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class NearestQueue:
 
     Exactly that, as far as similarities in float32 tell: what differs by less than they are
     rounded may come in another order.
+
     The matrix of all similarities never stands in memory. For each target the nearest rows
     are kept, sorted, as far as they are likely to be asked for, with a place among them; a
     target that comes to their end gets more in another sweep over the rows that are left.
@@ -75,9 +76,8 @@ class NearestQueue:
     --------
     >>> space = Space.of([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
     >>> queue = NearestQueue(space, Space.of([[1.0, 0.0], [0.8, 0.2]]), np.arange(3), 3)
-    >>> queue.turn().rows.tolist()
+    >>> next(queue.turns([np.array([0, 1])])).rows.tolist()
     [0, 1]
-    >>> queue.take(np.array([0, 1]))
     >>> queue.nearest()[0].tolist()
     [2, 2]
     """
@@ -114,29 +114,43 @@ class NearestQueue:
         targets
             (t,) int64 rows of the target; all of them if not given.
         """
-        targets = self._all if targets is None else targets
-        self._advance(targets)
-        while (ended := self._place[targets] == self._end[targets]).any():
-            self._refill(targets[ended])
-            self._advance(targets)
-        keys = self._keys[self._place[targets]]
+        keys = self._nearest(self._all if targets is None else targets)
         return rows_of(keys), similarities_of(keys, farthest=self._farthest)
 
-    def turn(self, targets: Rows | None = None) -> Turn:
-        """What these targets choose when no row leaves before all have chosen."""
-        targets = self._all if targets is None else targets
-        self.nearest(targets)
-        keys = self._keys[self._place[targets]]
-        order = np.lexsort((targets, keys))
-        _, first = np.unique(rows_of(keys[order]), return_index=True)
-        chosen = order[np.sort(first)]
-        similarities = similarities_of(keys[chosen], farthest=self._farthest)
-        return Turn(rows_of(keys[chosen]), targets[chosen], similarities)
+    def turns(self, voters: Iterable[Rows]) -> Iterator[Turn]:
+        """Turn after turn what targets choose, as long as a row is left; what is chosen leaves.
+
+        No row leaves before all have chosen.
+
+        Parameters
+        ----------
+        voters
+            For each turn the rows of the target that choose, (t,) int64, ascending.
+        """
+        for targets in voters:
+            if not self._n_left:
+                return
+            keys = self._nearest(targets)
+            order = np.argsort(keys, kind="stable")
+            _, first = np.unique(rows_of(keys[order]), return_index=True)
+            chosen = order[np.sort(first)]
+            keys = keys[chosen]
+            rows = rows_of(keys)
+            self.take(rows)
+            yield Turn(rows, targets[chosen], similarities_of(keys, farthest=self._farthest))
 
     def take(self, rows: Rows) -> None:
         """Let rows that are left, each once, leave."""
         self.left[rows] = False
         self._n_left -= len(rows)
+
+    def _nearest(self, targets: Rows) -> Keys:
+        """Keys of the nearest row that is left for each of these targets, (t,)."""
+        self._advance(targets)
+        while (ended := self._place[targets] == self._end[targets]).any():
+            self._refill(targets[ended])
+            self._advance(targets)
+        return self._keys[self._place[targets]]
 
     def _advance(self, targets: Rows) -> None:
         """Move the places of these targets past rows that are gone."""

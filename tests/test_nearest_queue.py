@@ -1,5 +1,6 @@
 """The streamed queue gives what a matrix of all similarities would."""
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,13 @@ def test_turns_are_those_of_the_dense_algorithm_at_any_tile_size(
             patch.setattr(nearest_queue, name, size)
         queue = NearestQueue(space, target, np.arange(len(space)), n_expected, farthest=farthest)
         queue._depth[:] = min(queue._depth[0], n_expected)  # so that it has to sweep anew
-        for expected in naive.turns(similarities, farthest=farthest):
-            turn = queue.turn()
+        turns = queue.turns(repeat(np.arange(len(target))))
+        for turn, expected in zip(turns, naive.turns(similarities, farthest=farthest), strict=True):
             np.testing.assert_array_equal(np.sort(turn.rows), expected)
             asked = similarities[turn.rows, turn.targets]
             np.testing.assert_allclose(turn.similarities, asked, atol=1e-6)
             steps = np.diff(turn.similarities)
             assert (steps >= 0).all() if farthest else (steps <= 0).all()
-            queue.take(turn.rows)
     assert len(queue) == 0
 
 
@@ -72,10 +72,9 @@ def test_only_some_rows_can_be_asked_for(spaces: tuple[Space, Space], data: st.D
         return
     queue = NearestQueue(space, target, rows, len(rows))
     queue._depth[:] = 2
-    for expected in naive.turns(naive.dense(space, target)[rows]):
-        turn = queue.turn()
+    turns = queue.turns(repeat(np.arange(len(target))))
+    for turn, expected in zip(turns, naive.turns(naive.dense(space, target)[rows]), strict=True):
         np.testing.assert_array_equal(np.sort(turn.rows), rows[expected])
-        queue.take(turn.rows)
 
 
 def test_a_target_is_never_offered_a_nearer_row_than_before():

@@ -6,15 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from instructdiv.arrangers.base import Arranger, Order, Rows
-from instructdiv.nearest_queue import (
-    NearestQueue,
-    Turn,
-    Weight,
-    nearest_first,
-    rows_of,
-    similarities_of,
-    voters,
-)
+from instructdiv.nearest_queue import NearestQueue, Turn, Weight, voters
 from instructdiv.pool import Pool
 
 
@@ -63,20 +55,10 @@ class TestCentric(Arranger):
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
         assert target is not None  # noqa: S101
         far = self.direction == "far"
-        if len(target) == 1:  # a turn for each row
-            [keys] = nearest_first(pool.space, target.space, np.sort(rows), len(rows), farthest=far)
-            nobody_else = np.zeros(len(rows), np.int64)
-            similarities = similarities_of(keys, farthest=far)
-            return Order(rows_of(keys), np.arange(len(rows)), nobody_else, similarities)
         queue = NearestQueue(pool.space, target.space, np.sort(rows), len(rows), farthest=far)
         random = np.random.default_rng(self.seed)
-        turns: list[Turn] = []
-        for who in voters(target.groups, len(target), self.weights):
-            turn = queue.turn(who)
-            queue.take(turn.rows)
-            turns.append(self._ordered(turn, random))
-            if not len(queue):
-                break
+        voting = voters(target.groups, len(target), self.weights)
+        turns = [self._ordered(turn, random) for turn in queue.turns(voting)]
         return Order(
             np.concatenate([turn.rows for turn in turns]),
             np.repeat(np.arange(len(turns)), [len(turn.rows) for turn in turns]),

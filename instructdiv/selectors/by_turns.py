@@ -61,7 +61,7 @@ class ByTurns(Selector):
                 barred = left[~ledger.fitting(left)]
                 queue.take(barred)
                 passed_over += barred.tolist()
-            if not (ledger.left and len(queue)):
+            if not ledger.left:
                 break
         # Room grows where the floor of a group turns out to be out of reach.
         rest = allowance.after(np.array(indices, np.int64)).fill(passed_over)

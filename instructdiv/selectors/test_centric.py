@@ -46,7 +46,6 @@ class TestCentric(ByTurns):
     def asked_for(
         self, queue: NearestQueue, target: Pool
     ) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
-        for who in voters(target.groups, len(target), self.weights):
-            turn = queue.turn(who)
-            queue.take(turn.rows)
+        voting = voters(target.groups, len(target), self.weights)
+        for turn in queue.turns(voting):
             yield turn.rows, turn.similarities

@@ -946,11 +946,11 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
         found = {"output": str(output), "summary": json.loads(mix.summary.to_json())}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
-    if mix.arrangement and len(mix.selection) == len(mix.pool):
-        typer.echo(
-            f"{len(mix.pool):,} records in {len(mix.arrangement.turn_sizes):,} turns by "
-            f"{mix.recipe.arranger.title if mix.recipe.arranger else ''}"
-        )
+    if mix.arrangement is not None and len(mix.selection) == len(mix.pool):
+        turns = f"{len(mix.arrangement.turn_sizes):,} turns"
+        typer.echo(f"{len(mix.pool):,} records in {turns} by {mix.arrangement.arranger['name']}")
+        if mix.summary.target is not None:
+            typer.echo(mix.summary.target.leaks)
     else:
         _print_summary(mix.summary, as_json=False)
     if mix.selection.change:

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,10 +128,15 @@ class Mix:
         UsageError
             The trainer is not known.
         """
-        trainer = self.recipe.trainer if trainer is None else checked_trainer(trainer)
-        self.summary  # noqa: B018 - measured before the folder is begun
-        exporter = exporter or self.recipe.exporter
-        return exporter.export(self, path, overwrite=overwrite, trainer=trainer)
+        mix = self if trainer is None else self._for(checked_trainer(trainer))
+        mix.summary  # noqa: B018 - measured before the folder is begun
+        return (exporter or self.recipe.exporter).export(mix, path, overwrite=overwrite)
+
+    def _for(self, trainer: str) -> "Mix":
+        """The same mix, for a trainer."""
+        mix = replace(self, recipe=self.recipe.model_copy(update={"trainer": trainer}))
+        mix.__dict__["summary"] = self.summary
+        return mix
 
     def check(self) -> None:
         """Hold the mix against what the recipe demands.
@@ -148,9 +153,7 @@ class Mix:
         if found.value < least:
             raise GateFailed(f"coverage {found.value:.4f} is below the least allowed, {least:g}")
 
-    def write_beside(
-        self, folder: Path, files: list[Path], trainer: str | None = None
-    ) -> list[Path]:
+    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
         """Write what belongs beside the files of the mix; the exporter calls this."""
         with _stage("write", self.seconds, self.progress):
             beside = [self._write_dropped(folder / "dropped.parquet")]
@@ -159,13 +162,12 @@ class Mix:
                 beside.append(self.summary.save(folder / "report.html"))
             if self._quarantine:
                 beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
-            if trainer is not None:
+            if self.recipe.trainer is not None:
+                trainer = self.recipe.trainer
                 text = stanza(trainer, [file.relative_to(folder) for file in files])
                 beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
-        text = json.dumps(
-            self._manifest(folder, files, beside, trainer), indent=1, ensure_ascii=False
-        )
+        text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
         manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return [*beside, manifest]
 
@@ -181,9 +183,7 @@ class Mix:
         of_target = self.target.records if self.target is not None else None
         return [*self._all_records.quarantine, *(of_target.quarantine if of_target else ())]
 
-    def _manifest(
-        self, folder: Path, files: list[Path], beside: list[Path], trainer: str | None
-    ) -> dict[str, Any]:
+    def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
         records, change = self._all_records, self.selection.change
         chosen = records.take(self.selection.indices)
         embedder = self.pool.embedder
@@ -198,9 +198,7 @@ class Mix:
             more["arrangement"] = self.arrangement.to_mapping()
         return {
             "instructdiv": importlib.metadata.version("instructdiv"),
-            "recipe": self.recipe.model_copy(
-                update={"output": None, "trainer": trainer}
-            ).to_mapping(),
+            "recipe": self.recipe.model_copy(update={"output": None}).to_mapping(),
             "versions": {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in _PACKAGES},
             "seed": self.recipe.seed,
@@ -326,8 +324,6 @@ def _curate(
                 called,
                 quarantine[0],
             )
-    if aim is not None and (leaks := leak_check(pool, aim)):
-        _log.warning("%s", leaks)
     selector = recipe.selector.seeded(recipe.seed)
     with _stage("select", seconds, progress):
         # A target may be there for the arranger alone.
@@ -493,6 +489,9 @@ def rebalance(
     )
     columns = {"group": group, "costs": costs, "quality": quality, "target_group": target_group}
     mix = _curate(recipe, data, target, columns, progress)
+    # Of a mix the summary says it.
+    if mix.target is not None and (leaks := leak_check(mix.pool, mix.target)):
+        _log.warning("%s", leaks)
     if is_dataset(data):
         return data.select(mix.records.lines - 1)
     return mix.dataset if names_files(data) else mix.records.rows

@@ -319,7 +319,8 @@ def test_every_command_prints_one_json_object(
 
 def test_json_of_a_single_record_holds_no_nan(out: Path, tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text(json.dumps(ROWS[0]))
-    _one_object(_done(*_select(tmp_path / "one.jsonl", out, "--json", budget=1)).stdout)
+    found = _one_object(_done(*_select(tmp_path / "one.jsonl", out, "--json", budget=1)).stdout)
+    assert found["summary"]["records"] == found["summary"]["selected"] == 1
 
 
 def test_quiet_silences_stderr(data: str, out: Path) -> None:
@@ -333,7 +334,8 @@ def test_quiet_silences_stderr(data: str, out: Path) -> None:
 
 
 def test_quiet_still_shows_an_error(out: Path) -> None:
-    _fails(2, "no file or folder at /gone.jsonl", *_select("/gone.jsonl", out, "-q"))
+    result = _fails(2, "no file or folder at /gone.jsonl", *_select("/gone.jsonl", out, "-q"))
+    assert result.stderr.count("\n") == 1
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(data: str, out: Path) -> None:
@@ -521,7 +523,8 @@ def test_a_report_that_cannot_be_made_is_exit_code_2(
     options: list[str], said: str, data: str
 ) -> None:
     options = [data if option == "DATA" else option for option in options]
-    _fails(2, said, "report", data, *LEXICAL, *options)
+    result = _fails(2, said, "report", data, *LEXICAL, *options)
+    assert result.stderr.count("error: ") == 1
 
 
 def test_a_map_that_is_not_installed_is_said_before_the_work(
@@ -813,6 +816,7 @@ def test_a_recipe_that_cannot_be_run_is_exit_code_2(data: str, out: Path, tmp_pa
     _fails(2, "gone.yaml cannot be read", "run", tmp_path / "gone.yaml", "-o", out)
     _fails(2, "the recipe has no output; give --output", "run", _recipe(tmp_path, data=data))
     _fails(2, "the recipe names no data", "run", _recipe(tmp_path), "-o", out)
+    assert not out.exists()
 
 
 # The JSON Schema.
@@ -1003,6 +1007,7 @@ def test_missing_input_is_exit_code_2(out: Path, tmp_path: Path) -> None:
     (tmp_path / "void").mkdir()
     _fails(2, "no file or folder at", *_select(tmp_path / "gone.jsonl", out))
     _fails(2, "holds no data files", *_select(tmp_path / "void", out))
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("line", ['{"instruction": " ", "output": "b"}', '{"instruction":', "5"])
@@ -1021,6 +1026,7 @@ def test_vectors_whose_rows_do_not_match_are_exit_code_2(
     np.save(tmp_path / "v.npy", np.ones((rows, 4)))
     said = f"has shape ({rows}, 4), but there are 42 records"
     _fails(2, said, "select", data, "-b", 3, "--embedder", tmp_path / "v.npy", "-o", out)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(np.nan, "row 7 holds NaN"), (0, "row 7 is all zer")])
@@ -1031,6 +1037,7 @@ def test_vectors_that_are_none_are_exit_code_2(
     vectors[7] = wrong
     np.save(tmp_path / "v.npy", vectors)
     _fails(2, said, "select", data, "-b", 3, "--embedder", tmp_path / "v.npy", "-o", out)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -1077,10 +1084,11 @@ def test_a_folder_that_is_not_ours_is_never_overwritten(data: str, out: Path) ->
 
 @pytest.mark.parametrize("beneath", ["", "deep/er"])
 def test_an_unwritable_output_is_exit_code_1(beneath: str, data: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("mine")
     path = tmp_path / "file" / beneath if beneath else tmp_path / "file"
     said = "is a file; give a folder" if not beneath else f"cannot write to {path}"
     _fails(1, said, *_select(data, path))
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_without_a_model_it_is_exit_code_1(data: str, out: Path, nothing_at_hand: None) -> None:
@@ -1107,7 +1115,8 @@ def test_a_selection_of_another_pool_is_exit_code_2(data: str, out: Path, tmp_pa
     _fails(2, "made from other data", "report", few, *LEXICAL, "--selection", out)
     pool = idv.Pool.of(data, idv.Lexical())
     saved = idv.Random().select(pool, 42).save(tmp_path / "s.json")
-    _fails(2, "not of this pool", "report", few, *LEXICAL, "--selection", saved)
+    result = _fails(2, "not of this pool", "report", few, *LEXICAL, "--selection", saved)
+    assert result.stderr.count("error: ") == 1
 
 
 def test_a_mix_of_other_data_is_exit_code_2(data: str, out: Path, tmp_path: Path) -> None:

@@ -212,6 +212,11 @@ def test_where_all_are_chosen_an_arranger_gets_them_in_the_order_of_the_file(
         )  # fmt: skip
         assert _mix(out) == ROWS
         assert "42 records in 6 turns by clustered" in result.stdout
+    aimed = _done(
+        "arrange", data, "--arranger", "clustered", "--group", "domain", "--target", data,
+        "--embedder", "lexical", "-o", out, "--overwrite",
+    )  # fmt: skip
+    assert "42 of 42 target records are in the pool" in aimed.stdout
     by_path = Arrangement.load(out)
     assert by_path.turn_sizes.tolist() == [7] * 6
 

@@ -18,9 +18,7 @@ class Exportable(Protocol):
     def records(self) -> Records:
         """The chosen records, in order."""
 
-    def write_beside(
-        self, folder: Path, files: list[Path], trainer: str | None = None
-    ) -> list[Path]:
+    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
         """Write the manifest, and what else belongs beside the files of the mix."""
 
 
@@ -29,17 +27,8 @@ class Exporter(Part):
 
     family = "exporter"
 
-    def export(
-        self,
-        mix: Exportable,
-        path: str | Path,
-        *,
-        overwrite: bool = False,
-        trainer: str | None = None,
-    ) -> list[Path]:
+    def export(self, mix: Exportable, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write a mix into a new folder, whole or not at all; gives the files that were written.
-
-        With `trainer`, what keeps the order of the mix in that trainer is written beside it.
 
         Raises
         ------
@@ -49,7 +38,7 @@ class Exporter(Part):
         """
         with new_folder(path, overwrite) as folder:
             files = self.write(mix.records, folder)
-            files += mix.write_beside(folder, files, trainer)
+            files += mix.write_beside(folder, files)
         return [Path(path).expanduser() / file.relative_to(folder) for file in files]
 
     @abstractmethod

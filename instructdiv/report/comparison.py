@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Budget
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
-from instructdiv.guidance import Leaks, leak_check
+from instructdiv.guidance import leak_check
 from instructdiv.metrics import (
     CoverageRadius,
     EffectiveClusters,
@@ -22,7 +22,7 @@ from instructdiv.pool import Pool, Target, as_target
 from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts
 from instructdiv.report.trials import Spending, Trial, trials
-from instructdiv.report.wording import escaped, markdown_table, number, printable
+from instructdiv.report.wording import escaped, markdown_table, number, printable, sentence
 from instructdiv.report.yardstick import Numbers, Reading, Yardstick
 from instructdiv.selection import Selection
 from instructdiv.selectors import Selector
@@ -273,7 +273,7 @@ def compare(
     largest = max(spendings, key=lambda spending: spending.share)
     return Comparison(
         headline=_headline(rows, spendings, len(pool), yardstick, draws)
-        + ("" if aim is None else f" {_sentence(leak_check(pool, aim))}"),
+        + ("" if aim is None else f" {sentence(str(leak_check(pool, aim)))}"),
         records=len(pool),
         measured_on=yardstick.measured_on,
         labels=yardstick.n_labels,
@@ -432,11 +432,6 @@ def _headline(
     elif drawn:
         parts.append(f"Metrics are measured on {measured_on:,} records{drawn}.")
     return " ".join(parts)
-
-
-def _sentence(leaks: Leaks) -> str:
-    said = str(leaks)
-    return f"{said[0].upper()}{said[1:]}."
 
 
 def _column(reading: Reading) -> str:

@@ -336,7 +336,7 @@ class Provenance(Facts):
     """Name, number of records and SHA-256 of each source, if records were read."""
 
     vectors: str
-    """Digest of the vectors of the pool."""
+    """Fingerprint of the pool: a digest of its vectors, in their order."""
 
     view: str | None = None
     """What of a record was embedded, if records were."""

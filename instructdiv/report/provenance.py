@@ -19,7 +19,7 @@ def provenance(pool: Pool, selection: Selection | None, draws: int, seed: int) -
     return Provenance(
         version=importlib.metadata.version("instructdiv"),
         inputs=[] if records is None else records.digests(),
-        vectors=_digest(pool.space.vectors),
+        vectors=pool.fingerprint,
         view=None if records is None else pool.view,
         embedder={}
         if pool.embedder is None

@@ -34,6 +34,7 @@ from instructdiv.report.redundancy import find_redundancy
 from instructdiv.report.references import hold_against
 from instructdiv.report.showing import Showing
 from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.wording import sentence
 from instructdiv.selection import Selection
 
 Rows = NDArray[np.int64]
@@ -235,10 +236,10 @@ def _headline(
     # What is said of a target must not be read without this.
     leaks = ""
     if target is not None:
-        leaks = f" {target.leaks[0].upper()}{target.leaks[1:]}"
+        chosen = ""
         if target.leaking and target.leaking_selected is not None:
-            leaks += f"; {target.leaking_selected:,} of these records were chosen"
-        leaks += "."
+            chosen = f"; {target.leaking_selected:,} of these records were chosen"
+        leaks = f" {sentence(target.leaks + chosen)}"
     if selection is None:
         n_groups = "" if pool.groups is None else f" in {len(np.unique(pool.groups))} groups"
         distinct = pool.space.n_distinct

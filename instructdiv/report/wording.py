@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def sentence(said: str) -> str:
+    """Words as a sentence: the first letter large, and a full stop."""
+    return f"{said[:1].upper()}{said[1:]}."
+
+
 def encodable(value: Any) -> Any:
     """What JSON is made of, with a ? for each half of a character, which no file can hold."""
     if isinstance(value, str):

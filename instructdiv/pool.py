@@ -404,6 +404,16 @@ class Pool:
         return _view(self._schema(row), self._records.rows[row], self.view)
 
     @property
+    def instructions(self) -> list[str]:
+        """What is asked in each record, without the input that it is asked about where its
+        layout tells them apart."""
+        return [self.instruction(row) for row in range(len(self))]
+
+    def instruction(self, row: int) -> str:
+        """What is asked in a record; see :attr:`instructions`."""
+        return self._schema(row).instruction(self._records.rows[row])
+
+    @property
     def _records(self) -> Records:
         if self.records is None:
             raise InputError("a pool of vectors alone has no records to show")

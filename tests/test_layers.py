@@ -10,7 +10,7 @@ import instructdiv
 ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
     {"part", "errors", "files", "threads", "rows"},
-    {"records", "views", "space", "budget", "schemas", "allowance"},
+    {"records", "views", "space", "budget", "schemas", "allowance", "plain", "quotas"},
     {"greedy", "nearest_queue", "embedders", "clusterers"},
     {"pool", "selection", "arrangement"},
     {"metrics", "selectors", "arrangers", "exporters", "guidance"},
@@ -28,6 +28,7 @@ WITHIN = {
     ("arrangement", "pool"),
     ("arrangers", "selectors"),
     ("budget", "allowance"),
+    ("quotas", "budget"),
 }
 
 

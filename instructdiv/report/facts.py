@@ -14,6 +14,16 @@ class Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Advice(Facts):
+    """What speaks for doing something, or against."""
+
+    says: str
+    """The advice, in words."""
+
+    evidence: list[str]
+    """What it rests on, to be looked up with :func:`instructdiv.evidence`."""
+
+
 class Example(Facts):
     """One record, shown."""
 

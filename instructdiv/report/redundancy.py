@@ -1,12 +1,16 @@
 """Redundancy: groups of near copies, with the rows and similarities that show it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.report.facts import DuplicateGroup, Example, Redundancy
 from instructdiv.space import Space
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
 
 _SHOWN = 20
 _EXAMPLES = 5
@@ -31,17 +35,11 @@ def find_redundancy(
     example
         Shows a row, with its similarity to another.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+    from scipy.sparse.csgraph import minimum_spanning_tree
 
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
-    pairs, similarity = space.near_pairs(least_similarity)
-    links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
-    strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
-    shape = (len(space), len(space))
-    graph = coo_array((2 - strength.astype(np.float64), (links[:, 0], links[:, 1])), shape)
-    _, label = connected_components(graph, directed=False)
+    graph, label = near_copies(space, least_similarity)
     sizes = np.bincount(label)
     # Of the links that hold a group together, those of the tree of the strongest ones.
     tree = minimum_spanning_tree(graph).tocoo()
@@ -68,6 +66,32 @@ def find_redundancy(
             for g in largest
         ],
     )
+
+
+def near_copies(
+    space: Space, least_similarity: float
+) -> "tuple[coo_array[Any, tuple[int, int]], NDArray[np.int64]]":
+    """What is linked by pairs at least so similar.
+
+    Returns
+    -------
+    links
+        (n, n): 2 less the similarity of each pair.
+    label
+        (n,) number of the group of each row; one that is linked to none is a group of its own.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    firsts = space.first_copies
+    copies = np.flatnonzero(firsts != np.arange(len(space)))
+    pairs, similarity = space.near_pairs(least_similarity)
+    links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
+    strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
+    shape = (len(space), len(space))
+    graph = coo_array((2 - strength.astype(np.float64), (links[:, 0], links[:, 1])), shape)
+    _, label = connected_components(graph, directed=False)
+    return graph, label.astype(np.int64)
 
 
 def _examples(

@@ -21,6 +21,17 @@ def sentence(said: str) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "record"), counted(1200, "record")
+    ('1 record', '1,200 records')
+    """
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 def encodable(value: Any) -> Any:
     """What JSON is made of, with a ? for each half of a character, which no file can hold."""
     if isinstance(value, str):

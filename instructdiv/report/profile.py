@@ -1,0 +1,403 @@
+"""Profile: how many different instructions a pool has, and how records are spread over them."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.embedders import Precomputed
+from instructdiv.embedders.base import Progress
+from instructdiv.errors import ParameterError
+from instructdiv.metrics.effective_clusters import effective_number
+from instructdiv.plain import plain
+from instructdiv.pool import Pool
+from instructdiv.report.document import Document
+from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.names import Names
+from instructdiv.report.parts import by_size
+from instructdiv.report.redundancy import near_copies
+from instructdiv.report.tables import Table, count, in_markdown, rounded, share
+from instructdiv.report.wording import counted, start_of
+from instructdiv.space import Space
+
+Rows = NDArray[np.int64]
+
+_SHOWN = 20
+_AT_LEAST = (1, 2, 5, 10, 100)
+_FEW, _MANY = 300, 1000
+_ROBUST = 10_000
+CAVEAT = (
+    "these are thresholds of a small model that learned string rewriting: an order of magnitude, "
+    "no rule for a language model"
+)
+
+
+class Counts(Facts):
+    """How records are spread over instructions, or over domains."""
+
+    distinct: int
+    """How many there are: the Hill number of order 0."""
+
+    mean: float
+    """Records of each, on average."""
+
+    hill_1: float
+    """Exponential of the Shannon entropy: how many of one size they are worth."""
+
+    hill_2: float
+    """1 over the sum of squared shares: the same, where the common ones count more."""
+
+    gini: float
+    """Gini coefficient of the counts: 0 where all are alike, near 1 where one has nearly all."""
+
+    largest_share: float
+    """Share of the records that the largest has."""
+
+    at_least: dict[int, int]
+    """How many have at least so many records."""
+
+    @classmethod
+    def of(cls, counts: ArrayLike) -> "Counts":
+        """What is told of these counts (c,), whole numbers above 0.
+
+        Examples
+        --------
+        >>> found = Counts.of([8, 1, 1])
+        >>> found.distinct, round(found.hill_1, 2), round(found.hill_2, 2), round(found.gini, 2)
+        (3, 1.89, 1.52, 0.47)
+        """
+        found = np.sort(np.asarray(counts, np.int64))
+        total, n = int(found.sum()), len(found)
+        shares = found / total
+        ranks = 2 * np.arange(1, n + 1) - n - 1
+        return cls(
+            distinct=n,
+            mean=total / n,
+            hill_1=effective_number(found),
+            hill_2=float(1 / (shares**2).sum()),
+            gini=float((ranks * shares).sum() / n),
+            largest_share=float(shares[-1]),
+            at_least={least: int((found >= least).sum()) for least in _AT_LEAST},
+        )
+
+
+class DomainRow(Facts):
+    """One domain of a pool."""
+
+    domain: str
+    """Its name."""
+
+    records: int
+    """Its records."""
+
+    share: float
+    """Share of the pool."""
+
+    instructions: int
+    """Different instructions in it, near copies merged."""
+
+    largest_share: float
+    """Share of its records that have its most frequent instruction."""
+
+
+class InstructionRow(Facts):
+    """One instruction that many records have."""
+
+    instruction: str
+    """Start of one of its texts; empty for vectors alone."""
+
+    records: int
+    """Records that have it."""
+
+    wordings: int
+    """Different texts of it."""
+
+
+class InstructionProfile(Document):
+    """How many different instructions a pool has, and how records are spread over them."""
+
+    called: ClassVar[str] = "profile"
+
+    headline: str
+    """The result in a few sentences."""
+
+    records: int
+    """Records of the pool."""
+
+    texts: Counts
+    """Records over instructions that differ in more than case, white space and punctuation
+    marks around words."""
+
+    instructions: Counts
+    """The same where near copies are one instruction."""
+
+    near_copy: float
+    """Similarity from which two instructions are near copies."""
+
+    domains_are: str
+    """groups: the known groups of the pool; clusters: parts that a clusterer found, whose number
+    is its own choice."""
+
+    domains: Counts
+    """Records over domains."""
+
+    domain_rows: list[DomainRow]
+    """The domains, the largest first."""
+
+    frequent: list[InstructionRow]
+    """The 20 most frequent instructions."""
+
+    warnings: list[Advice]
+    """What speaks against training on it as it is, with the evidence for that."""
+
+    def to_markdown(self) -> str:
+        """The profile as Markdown: a headline, warnings, and tables."""
+        return in_markdown("Profile of the instructions", self.headline, self.tables())
+
+    def tables(self) -> dict[str, Table]:
+        """Everything that is a table, by its title."""
+        kinds = {
+            "instructions, by text": self.texts,
+            "instructions, near copies merged": self.instructions,
+            f"domains ({self.domains_are})": self.domains,
+        }
+        most = [f"with {least:,} or more" for least in _AT_LEAST[1:]]
+        return {
+            "Warnings": advice_table(self.warnings),
+            "Counts": Table(
+                [
+                    "of",
+                    "distinct",
+                    "records each",
+                    "Hill 1",
+                    "Hill 2",
+                    "Gini",
+                    "largest",
+                    *most,
+                ],
+                [
+                    [
+                        name,
+                        count(found.distinct),
+                        rounded(found.mean),
+                        rounded(found.hill_1),
+                        rounded(found.hill_2),
+                        rounded(found.gini),
+                        share(found.largest_share),
+                        *(count(found.at_least[least]) for least in _AT_LEAST[1:]),
+                    ]
+                    for name, found in kinds.items()
+                ],
+            ),
+            "Domains": Table(
+                ["domain", "records", "share", "instructions", "most frequent instruction"],
+                [
+                    [
+                        row.domain,
+                        count(row.records),
+                        share(row.share),
+                        count(row.instructions),
+                        share(row.largest_share),
+                    ]
+                    for row in self.domain_rows
+                ],
+            ),
+            "Frequent instructions": Table(
+                ["instruction", "records", "wordings"],
+                [
+                    [row.instruction, count(row.records), count(row.wordings)]
+                    for row in self.frequent
+                ],
+            ),
+        }
+
+
+def instruction_profile(
+    pool: Pool,
+    *,
+    near_copy: float = 0.95,
+    clusterer: Clusterer | None = None,
+    progress: Progress | None = None,
+) -> InstructionProfile:
+    """Count the different instructions of a pool, and how records are spread over them.
+
+    The instruction of a record is what is asked, without the input it is asked about where the
+    layout tells them apart. Of vectors alone, each different vector is one. Where the pool
+    shows more than the instruction, the different instructions are embedded, to find near
+    copies; with vectors of a file, that of the first record that has it stands for each.
+
+    Parameters
+    ----------
+    pool
+        The records.
+    near_copy
+        Similarity from which two instructions are one.
+    clusterer
+        What finds domains where the pool has no groups; k-means with the square root of n if
+        not given.
+    progress
+        Called with a stage, how much of it is done, and how much there is.
+
+    Raises
+    ------
+    ParameterError
+        The similarity is none.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the decisive effect of instruction
+       diversity on generalization", arXiv 2410.04717, 2024. That these numbers are what tells
+       the diversity of data is our choice: the paper counts instructions and data sets.
+
+    Examples
+    --------
+    >>> rows = [{"instruction": "Add.", "input": f"{n} + 1", "output": "?"} for n in range(9)]
+    >>> pool = Pool.of([*rows, {"instruction": "Sing!", "output": "La"}], "lexical")
+    >>> found = instruction_profile(pool)
+    >>> found.instructions.distinct, found.instructions.largest_share
+    (2, 0.9)
+    """
+    if not -1 <= near_copy <= 1:
+        raise ParameterError(f"near_copy must lie in -1..1, got {near_copy}")
+    asked, space = _instructions(pool, progress)
+    _, merged = near_copies(space, near_copy)
+    of_record = np.unique(merged[asked], return_inverse=True)[1].ravel()
+    labels, names, kind = _domains(pool, clusterer)
+    texts = Counts.of(np.bincount(asked))
+    sizes = np.bincount(of_record)
+    instructions = Counts.of(sizes)
+    domains = Counts.of(np.bincount(labels))
+    wordings = np.bincount(merged, minlength=len(sizes))[np.unique(merged)]
+    rows = [
+        _domain(name, of_record[labels == number], len(pool)) for number, name in enumerate(names)
+    ]
+    frequent = [int(i) for i in np.argsort(-sizes, kind="stable")[:_SHOWN] if sizes[i] > 1]
+    return InstructionProfile(
+        headline=_headline(len(pool), texts, instructions, domains, kind),
+        records=len(pool),
+        texts=texts,
+        instructions=instructions,
+        near_copy=near_copy,
+        domains_are=kind,
+        domains=domains,
+        domain_rows=rows,
+        frequent=[
+            InstructionRow(
+                instruction=_text(pool, int(np.flatnonzero(of_record == i)[0])),
+                records=int(sizes[i]),
+                wordings=int(wordings[i]),
+            )
+            for i in frequent
+        ],
+        warnings=_warnings(instructions, domains, kind),
+    )
+
+
+def advice_table(advice: Sequence[Advice]) -> Table:
+    """Pieces of advice, each with its evidence."""
+    return Table(["advice", "evidence"], [[one.says, ", ".join(one.evidence)] for one in advice])
+
+
+def _instructions(pool: Pool, progress: Progress | None) -> tuple[Rows, Space]:
+    """Number of the instruction of each record, (n,) int64, and the vectors of the instructions."""
+    if pool.records is None:
+        firsts, asked = np.unique(pool.space.first_copies, return_inverse=True)
+        return asked.ravel(), pool.space.take(firsts)
+    texts = pool.instructions
+    _, firsts, asked = np.unique([plain(t) for t in texts], return_index=True, return_inverse=True)
+    asked = asked.ravel()
+    shown = [texts[row] for row in firsts.tolist()]
+    as_embedded = all(pool.text(row) == text for row, text in zip(firsts, shown, strict=True))
+    if as_embedded or pool.embedder is None or isinstance(pool.embedder, Precomputed):
+        return asked, pool.space.take(firsts)
+    return asked, Space.of(pool.embedder.embed(shown, progress))
+
+
+def _domains(pool: Pool, clusterer: Clusterer | None) -> tuple[Rows, list[str], str]:
+    """Domain of each record, 0 the largest, their names, and what they are."""
+    if pool.groups is not None and clusterer is None:
+        known, numbers = np.unique(pool.groups, return_inverse=True)
+        labels = by_size(numbers.ravel())
+        names = [str(known[numbers[np.flatnonzero(labels == i)[0]]]) for i in range(len(known))]
+        return labels, names, "groups"
+    labels = by_size((clusterer or KMeans()).cluster(pool.space, pool.groups))
+    n_parts = int(labels.max()) + 1
+    words = Names(pool.texts, n_parts) if pool.has_texts else None
+    names = [
+        (words and words.of(np.flatnonzero(labels == i))) or f"cluster {i}" for i in range(n_parts)
+    ]
+    return labels, names, "clusters"
+
+
+def _domain(name: str, instructions: Rows, n_records: int) -> DomainRow:
+    sizes = np.unique(instructions, return_counts=True)[1]
+    return DomainRow(
+        domain=name,
+        records=len(instructions),
+        share=len(instructions) / n_records,
+        instructions=len(sizes),
+        largest_share=float(sizes.max() / len(instructions)),
+    )
+
+
+def _text(pool: Pool, row: int) -> str:
+    return "" if pool.records is None else start_of(pool.instruction(row))
+
+
+def _headline(n: int, texts: Counts, instructions: Counts, domains: Counts, kind: str) -> str:
+    return (
+        f"{counted(n, 'record')} of {counted(instructions.distinct, 'instruction')} "
+        f"({texts.distinct:,} by their text), {instructions.mean:.1f} records each, in "
+        f"{counted(domains.distinct, kind.removesuffix('s'))}. The most "
+        f"frequent instruction has {instructions.largest_share:.1%} of the records; they are worth "
+        f"{instructions.hill_1:,.0f} instructions of one size (Hill number of order 1)."
+    )
+
+
+def _warnings(instructions: Counts, domains: Counts, kind: str) -> list[Advice]:
+    n = instructions.distinct
+    found = []
+    if n == 1:
+        found.append(
+            Advice(
+                says="all records have one instruction: whatever differs stands in their inputs, "
+                "so view them as prompts",
+                evidence=[],
+            )
+        )
+    if n < _FEW:
+        found.append(
+            Advice(
+                says=f"{counted(n, 'instruction')}: more records of them will not help, more instructions "
+                f"will ({_FEW} to {_MANY:,} were the band; {CAVEAT})",
+                evidence=["only-if-fig-2a"],
+            )
+        )
+    elif n < _MANY:
+        found.append(
+            Advice(
+                says=f"{n:,} instructions lie in the band from {_FEW} to {_MANY:,} where it is open "
+                f"whether unseen ones are followed: measure it, with 3 seeds or more ({CAVEAT})",
+                evidence=["only-if-fig-2a"],
+            )
+        )
+    if _FEW <= n < _ROBUST and instructions.hill_1 < _FEW:
+        found.append(
+            Advice(
+                says=f"a few instructions have most records: {n:,} of them are worth "
+                f"{instructions.hill_1:,.0f} of one size; even them out, as with balance "
+                f"({CAVEAT})",
+                evidence=["only-if-fig-3"],
+            )
+        )
+    if kind == "groups" and domains.distinct == 1:
+        found.append(
+            Advice(
+                says="all records are of one domain: variety within it has not carried over to "
+                "others, so add domains",
+                evidence=["only-if-fig-4"],
+            )
+        )
+    return found

@@ -16,7 +16,7 @@ from .budget import Budget, apportion
 from .curate import Mix, curate, rebalance
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
-from .guidance import leak_check
+from .guidance import compare_runs, emergence, evidence, leak_check, sweet_spot
 from .plan import Plan, plan
 from .pool import Pool
 from .recipe import Recipe
@@ -50,6 +50,7 @@ from .selectors import (
     RoundRobinByRank,
     SaturatedCoverage,
     SemanticDedup,
+    Specialist,
     TargetBalanced,
     TestCentric,
     UnbalancedTransport,
@@ -100,6 +101,7 @@ __all__ = [
     "SemanticDedup",
     "SentenceTransformer",
     "Space",
+    "Specialist",
     "Summary",
     "TargetBalanced",
     "TestCentric",
@@ -109,13 +111,16 @@ __all__ = [
     "arrangers",
     "clusterers",
     "compare",
+    "compare_runs",
     "coverage",
     "curate",
     "dedupe_to",
     "default_selector",
     "diff",
     "embedders",
+    "emergence",
     "errors",
+    "evidence",
     "exporters",
     "guidance",
     "leak_check",
@@ -126,4 +131,5 @@ __all__ = [
     "recognize",
     "schemas",
     "selectors",
+    "sweet_spot",
 ]

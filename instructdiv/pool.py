@@ -233,6 +233,47 @@ class Pool:
             quality=_quality(quality, len(space)),
         )
 
+    @classmethod
+    def joined(cls, named: "Mapping[str, Pool]") -> "Pool":
+        """Several pools as one, one after another; their names are its groups.
+
+        Records, texts, costs and quality are kept where all have them.
+
+        Raises
+        ------
+        ShapeError
+            There is none, or what they hold cannot be compared.
+
+        Examples
+        --------
+        >>> pools = {name: Pool.from_embeddings(np.eye(2)) for name in ("code", "law")}
+        >>> Pool.joined(pools).groups.tolist()
+        ['code', 'code', 'law', 'law']
+        """
+        if not named:
+            raise ShapeError("there is no pool to join; give at least one")
+        pools = list(named.values())
+        first, *others = pools
+        for other in others:
+            first.check_comparable(other)
+        records = [pool.records for pool in pools if pool.records is not None]
+        have_records = len(records) == len(pools)
+        texts = None
+        if all(pool.has_texts for pool in pools):
+            texts = tuple(text for pool in pools for text in pool.texts)
+        return cls(
+            Space(np.concatenate([pool.space.vectors for pool in pools])),
+            _labels([name for name, pool in named.items() for _ in range(len(pool))], None),
+            Records.joined(records) if have_records else None,
+            tuple(schema for pool in pools for schema in pool.schemas) if have_records else (),
+            first.view,
+            first.embedder,
+            _all_of([pool.known_costs for pool in pools]),
+            _all_of([pool.quality for pool in pools]),
+            texts,
+            first.call,
+        )
+
     def __len__(self) -> int:
         return len(self.space)
 
@@ -525,18 +566,7 @@ def as_target(given: Target) -> Pool:
         raise ShapeError("the target has no record; give at least one")
     if not isinstance(given, Mapping):
         return pools[""]
-    first, *others = pools.values()
-    for other in others:
-        first.check_comparable(other)
-    texts = [text for pool in pools.values() for text in pool.texts] if _have_texts(pools) else None
-    return Pool(
-        Space(np.concatenate([pool.space.vectors for pool in pools.values()])),
-        _labels([name for name, pool in pools.items() for _ in range(len(pool))], None),
-        view=first.view,
-        embedder=first.embedder,
-        known_texts=None if texts is None else tuple(texts),
-        call=first.call,
-    )
+    return Pool.joined(pools)
 
 
 def _some(given: Pool | Space | ArrayLike, name: str) -> Pool:
@@ -552,8 +582,14 @@ def _some(given: Pool | Space | ArrayLike, name: str) -> Pool:
     return as_pool(given)
 
 
-def _have_texts(pools: Mapping[str, Pool]) -> bool:
-    return all(pool.has_texts for pool in pools.values())
+def _all_of(columns: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":
+    """Columns end to end, if there are all of them."""
+    found = [column for column in columns if column is not None]
+    if len(found) < len(columns):
+        return None
+    joined = np.concatenate(found)
+    joined.flags.writeable = False
+    return joined
 
 
 def _usable(

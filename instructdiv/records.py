@@ -79,6 +79,28 @@ class Records:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Records]") -> "Records":
+        """Records of several, one after another; rows of data sets as they are read, unless all
+        have the same columns."""
+        firsts = np.cumsum([0, *(len(part.sources) for part in parts)])
+        columns = [name for part in parts for name in part.columns]
+        return cls(
+            rows=_joined([part.rows for part in parts]),
+            sources=tuple(name for part in parts for name in part.sources),
+            source_of=np.concatenate(
+                [part.source_of + first for part, first in zip(parts, firsts, strict=False)]
+            ),
+            lines=np.concatenate([part.lines for part in parts]),
+            columns=tuple(dict.fromkeys(columns)),
+            units=tuple(unit for part in parts for unit in part.units),
+            quarantine=tuple(bad for part in parts for bad in part.quarantine),
+            # Where some came from no file, the digest is one of all rows.
+            files=tuple(file for part in parts for file in part.files)
+            if all(part.files for part in parts)
+            else (),
+        )
+
     def take(self, indices: ArrayLike) -> "Records":
         """The records at these rows, in this order; everything else stays."""
         indices = row_numbers(indices, len(self))
@@ -145,6 +167,16 @@ class Records:
             return Dataset.from_dict(columns, on_mixed_types="use_json")
         except (OverflowError, ValueError, TypeError) as error:
             raise InputError(f"a value has no place in a datasets.Dataset: {error}") from error
+
+
+def _joined(parts: "Sequence[Sequence[Row]]") -> Sequence[Row]:
+    if all(is_dataset(rows) for rows in parts):
+        from datasets import concatenate_datasets
+
+        if all(rows.features == parts[0].features for rows in parts):  # type: ignore[attr-defined]
+            joined: Sequence[Row] = concatenate_datasets(list(parts))
+            return joined
+    return [row for rows in parts for row in rows]
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

@@ -29,9 +29,16 @@ from tests.pools import (
 SELECTORS = [s() for s in Selector.known().values() if s.__module__.startswith("instructdiv.")]
 DRAWN = ("random", "density_balanced", "semantic_dedup", "importance_resampling")
 # Whole-number scores tie, and so do the two rows of a pair: there the lower row is taken.
-BY_ROW = ("representation_filter", "cluster_balanced", "prototypes", "pairwise_dedup")
+BY_ROW = ("representation_filter", "cluster_balanced", "specialist", "prototypes", "pairwise_dedup")
 # What is given has had no turn there.
-IN_TURNS = ("cluster_balanced", "group_balanced", "target_balanced", "test_centric", "round_robin")
+IN_TURNS = (
+    "cluster_balanced",
+    "specialist",
+    "group_balanced",
+    "target_balanced",
+    "test_centric",
+    "round_robin",
+)
 DETERMINED = [s for s in SELECTORS if s.name not in DRAWN]
 TARGETED = [s for s in SELECTORS if s.covers_target]
 GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]
@@ -62,6 +69,7 @@ def test_the_selectors_of_the_field_are_found():
         "representation_filter",
         "semantic_dedup",
         "cluster_balanced",
+        "specialist",
         "group_balanced",
         "density_balanced",
         "prototypes",

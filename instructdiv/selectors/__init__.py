@@ -26,6 +26,7 @@ from instructdiv.selectors.round_robin import RoundRobin
 from instructdiv.selectors.round_robin_by_rank import RoundRobinByRank
 from instructdiv.selectors.saturated_coverage import SaturatedCoverage
 from instructdiv.selectors.semantic_dedup import SemanticDedup
+from instructdiv.selectors.specialist import Specialist
 from instructdiv.selectors.target_balanced import TargetBalanced
 from instructdiv.selectors.test_centric import TestCentric
 from instructdiv.selectors.unbalanced_transport import UnbalancedTransport
@@ -58,6 +59,7 @@ __all__ = [
     "SaturatedCoverage",
     "Selector",
     "SemanticDedup",
+    "Specialist",
     "TargetBalanced",
     "TestCentric",
     "UnbalancedTransport",

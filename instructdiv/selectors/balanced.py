@@ -1,6 +1,7 @@
-"""What cluster_balanced and group_balanced share: quotas first, then a choice within each."""
+"""What selectors share that set quotas first, and then choose within each part."""
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,17 +27,31 @@ class Balanced(Selector):
 
     @abstractmethod
     def parts(self, pool: Pool) -> NDArray[np.int64]:
-        """Part of each row, (n,) int64, 0..p-1, every number used."""
+        """Part of each row, (n,) int64, 0..p-1."""
+
+    def weights(self, pool: Pool, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the quotas of the parts, of these sizes (p,), are in proportion to, (p,)."""
+        return np.asarray(sizes ** (1 - self.balance), np.float64)
+
+    def turns(
+        self, n: int, weights: NDArray[np.float64], capacities: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Which part has each of n turns, (n,) int64; a smaller n gives a prefix."""
+        return apportion_order(n, weights, capacities)
 
     def pick(
         self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         parts = self.parts(pool)
-        weights = np.bincount(parts).astype(np.float64) ** (1 - self.balance)
+        weights = self.weights(pool, np.bincount(parts))
+        # Of a part without a weight nothing is chosen.
+        weighty = weights[parts] > 0
+        allowance = replace(allowance, rows=allowance.rows[weighty[allowance.rows]])
+        given = given[weighty[given]]
         free = np.bincount(parts[allowance.rows], minlength=len(weights))
         held = np.bincount(parts[given], minlength=len(weights))
         if allowance.counts_records and allowance.groups is None:
-            turns = apportion_order(allowance.limit + len(given), weights, free + held)
+            turns = self.turns(allowance.limit + len(given), weights, free + held)
             turns = _after(turns, held)[: allowance.limit]
             quotas = np.bincount(turns, minlength=len(weights))
             ranked = [
@@ -126,16 +141,27 @@ def _dealt_by_cost(
     ranked: list[Picks],
     allowance: Allowance,
 ) -> Picks:
-    """One row after another, from the part that has spent least for its weight."""
+    """One row after another, from the part that has spent least for its weight.
+
+    Half of what its next row costs counts as spent: with equal costs, that is how
+    :func:`instructdiv.apportion` shares out.
+    """
     place = [0] * len(weights)
     order: list[int] = []
     gains: list[float] = []
     ledger = allowance.ledger()
     passed_over: list[int] = []
+    share = np.full(len(weights), np.inf)
+
+    def look_ahead(part: int) -> None:
+        rows, next_place = ranked[part][0], place[part]
+        share[part] = np.inf
+        if next_place < len(rows):
+            share[part] = (spent[part] + allowance.costs[rows[next_place]] / 2) / weights[part]
+
+    for part in range(len(weights)):
+        look_ahead(part)
     while True:
-        share = np.where(
-            [p < len(r[0]) for p, r in zip(place, ranked, strict=True)], spent / weights, np.inf
-        )
         part = int(share.argmin())
         if share[part] == np.inf:
             break
@@ -148,6 +174,7 @@ def _dealt_by_cost(
         else:
             passed_over.append(row)
         place[part] += 1
+        look_ahead(part)
     rest = allowance.after(np.array(order, np.int64)).fill(passed_over)
     return (
         np.concatenate([np.array(order, np.int64), rest]),

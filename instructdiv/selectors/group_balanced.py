@@ -1,15 +1,19 @@
-"""Equal quotas for the known groups of a pool."""
+"""Quotas for the known groups of a pool."""
+
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from instructdiv.clusterers import ByLabel
+from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors.balanced import Balanced
 
 
 class GroupBalanced(Balanced):
-    """Share the budget out evenly over the known groups, and choose within each.
+    """Share the budget out over the known groups, evenly or as told, and choose within each.
 
     Records are dealt out in turns, so every prefix is balanced. A group with fewer
     records than its quota gives all it has, and the others share the rest. Time of the
@@ -18,14 +22,32 @@ class GroupBalanced(Balanced):
     Raises
     ------
     ShapeError
-        The pool has no groups.
+        The pool has no groups, or none of the name of a share.
 
     Examples
     --------
     >>> pool = Pool.from_embeddings(np.eye(4), groups=["a", "a", "a", "b"])
     >>> GroupBalanced().select(pool, 2).indices.tolist()
     [0, 3]
+    >>> GroupBalanced(shares={"a": 0.75, "b": 0.25}).select(pool, 4).indices.tolist()
+    [0, 1, 3, 2]
     """
+
+    shares: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    """Share of the budget for groups by name, or any weights in proportion to them; those that
+    are not named get nothing. As `balance` says if not given."""
 
     def parts(self, pool: Pool) -> NDArray[np.int64]:
         return ByLabel().cluster(pool.space, pool.groups)
+
+    def weights(self, pool: Pool, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self.shares is None:
+            return super().weights(pool, sizes)
+        names = np.unique(pool.groups if pool.groups is not None else []).tolist()
+        unknown = sorted(self.shares.keys() - set(names))
+        if unknown or not any(self.shares.values()):
+            raise ShapeError(
+                f"{self.name} needs shares of groups of the pool, one above 0: the groups are "
+                f"{', '.join(names)}, the shares those of {', '.join(self.shares) or 'none'}"
+            )
+        return np.array([self.shares.get(name, 0.0) for name in names])

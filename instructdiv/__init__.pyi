@@ -14,14 +14,28 @@ from . import (
 from .arrangement import Arrangement
 from .budget import Budget, apportion
 from .curate import Mix, curate, rebalance
+from .diversify import Diversified, diversify
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
 from .guidance import compare_runs, emergence, evidence, leak_check, sweet_spot
+from .mixture import Mixture, mix
 from .plan import Plan, plan
 from .pool import Pool
+from .quotas import balance, powerlaw_counts
 from .recipe import Recipe
 from .records import Records, load
-from .report import Comparison, Difference, Summary, compare, coverage, diff
+from .report import (
+    AdditionAdvice,
+    Comparison,
+    Difference,
+    InstructionProfile,
+    Summary,
+    advise,
+    compare,
+    coverage,
+    diff,
+    instruction_profile,
+)
 from .schemas import recognize
 from .selection import Selection
 from .selectors import (
@@ -59,8 +73,10 @@ from .selectors import (
     default_selector,
 )
 from .space import Space
+from .sweep import Sweep, budget_curve, instructions_vs_examples, share_grid
 
 __all__ = [
+    "AdditionAdvice",
     "Arrangement",
     "Budget",
     "ClusterBalanced",
@@ -69,6 +85,7 @@ __all__ = [
     "DensityBalanced",
     "Difference",
     "DiverseCoverage",
+    "Diversified",
     "FacilityLocation",
     "GraphCut",
     "GroupBalanced",
@@ -76,12 +93,14 @@ __all__ = [
     "ImportanceResampling",
     "InformationGain",
     "InstructdivError",
+    "InstructionProfile",
     "KCenter",
     "KnnKde",
     "KnnUniform",
     "Lexical",
     "LogDeterminant",
     "Mix",
+    "Mixture",
     "NearestToAny",
     "NovelSelect",
     "PairwiseDedup",
@@ -103,12 +122,16 @@ __all__ = [
     "Space",
     "Specialist",
     "Summary",
+    "Sweep",
     "TargetBalanced",
     "TestCentric",
     "UnbalancedTransport",
     "WeightedSimilarity",
+    "advise",
     "apportion",
     "arrangers",
+    "balance",
+    "budget_curve",
     "clusterers",
     "compare",
     "compare_runs",
@@ -117,19 +140,25 @@ __all__ = [
     "dedupe_to",
     "default_selector",
     "diff",
+    "diversify",
     "embedders",
     "emergence",
     "errors",
     "evidence",
     "exporters",
     "guidance",
+    "instruction_profile",
+    "instructions_vs_examples",
     "leak_check",
     "load",
     "metrics",
+    "mix",
     "plan",
+    "powerlaw_counts",
     "rebalance",
     "recognize",
     "schemas",
     "selectors",
+    "share_grid",
     "sweet_spot",
 ]

@@ -446,8 +446,7 @@ class Pool:
 
     @property
     def instructions(self) -> list[str]:
-        """What is asked in each record, without the input that it is asked about where its
-        layout tells them apart."""
+        """What is asked in each record, without its input where the layout tells them apart."""
         return [self.instruction(row) for row in range(len(self))]
 
     def instruction(self, row: int) -> str:

@@ -82,6 +82,72 @@ def balance(
     return dict(zip(known, quotas.tolist(), strict=True))
 
 
+def largest_remainder(
+    total: int, weights: ArrayLike, capacities: ArrayLike | None = None
+) -> NDArray[np.int64]:
+    """Share out a whole number so that each gets its exact share, rounded down or up.
+
+    What rounding down leaves goes to the largest remainders, ties to the first (Hamilton's
+    method). Who is full gives what is over to the others. Unlike
+    :func:`instructdiv.apportion`, a larger total can take a unit away: for a plan that is made
+    once, not for selections that are prefixes of one another.
+
+    Parameters
+    ----------
+    total
+        What is shared out, at most what those with a weight above 0 can hold.
+    weights
+        (g,) real, 0 or more.
+    capacities
+        (g,) whole numbers, 0 or more; none means no limit.
+
+    Returns
+    -------
+    quotas
+        (g,) int64, adding up to the total.
+
+    Raises
+    ------
+    BudgetError
+        A number is negative or not finite, or the capacities hold less than the total.
+
+    Examples
+    --------
+    >>> largest_remainder(10, [6, 3, 1]).tolist(), largest_remainder(2, [1, 1, 1]).tolist()
+    ([6, 3, 1], [1, 1, 0])
+    >>> largest_remainder(10, [8, 1, 1], capacities=[2, 9, 9]).tolist()
+    [2, 4, 4]
+    """
+    weights = np.asarray(weights, np.float64)
+    room = np.full(len(weights), total) if capacities is None else np.asarray(capacities, np.int64)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and total >= 0):
+        raise BudgetError(f"the total and the weights must be finite and at least 0, got {total}")
+    if len(room) != len(weights) or (room < 0).any():
+        raise BudgetError("there must be a capacity of 0 or more for each weight")
+    held = int(room[weights > 0].sum())
+    if held < total:
+        raise BudgetError(f"{total} cannot be shared out: the capacities hold {held}")
+    quotas = np.zeros(len(weights), np.int64)
+    open_ = weights > 0
+    # Fill whoever's share is above its room, until all shares fit.
+    while True:
+        left = total - int(quotas[~open_].sum())
+        # Against the largest, so that no sum of them overflows, and none is lost.
+        scaled = np.where(open_, weights, 0) / (weights[open_].max(initial=0) or 1)
+        shares = left * (scaled / max(scaled.sum(), 1))
+        full = open_ & (shares > room)
+        if not full.any():
+            break
+        quotas[full] = room[full]
+        open_ &= ~full
+    whole = np.floor(shares + 1e-9).astype(np.int64)
+    quotas[open_] = whole[open_]
+    remainders = np.where(open_ & (quotas < room), shares - whole, -1)
+    order = np.argsort(-np.round(remainders, 9), kind="stable")
+    quotas[order[: total - int(quotas.sum())]] += 1
+    return quotas
+
+
 def _weights(sizes: NDArray[np.int64], temperature: float) -> NDArray[np.float64]:
     # Sizes against the largest: no power of them overflows, and none is lost below 1e-300.
     scaled = sizes / max(1, int(sizes.max(initial=0)))

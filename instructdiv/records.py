@@ -81,8 +81,7 @@ class Records:
 
     @classmethod
     def joined(cls, parts: "Sequence[Records]") -> "Records":
-        """Records of several, one after another; rows of data sets as they are read, unless all
-        have the same columns."""
+        """Records of several, one after another; a data set if all are, with the same columns."""
         firsts = np.cumsum([0, *(len(part.sources) for part in parts)])
         columns = [name for part in parts for name in part.columns]
         return cls(

@@ -15,7 +15,7 @@ LAYERS = [
     {"pool", "selection", "arrangement"},
     {"metrics", "selectors", "arrangers", "exporters", "guidance"},
     {"report", "recipe", "plan"},
-    {"curate", "lab"},
+    {"curate", "diversify", "mixture", "sweep", "lab"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -29,6 +29,11 @@ WITHIN = {
     ("arrangers", "selectors"),
     ("budget", "allowance"),
     ("quotas", "budget"),
+    ("diversify", "curate"),
+    ("mixture", "curate"),
+    ("mixture", "diversify"),
+    ("sweep", "curate"),
+    ("sweep", "diversify"),
 }
 
 

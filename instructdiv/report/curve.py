@@ -33,8 +33,8 @@ def coverage_curve(
     worth = None
     if chosen:
         last = max(value for value in chosen if value is not None)
-        worth = _reached(budgets, middle, last)
-    enough = _reached(budgets, middle, middle[0] + _ENOUGH * (middle[-1] - middle[0]))
+        worth = reached(budgets, middle, last)
+    enough = reached(budgets, middle, middle[0] + _ENOUGH * (middle[-1] - middle[0]))
     assert enough is not None, "the whole pool reaches it"  # noqa: S101
     return Curve(
         budgets=budgets,
@@ -71,7 +71,7 @@ def _prefixes(
     return values
 
 
-def _reached(budgets: list[int], values: NDArray[np.float64], level: float) -> int | None:
+def reached(budgets: list[int], values: NDArray[np.float64], level: float) -> int | None:
     """The budget at which a rising curve comes to a level, between two by its logarithm."""
     above = np.flatnonzero(values >= level - _ROUNDING)
     if not len(above):

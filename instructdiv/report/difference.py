@@ -6,11 +6,10 @@ import numpy as np
 
 from instructdiv.errors import GateFailed, ParameterError
 from instructdiv.pool import Pool
-from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts, Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.tables import Table, count, gap_table, in_markdown, share, three
+from instructdiv.report.tables import Table, TabledDocument, count, gap_table, share, three
 from instructdiv.report.wording import printable
 
 _PARTS = 8
@@ -61,13 +60,11 @@ class DifferenceRow(Facts):
     """Share of the second."""
 
 
-class Difference(Document):
+class Difference(TabledDocument):
     """Two data sets side by side in one space."""
 
     called: ClassVar[str] = "difference"
-
-    headline: str
-    """The result in a few sentences."""
+    title: ClassVar[str] = "Difference of two data sets"
 
     radius: float
     """Distance within which a record counts as covered."""
@@ -80,10 +77,6 @@ class Difference(Document):
 
     groups: list[DifferenceRow]
     """Known groups of either, if both have groups; the largest difference of shares first."""
-
-    def to_markdown(self) -> str:
-        """The difference as Markdown: a headline and tables."""
-        return in_markdown("Difference of two data sets", self.headline, self.tables())
 
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""

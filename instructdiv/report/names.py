@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.pool import Pool
+
 _READ = 2000
 _WORD = r"(?u)\b[^\W\d_][\w'-]*\w\b"
 
@@ -64,3 +66,14 @@ class Names:
         scores = counts / max(1, counts.sum()) * self._weights
         best = np.lexsort((-scores, counts < min(2, len(rows))))[:n_words]
         return ", ".join(str(self._words[word]) for word in best if scores[word] > 0)
+
+
+def part_names(pool: Pool, labels: NDArray[np.int64]) -> list[str]:
+    """A name for each part 0..p-1 of a pool: its words, or its number, each only once."""
+    n_parts = int(labels.max()) + 1
+    words = Names(pool.texts, n_parts) if pool.has_texts else None
+    names: list[str] = []
+    for part in range(n_parts):
+        name = words.of(np.flatnonzero(labels == part)) if words else ""
+        names.append(name if name and name not in names else f"{name} cluster {part}".strip())
+    return names

@@ -13,12 +13,11 @@ from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.plain import plain
 from instructdiv.pool import Pool
-from instructdiv.report.document import Document
 from instructdiv.report.facts import Advice, Facts
-from instructdiv.report.names import Names
+from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
-from instructdiv.report.tables import Table, count, in_markdown, rounded, share
+from instructdiv.report.tables import Cell, Table, TabledDocument, count, rounded, share
 from instructdiv.report.wording import counted, start_of
 from instructdiv.space import Space
 
@@ -115,13 +114,11 @@ class InstructionRow(Facts):
     """Different texts of it."""
 
 
-class InstructionProfile(Document):
+class InstructionProfile(TabledDocument):
     """How many different instructions a pool has, and how records are spread over them."""
 
     called: ClassVar[str] = "profile"
-
-    headline: str
-    """The result in a few sentences."""
+    title: ClassVar[str] = "Profile of the instructions"
 
     records: int
     """Records of the pool."""
@@ -152,45 +149,34 @@ class InstructionProfile(Document):
     warnings: list[Advice]
     """What speaks against training on it as it is, with the evidence for that."""
 
-    def to_markdown(self) -> str:
-        """The profile as Markdown: a headline, warnings, and tables."""
-        return in_markdown("Profile of the instructions", self.headline, self.tables())
-
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""
         kinds = {
-            "instructions, by text": self.texts,
-            "instructions, near copies merged": self.instructions,
-            f"domains ({self.domains_are})": self.domains,
+            "texts of instructions": self.texts,
+            "instructions": self.instructions,
+            self.domains_are: self.domains,
         }
-        most = [f"with {least:,} or more" for least in _AT_LEAST[1:]]
+        told = {
+            "different": lambda counts: count(counts.distinct),
+            "records each": lambda counts: rounded(counts.mean),
+            "worth of one size (Hill 1)": lambda counts: rounded(counts.hill_1),
+            "the common ones more (Hill 2)": lambda counts: rounded(counts.hill_2),
+            "Gini coefficient": lambda counts: rounded(counts.gini),
+            "share of the largest": lambda counts: share(counts.largest_share),
+        }
+        rows: list[list[Cell]] = [
+            [what, *(tell(counts) for counts in kinds.values())] for what, tell in told.items()
+        ]
+        rows += [
+            [
+                f"with {least:,} records or more",
+                *(count(counts.at_least[least]) for counts in kinds.values()),
+            ]
+            for least in _AT_LEAST[1:]
+        ]
         return {
             "Warnings": advice_table(self.warnings),
-            "Counts": Table(
-                [
-                    "of",
-                    "distinct",
-                    "records each",
-                    "Hill 1",
-                    "Hill 2",
-                    "Gini",
-                    "largest",
-                    *most,
-                ],
-                [
-                    [
-                        name,
-                        count(found.distinct),
-                        rounded(found.mean),
-                        rounded(found.hill_1),
-                        rounded(found.hill_2),
-                        rounded(found.gini),
-                        share(found.largest_share),
-                        *(count(found.at_least[least]) for least in _AT_LEAST[1:]),
-                    ]
-                    for name, found in kinds.items()
-                ],
-            ),
+            "Counts": Table(["", *kinds], rows),
             "Domains": Table(
                 ["domain", "records", "share", "instructions", "most frequent instruction"],
                 [
@@ -261,9 +247,8 @@ def instruction_profile(
     """
     if not -1 <= near_copy <= 1:
         raise ParameterError(f"near_copy must lie in -1..1, got {near_copy}")
-    asked, space = _instructions(pool, progress)
-    _, merged = near_copies(space, near_copy)
-    of_record = np.unique(merged[asked], return_inverse=True)[1].ravel()
+    asked, merged = _instructions(pool, near_copy, progress)
+    of_record = _renumbered(merged[asked])
     labels, names, kind = _domains(pool, clusterer)
     texts = Counts.of(np.bincount(asked))
     sizes = np.bincount(of_record)
@@ -300,14 +285,33 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     return Table(["advice", "evidence"], [[one.says, ", ".join(one.evidence)] for one in advice])
 
 
-def _instructions(pool: Pool, progress: Progress | None) -> tuple[Rows, Space]:
+def instruction_numbers(
+    pool: Pool, near_copy: float = 0.95, progress: Progress | None = None
+) -> Rows:
+    """Number of the instruction of each record, (n,) int64, those of near copies the same."""
+    asked, merged = _instructions(pool, near_copy, progress)
+    return _renumbered(merged[asked])
+
+
+def _renumbered(labels: Rows) -> Rows:
+    return np.unique(labels, return_inverse=True)[1].ravel().astype(np.int64)
+
+
+def _instructions(pool: Pool, near_copy: float, progress: Progress | None) -> tuple[Rows, Rows]:
+    """Number of the text of each record's instruction, and of each text its group of copies."""
+    asked, space = _different(pool, progress)
+    return asked, near_copies(space, near_copy)[1]
+
+
+def _different(pool: Pool, progress: Progress | None) -> tuple[Rows, Space]:
     """Number of the instruction of each record, (n,) int64, and the vectors of the instructions."""
     if pool.records is None:
         firsts, asked = np.unique(pool.space.first_copies, return_inverse=True)
         return asked.ravel(), pool.space.take(firsts)
     texts = pool.instructions
-    _, firsts, asked = np.unique([plain(t) for t in texts], return_index=True, return_inverse=True)
-    asked = asked.ravel()
+    numbers: dict[str, int] = {}
+    asked = np.array([numbers.setdefault(plain(t), len(numbers)) for t in texts], np.int64)
+    firsts = np.unique(asked, return_index=True)[1]
     shown = [texts[row] for row in firsts.tolist()]
     as_embedded = all(pool.text(row) == text for row, text in zip(firsts, shown, strict=True))
     if as_embedded or pool.embedder is None or isinstance(pool.embedder, Precomputed):
@@ -323,12 +327,7 @@ def _domains(pool: Pool, clusterer: Clusterer | None) -> tuple[Rows, list[str], 
         names = [str(known[numbers[np.flatnonzero(labels == i)[0]]]) for i in range(len(known))]
         return labels, names, "groups"
     labels = by_size((clusterer or KMeans()).cluster(pool.space, pool.groups))
-    n_parts = int(labels.max()) + 1
-    words = Names(pool.texts, n_parts) if pool.has_texts else None
-    names = [
-        (words and words.of(np.flatnonzero(labels == i))) or f"cluster {i}" for i in range(n_parts)
-    ]
-    return labels, names, "clusters"
+    return labels, part_names(pool, labels), "clusters"
 
 
 def _domain(name: str, instructions: Rows, n_records: int) -> DomainRow:
@@ -356,6 +355,28 @@ def _headline(n: int, texts: Counts, instructions: Counts, domains: Counts, kind
     )
 
 
+def few_instructions(n: int) -> list[Advice]:
+    """What to do with so many different instructions, if they may be too few."""
+    if n < _FEW:
+        return [
+            Advice(
+                says=f"{counted(n, 'instruction')}: more records of them will not help, more "
+                f"instructions will ({_FEW} to {_MANY:,} were the band; {CAVEAT})",
+                evidence=["only-if-fig-2a"],
+            )
+        ]
+    if n < _MANY:
+        return [
+            Advice(
+                says=f"{n:,} instructions lie in the band from {_FEW} to {_MANY:,} where it is "
+                "open whether unseen ones are followed: measure it, with 3 seeds or more "
+                f"({CAVEAT})",
+                evidence=["only-if-fig-2a"],
+            )
+        ]
+    return []
+
+
 def _warnings(instructions: Counts, domains: Counts, kind: str) -> list[Advice]:
     n = instructions.distinct
     found = []
@@ -367,23 +388,9 @@ def _warnings(instructions: Counts, domains: Counts, kind: str) -> list[Advice]:
                 evidence=[],
             )
         )
-    if n < _FEW:
-        found.append(
-            Advice(
-                says=f"{counted(n, 'instruction')}: more records of them will not help, more instructions "
-                f"will ({_FEW} to {_MANY:,} were the band; {CAVEAT})",
-                evidence=["only-if-fig-2a"],
-            )
-        )
-    elif n < _MANY:
-        found.append(
-            Advice(
-                says=f"{n:,} instructions lie in the band from {_FEW} to {_MANY:,} where it is open "
-                f"whether unseen ones are followed: measure it, with 3 seeds or more ({CAVEAT})",
-                evidence=["only-if-fig-2a"],
-            )
-        )
-    if _FEW <= n < _ROBUST and instructions.hill_1 < _FEW:
+    found += few_instructions(n)
+    # What is nearly even is no case of a few that have most.
+    if _FEW <= n < _ROBUST and instructions.hill_1 < min(_FEW, n / 2):
         found.append(
             Advice(
                 says=f"a few instructions have most records: {n:,} of them are worth "

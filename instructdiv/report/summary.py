@@ -13,7 +13,6 @@ from pydantic import PrivateAttr
 from instructdiv.errors import InputError
 from instructdiv.metrics import Assessment
 from instructdiv.pool import Pool
-from instructdiv.report.document import Document
 from instructdiv.report.facts import (
     ClusterRow,
     Curve,
@@ -31,6 +30,7 @@ from instructdiv.report.projection import Projection
 from instructdiv.report.tables import (
     Cell,
     Table,
+    TabledDocument,
     cluster_table,
     copy_table,
     curve_table,
@@ -38,7 +38,6 @@ from instructdiv.report.tables import (
     gap_table,
     group_table,
     histogram_table,
-    in_markdown,
     metric_table,
     reference_table,
 )
@@ -59,13 +58,11 @@ class Ground:
     """(n,) number of the cluster of each row, as in the rows of the summary."""
 
 
-class Summary(Document):
+class Summary(TabledDocument):
     """What a pool covers and, with a selection, what is left of it beside random draws."""
 
     called: ClassVar[str] = "summary"
-
-    headline: str
-    """The result in a sentence or two."""
+    title: ClassVar[str] = "Coverage report"
 
     records: int
     """Records of the pool."""
@@ -131,10 +128,6 @@ class Summary(Document):
         summary = self.model_copy()
         summary._ground = ground
         return summary
-
-    def to_markdown(self) -> str:
-        """The summary as Markdown: a headline and tables."""
-        return in_markdown("Coverage report", self.headline, self.tables())
 
     def to_html(self, projection: Projection = "auto") -> str:
         """The summary as one page that needs nothing else: see :meth:`save`."""

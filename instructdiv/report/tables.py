@@ -1,10 +1,12 @@
 """Tables: what a report lists, for the page, for Markdown and for a terminal alike."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from instructdiv.metrics import Assessment, FiveNumbers
+from instructdiv.report.document import Document
 from instructdiv.report.facts import (
     ClusterRow,
     Curve,
@@ -56,13 +58,25 @@ class Table:
         return markdown_table(self.columns, self.texts)
 
 
-def in_markdown(title: str, headline: str, tables: Mapping[str, Table]) -> str:
-    """A document in Markdown: a headline, and every table that has rows."""
-    blocks = [f"# {title}", escaped(headline)]
-    for name, table in tables.items():
-        if table.rows:
-            blocks += [f"## {escaped(name)}", table.to_markdown()]
-    return "\n\n".join(blocks) + "\n"
+class TabledDocument(Document):
+    """A document of a headline and tables."""
+
+    title: ClassVar[str] = "Document"
+
+    headline: str
+    """The result in a few sentences."""
+
+    @abstractmethod
+    def tables(self) -> dict[str, Table]:
+        """Everything that is a table, by its title."""
+
+    def to_markdown(self) -> str:
+        """A headline, and every table that has rows, as Markdown."""
+        blocks = [f"# {self.title}", escaped(self.headline)]
+        for name, table in self.tables().items():
+            if table.rows:
+                blocks += [f"## {escaped(name)}", table.to_markdown()]
+        return "\n\n".join(blocks) + "\n"
 
 
 def metric_table(metrics: list[Assessment], pool_metrics: Mapping[str, float]) -> Table:

@@ -69,6 +69,9 @@ class Coverage(Objective):
         (t,) int64 cluster of each target row, 0..c-1.
     power
         Above 0, at most 1.
+    covered
+        (t,) similarity of each target row to what is there already, 0 or more; only what goes
+        beyond it counts. None if there is nothing.
     """
 
     def __init__(
@@ -78,14 +81,17 @@ class Coverage(Objective):
         n_neighbors: int,
         clusters: NDArray[np.int64] | None = None,
         power: float = 1.0,
+        covered: NDArray[np.float32] | None = None,
     ) -> None:
+        before = np.zeros(len(target)) if covered is None else np.maximum(covered, 0)
         self._clusters = np.zeros(len(target), np.int64) if clusters is None else clusters
         self._power = power
         graph = nearest_graph(target, space, min(n_neighbors, len(space)))
         if power < 1:
             # Rows of one cluster side by side: then each column holds a cluster in one piece.
             order = np.argsort(self._clusters, kind="stable")
-            graph, self._clusters = graph[order], self._clusters[order]
+            graph, self._clusters, before = graph[order], self._clusters[order], before[order]
+        self._covered = before.astype(np.float64)
         by_column = graph.tocsc()
         self._reach = Reach(by_column.indptr)
         self._rows = by_column.indices
@@ -104,7 +110,7 @@ class Coverage(Objective):
         return self._reach.lengths(rows) > 0
 
     def clear(self) -> None:
-        self._best = np.zeros(len(self._clusters))
+        self._best = self._covered.copy()
         self._mass = np.zeros(int(self._clusters.max()) + 1)
 
     @property

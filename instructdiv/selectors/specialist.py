@@ -56,8 +56,7 @@ class Specialist(Balanced):
     """Distance within which a record of another group is as good as in the core already."""
 
     def parts(self, pool: Pool) -> Rows:
-        """0: the core; 1: what of the others is near it; 2, 3, ...: what each other group has
-        beyond it, the largest first."""
+        """0: the core; 1: what of others is near it; 2, 3, ...: what each other has beyond it."""
         core, groups = self._core(pool)
         parts = np.where(core, 0, 1)
         others = np.flatnonzero(~core)

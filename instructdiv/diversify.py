@@ -402,6 +402,12 @@ class Ground:
         if n_beyond > n_open:
             others = len(self.pool) - self.n_core
             most = math.floor(1000 * n_open / n) / 1000
+            if not n_open:
+                raise BudgetError(
+                    f"nothing lies beyond the core: all {others:,} records that may come are "
+                    f"within {selector.radius:g} of one of it; give other domains, or a smaller "
+                    "radius"
+                )
             raise BudgetError(
                 f"{asked:g} of {n:,} records beyond the core are {n_beyond:,}, but {n_open:,} of "
                 f"{others:,} are farther than {selector.radius:g} from every record of it; take a "

@@ -424,10 +424,10 @@ def _headline(
     best = sources[0]
     told = (
         f"{counted(len(pool), 'record')} are there, with a coverage of {scene.coverage:.3f}. The "
-        f"best thousand of {best.source} would add {best.per_thousand:.3f}"
+        f"best {counted(best.probed, 'record')} of {best.source} would add {best.gain:.3f}"
     )
     if same.probed:
-        told += f", a thousand more of the same {same.per_thousand:.3f}"
+        told += f", {same.probed:,} more of the same {same.gain:.3f}"
     told += "."
     if curve.flattens_at is not None:
         told += (
@@ -447,8 +447,9 @@ def _advice(
     if best.per_thousand > same.per_thousand:
         told.append(
             Advice(
-                says=f"add {best.source}: {best.per_thousand:.3f} for each thousand records, more "
-                f"of the same {same.per_thousand:.3f}",
+                says=f"add {best.source}: its best {counted(best.probed, 'record')} add "
+                f"{best.gain:.3f} to the coverage"
+                + (f", {same.probed:,} more of the same {same.gain:.3f}" if same.probed else ""),
                 evidence=[table],
             )
         )

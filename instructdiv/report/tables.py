@@ -70,6 +70,9 @@ class TabledDocument(Document):
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""
 
+    def __str__(self) -> str:
+        return self.headline
+
     def to_markdown(self) -> str:
         """A headline, and every table that has rows, as Markdown."""
         blocks = [f"# {self.title}", escaped(self.headline)]

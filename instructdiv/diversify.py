@@ -17,7 +17,7 @@ from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.exporters import Exporter
 from instructdiv.guidance import evidence
-from instructdiv.pool import Pool
+from instructdiv.pool import LONGEST_NAME, Pool
 from instructdiv.recipe import Recipe
 from instructdiv.report.facts import Advice, Facts
 from instructdiv.report.gaps import Nearness
@@ -38,7 +38,6 @@ CORE = "core"
 """Name of the core among the groups of a diversified mix."""
 
 _SHOWN = 20
-_NAMED = 20_000
 _ROUNDING = 1e-9
 
 
@@ -593,11 +592,16 @@ def by_name(given: Mapping[Any, Any]) -> dict[str, Any]:
     Raises
     ------
     ShapeError
-        Two have one name.
+        Two have one name, or one is too long.
     """
     named = {str(name): one for name, one in given.items()}
     if len(named) < len(given):
         raise ShapeError(f"two have the same name: {', '.join(map(str, given))}")
+    if too_long := [name for name in named if len(name) > LONGEST_NAME]:
+        raise ShapeError(
+            f"a name has at most {LONGEST_NAME} characters, but {too_long[0][:40]!r}... has "
+            f"{len(too_long[0])}"
+        )
     return named
 
 

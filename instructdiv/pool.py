@@ -28,7 +28,9 @@ from instructdiv.views import VIEWS, View, view_text
 
 _log = logging.getLogger("instructdiv")
 
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
+"""Characters of the name of a group; of a longer one the start."""
+
 _DEAREST = 2**40
 
 
@@ -641,7 +643,7 @@ def _label(group: Any) -> str:
     if isinstance(group, list | tuple):
         return ", ".join(map(str, group)) or "(none)"
     # Rows of text arrays are as wide as the widest: a name is not that long.
-    return str(group)[:_LONGEST_NAME]
+    return str(group)[:LONGEST_NAME]
 
 
 def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:

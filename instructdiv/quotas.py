@@ -64,6 +64,8 @@ def balance(
     """
     if not (math.isfinite(temperature) and temperature >= 0):
         raise ParameterError(f"temperature must be a number from 0, got {temperature!r}")
+    if not isinstance(budget, int | np.integer) or isinstance(budget, bool):
+        raise BudgetError(f"the budget is a whole number of records, got {budget!r}")
     names, sizes = np.unique(np.asarray(labels, np.str_), return_counts=True)
     room = sizes.copy()
     known = names.tolist()

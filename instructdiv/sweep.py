@@ -540,9 +540,10 @@ def _curve(
         )
     made = [getattr(cell, varies) for cell in cells if cell.why_not is None]
     failed = [cell.name for cell in cells if cell.why_not]
+    most = "at most " if any(cell.records < budget for cell in cells if not cell.why_not) else ""
     plan = SweepPlan(
-        headline=f"{len(mixes)} mixes of {budget:,} records, from {min(made):,} to {max(made):,} "
-        f"{varies}.",
+        headline=f"{len(mixes)} mixes of {most}{budget:,} records, from {min(made):,} to "
+        f"{max(made):,} {varies}.",
         varies=varies,
         budget=budget,
         cells=cells,

@@ -195,8 +195,8 @@ def advise(
 
     The added budget is shared out by largest remainder. A specialist's goes to more of the
     same, but for as much as makes a tenth of all records beyond it; a generalist's by half to
-    more of the same [1]_. The rest goes to the sources in proportion to their gain per thousand,
-    as far as they have records that are not known.
+    more of the same [1]_. The rest goes to the sources in proportion to what their best thousand
+    add, as far as they have records that are not known.
 
     Parameters
     ----------
@@ -259,16 +259,19 @@ def advise(
     kinds += [(name, one.space) for name, one in named.items()]
     names = part_names(joined, labels)
     kinds += [(name, space.take(np.flatnonzero(labels == i))) for i, name in enumerate(names)]
-    gains = []
+    measured = []
     for number, (name, kind) in enumerate(kinds):
         progress("measure", number, len(kinds) + 1)
-        gains.append(scene.gain(name, kind, all_new=not number))
+        measured.append(scene.gain(name, kind, all_new=not number))
+    gains = [gain for gain, _ in measured]
     same, sources = gains[0], gains[1 : 1 + len(named)]
+    best = int(np.argmax([one.gain for one in sources]))
+    ahead = _ahead(measured[1 + best][1], measured[0][1])
     curve = scene.curve(space, add)
     progress("measure", len(kinds) + 1, len(kinds) + 1)
     same, sources, notes = _allocated(same, sources, len(pool), add, mode)
-    sources = sorted(sources, key=lambda row: -row.per_thousand)
-    clusters = sorted(gains[1 + len(named) :], key=lambda row: -row.per_thousand)
+    sources = sorted(sources, key=lambda row: -row.gain)
+    clusters = sorted(gains[1 + len(named) :], key=lambda row: -row.gain)
     return AdditionAdvice(
         headline=_headline(pool, scene, same, sources, curve, add),
         mode=mode,
@@ -282,7 +285,7 @@ def advise(
         clusters=clusters,
         curve=curve,
         notes=notes,
-        advice=_advice(pool, same, sources, curve, mode),
+        advice=_advice(pool, same, sources, curve, mode, ahead=ahead),
     )
 
 
@@ -298,8 +301,18 @@ class _Scene:
         self._probed = probed
         self.coverage = float(self._covered.mean(dtype=np.float64))
 
-    def gain(self, name: str, space: Space, *, all_new: bool = False) -> SourceGain:
-        """What the best records of a space add, that are not known unless all are new."""
+    def gain(
+        self, name: str, space: Space, *, all_new: bool = False
+    ) -> tuple[SourceGain, NDArray[np.float64]]:
+        """What the best records of a space add, that are not known unless all are new.
+
+        Returns
+        -------
+        gain
+            What they add.
+        sums
+            (probed,) what the first of them add, and the first two, and so on.
+        """
         near = self._there.nearest_similarity(space) if len(space) and not all_new else None
         new = np.arange(len(space)) if near is None else np.flatnonzero(near < _COPY)
         n = min(self._probed, len(new))
@@ -309,7 +322,7 @@ class _Scene:
         enough = None
         if total > 0:
             enough = 1 + int(np.searchsorted(sums, _ENOUGH * total * (1 - 1e-9)))
-        return SourceGain(
+        gain = SourceGain(
             source=name,
             records=len(space),
             known=len(space) - len(new),
@@ -319,6 +332,7 @@ class _Scene:
             enough=enough,
             allocated=None,
         )
+        return gain, sums
 
     def curve(self, space: Space, add: int) -> AddedCurve:
         """Coverage as the best records of a space are added."""
@@ -385,6 +399,12 @@ def _n_clusters(n: int) -> int:
     return int(np.clip(round(n**0.5 / 2), 1, min(_MOST_CLUSTERS, n)))
 
 
+def _ahead(source: NDArray[np.float64], same: NDArray[np.float64]) -> bool:
+    """Whether the first records of a source add more than as many of the same."""
+    n = min(len(source), len(same))
+    return bool(source[n - 1] > same[n - 1]) if n else bool(len(source) and source[-1] > 0)
+
+
 def _allocated(
     same: SourceGain, sources: list[SourceGain], n_there: int, add: int, mode: Mode
 ) -> tuple[SourceGain, list[SourceGain], list[str]]:
@@ -393,7 +413,7 @@ def _allocated(
     beyond = round(_SAME_SHARE * add)
     if mode == "specialist":
         beyond = min(add, round(_BEYOND_SHARE * (n_there + add)))
-    weights = np.array([max(row.per_thousand, 0.0) for row in sources])
+    weights = np.array([row.gain for row in sources])
     room = np.array([row.records - row.known for row in sources])
     weights[room == 0] = 0
     held = int(room[weights > 0].sum())
@@ -422,10 +442,8 @@ def _headline(
     add: int,
 ) -> str:
     best = sources[0]
-    told = (
-        f"{counted(len(pool), 'record')} are there, with a coverage of {scene.coverage:.3f}. The "
-        f"best {counted(best.probed, 'record')} of {best.source} would add {best.gain:.3f}"
-    )
+    told = f"{counted(len(pool), 'record')} with a coverage of {scene.coverage:.3f}. "
+    told += f"The best {counted(best.probed, 'record')} of {best.source} would add {best.gain:.3f}"
     if same.probed:
         told += f", {same.probed:,} more of the same {same.gain:.3f}"
     told += "."
@@ -438,13 +456,19 @@ def _headline(
 
 
 def _advice(
-    pool: Pool, same: SourceGain, sources: list[SourceGain], curve: AddedCurve, mode: Mode
+    pool: Pool,
+    same: SourceGain,
+    sources: list[SourceGain],
+    curve: AddedCurve,
+    mode: Mode,
+    *,
+    ahead: bool,
 ) -> list[Advice]:
     rows = {row.id: row for row in evidence()}
     best = sources[0]
     told = []
     table = "only-if-table-3" if mode == "generalist" else "only-if-fig-6"
-    if best.per_thousand > same.per_thousand:
+    if ahead:
         told.append(
             Advice(
                 says=f"add {best.source}: its best {counted(best.probed, 'record')} add "
@@ -457,7 +481,7 @@ def _advice(
         told.append(
             Advice(
                 says="no source adds more to the coverage than more of the same; look for others",
-                evidence=[table],
+                evidence=["only-if-fig-4"],
             )
         )
     if mode == "generalist":
@@ -465,13 +489,14 @@ def _advice(
         others = [row for row in rows.values() if row.table == 3 and row.control is not None]
         told.append(
             Advice(
-                says="spend half of what you add on new domains, and score them apart from the "
-                f"rest: without instruction following {len(without_if)} of {len(others)} published "
-                "mixes with another source lost to the core alone",
+                says=("spend half of what you add on new domains, and " if ahead else "")
+                + "score new domains apart from the rest: without instruction following "
+                f"{len(without_if)} of {len(others)} published mixes with another source lost to "
+                "the core alone",
                 evidence=["only-if-table-3", *without_if],
             )
         )
-    else:
+    if mode == "specialist":
         lost = [i for i, row in rows.items() if row.table < 3 and "average" in row.loses]
         told.append(
             Advice(

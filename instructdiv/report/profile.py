@@ -156,21 +156,19 @@ class InstructionProfile(TabledDocument):
             "instructions": self.instructions,
             self.domains_are: self.domains,
         }
-        told = {
-            "different": lambda counts: count(counts.distinct),
-            "records each": lambda counts: rounded(counts.mean),
-            "worth of one size (Hill 1)": lambda counts: rounded(counts.hill_1),
-            "the common ones more (Hill 2)": lambda counts: rounded(counts.hill_2),
-            "Gini coefficient": lambda counts: rounded(counts.gini),
-            "share of the largest": lambda counts: share(counts.largest_share),
-        }
+        counts = kinds.values()
         rows: list[list[Cell]] = [
-            [what, *(tell(counts) for counts in kinds.values())] for what, tell in told.items()
+            ["different", *(count(one.distinct) for one in counts)],
+            ["records each", *(rounded(one.mean) for one in counts)],
+            ["worth of one size (Hill 1)", *(rounded(one.hill_1) for one in counts)],
+            ["the common ones more (Hill 2)", *(rounded(one.hill_2) for one in counts)],
+            ["Gini coefficient", *(rounded(one.gini) for one in counts)],
+            ["share of the largest", *(share(one.largest_share) for one in counts)],
         ]
         rows += [
             [
                 f"with {least:,} records or more",
-                *(count(counts.at_least[least]) for counts in kinds.values()),
+                *(count(one.at_least[least]) for one in counts),
             ]
             for least in _AT_LEAST[1:]
         ]

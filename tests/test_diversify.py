@@ -1,0 +1,737 @@
+"""A core, what it lacks, and shares of several data sets: mixes at one number of records."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import instructdiv as idv
+from instructdiv import Budget, Pool, Specialist
+from instructdiv.errors import BudgetError, InputError, ParameterError, ShapeError, UnknownPart
+from tests import naive
+from tests.pools import clustered, labels
+
+TOPICS = {
+    "code": "python function loop list string sort parse compile debug array",
+    "law": "court appeal contract judge statute plaintiff verdict clause lawyer tort",
+    "food": "bake flour butter oven roast garlic simmer spice whisk dough",
+    "music": "chord melody rhythm violin opera tempo bass flute choir tune",
+}
+
+
+def task(topic: str, number: int) -> dict[str, Any]:
+    """A record of a topic, in words that other topics lack."""
+    words = np.random.default_rng((number, len(topic))).permutation(TOPICS[topic].split())[:6]
+    return {"id": f"{topic} {number}", "instruction": " ".join(words), "output": "?"}
+
+
+def tasks(topic: str, n: int) -> list[dict[str, Any]]:
+    return [task(topic, number) for number in range(n)]
+
+
+CODE, LAW, FOOD, MUSIC = tasks("code", 40), tasks("law", 12), tasks("food", 30), tasks("music", 6)
+OTHERS = {"law": LAW, "food": FOOD, "music": MUSIC}
+
+
+def diversify(core: Any = CODE, pools: Any = OTHERS, *given: Any, **more: Any) -> Any:
+    return idv.diversify(core, pools, *given, embedder="lexical", **more)
+
+
+def ids(found: Any) -> list[str]:
+    return [row["id"] for row in found.mix.records.rows]
+
+
+def far(sizes: dict[str, int], seed: int = 0, spread: float = 0.05) -> dict[str, Pool]:
+    """Tight clusters at right angles, by name."""
+    random = np.random.default_rng(seed)
+    return {
+        name: Pool.from_embeddings(
+            np.eye(len(sizes) + 4)[i] + spread * random.standard_normal((n, len(sizes) + 4))
+        )
+        for i, (name, n) in enumerate(sizes.items())
+    }
+
+
+@pytest.fixture(scope="module")
+def done() -> Any:
+    return diversify(beyond_share=0.25)
+
+
+# Specialist.
+
+
+def specialists() -> st.SearchStrategy[tuple[Pool, Specialist]]:
+    sizes = st.lists(st.integers(1, 12), min_size=2, max_size=5)
+    return st.builds(
+        lambda sizes, share, balance, seed: (
+            Pool.joined(far({f"group {i}": n for i, n in enumerate(sizes)}, seed)),
+            Specialist(core="group 0", beyond_share=share, balance=balance),
+        ),
+        sizes,
+        st.just(0.0) | st.floats(0.001, 1),
+        st.sampled_from([0.0, 0.5, 1.0]),
+        st.integers(0, 3),
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(specialists())
+def test_every_prefix_holds_the_share_as_far_as_there_are_records(case: tuple[Pool, Specialist]):
+    pool, selector = case
+    core = labels(pool) == "group 0"
+    chosen = selector.select(pool, len(pool)).indices
+    assert sorted(chosen.tolist()) == list(range(len(pool)))
+    beyond = np.cumsum(~core[chosen])
+    for n, n_beyond in enumerate(beyond.tolist(), 1):
+        wanted = selector.beyond_share * n
+        # Until one side is used up.
+        if n_beyond < (~core).sum() and n - n_beyond < core.sum():
+            assert abs(n_beyond - wanted) <= 0.5 + 1e-9
+
+
+@settings(max_examples=30, deadline=None)
+@given(specialists(), st.data())
+def test_a_smaller_budget_of_a_specialist_is_a_prefix(
+    case: tuple[Pool, Specialist], data: st.DataObject
+):
+    pool, selector = case
+    n = data.draw(st.integers(1, len(pool)))
+    whole = selector.select(pool, len(pool)).indices
+    assert selector.select(pool, n).indices.tolist() == whole[:n].tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(specialists(), st.data())
+def test_no_domain_has_a_record_that_another_has_a_better_claim_to(
+    case: tuple[Pool, Specialist], data: st.DataObject
+):
+    pool, selector = case
+    n = data.draw(st.integers(1, len(pool)))
+    chosen = labels(pool)[selector.select(pool, n).indices]
+    names, sizes = np.unique(labels(pool), return_counts=True)
+    # What comes when the core is used up is shared out evenly if no share is beyond it.
+    power = 1 - selector.balance if selector.beyond_share else 0
+    domains = [
+        (int((chosen == name).sum()), int(size), float(size) ** power)
+        for name, size in zip(names[1:], sizes[1:], strict=True)
+    ]
+    # The method of Webster: the next record of one is worth no more than the last of another.
+    last = min((w / (2 * c - 1) for c, _, w in domains if c), default=np.inf)
+    following = max((w / (2 * c + 1) for c, size, w in domains if c < size), default=0)
+    assert following <= last * (1 + 1e-9)
+
+
+def test_equal_domains_and_proportional_ones():
+    pool = Pool.joined(far({"core": 100, "large": 60, "small": 20}))
+    equal, proportional = (
+        Counter(
+            labels(pool)[
+                Specialist(core="core", beyond_share=0.4, balance=balance).select(pool, 50).indices
+            ].tolist()
+        )
+        for balance in (1.0, 0.0)
+    )
+    assert equal == {"core": 30, "large": 10, "small": 10}
+    assert proportional == {"core": 30, "large": 15, "small": 5}
+
+
+def test_the_most_redundant_records_of_the_core_leave():
+    random = np.random.default_rng(1)
+    once = np.hstack([random.standard_normal((20, 12)), np.zeros((20, 4))])
+    copies = np.repeat(once[:5], 4, axis=0) + 0.001 * random.standard_normal((20, 16))
+    law = np.hstack([np.zeros((20, 12)), random.standard_normal((20, 4))])
+    pool = Pool.from_embeddings([*once, *copies, *law], ["core"] * 40 + ["law"] * 20)
+    chosen = Specialist(core="core", beyond_share=0.5).select(pool, 40).indices
+    kept = chosen[chosen < 40]
+    assert len(kept) == 20
+    # Of each of the five that are there five times one stays.
+    kind = np.concatenate([np.arange(20), np.repeat(np.arange(5), 4)])
+    assert sorted(kind[kept]) == list(range(20))
+
+
+def test_what_is_near_the_core_comes_last():
+    sets = far({"core": 10, "law": 10, "food": 10})
+    near = sets["core"].space.vectors + 0.02
+    pool = Pool.joined({**sets, "near": Pool.from_embeddings(near)})
+    for share in (0.0, 0.3, 1.0):
+        chosen = labels(pool)[Specialist(core="core", beyond_share=share).select(pool, 40).indices]
+        assert set(chosen[30:]) == {"near"}
+    wide = Specialist(core="core", beyond_share=0.5, radius=0).select(pool, 20).indices
+    assert (labels(pool)[wide] == "near").any()
+
+
+def test_the_other_side_gives_where_one_has_too_few():
+    pool = Pool.joined(far({"core": 5, "law": 20, "food": 20}))
+    chosen = labels(pool)[Specialist(core="core", beyond_share=0.2).select(pool, 20).indices]
+    assert Counter(chosen.tolist()) == {"core": 5, "food": 8, "law": 7}
+    pool = Pool.joined(far({"core": 30, "law": 3}))
+    chosen = labels(pool)[Specialist(core="core", beyond_share=0.5).select(pool, 20).indices]
+    assert Counter(chosen.tolist()) == {"core": 17, "law": 3}
+
+
+def test_the_largest_group_is_the_core_unless_it_is_named():
+    pool = Pool.joined(far({"law": 4, "code": 9, "music": 6}))
+    assert set(labels(pool)[Specialist(beyond_share=0).select(pool, 9).indices]) == {"code"}
+    named = Specialist(core="music", beyond_share=0).select(pool, 6).indices
+    assert set(labels(pool)[named]) == {"music"}
+
+
+def test_a_core_that_is_none_is_said():
+    pool = Pool.joined(far({"law": 4, "code": 9}))
+    with pytest.raises(ShapeError, match="no group is named 'art', the core; known: code, law"):
+        Specialist(core="art").select(pool, 3)
+    with pytest.raises(ShapeError, match="specialist needs the group of each record"):
+        Specialist().select(Pool.from_embeddings(np.eye(3)), 2)
+
+
+# Diversify.
+
+
+def test_the_total_stays_and_the_share_is_exact(done: Any):
+    assert len(done.dataset) == len(done.mix.order) == done.plan.budget == 40
+    assert [(row.domain, row.chosen) for row in done.plan.domains] == [
+        ("core", 30),
+        ("food", 4),
+        ("law", 3),
+        ("music", 3),
+    ]
+    assert len(done.plan.came) == len(done.plan.left) == 10
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 20), st.floats(0, 1), st.lists(st.integers(20, 25), min_size=1, max_size=3))
+def test_the_budget_is_spent_exactly_at_any_share(budget: int, share: float, sizes: list[int]):
+    sets = far({"core": 20} | {f"domain {i}": n for i, n in enumerate(sizes)})
+    core = sets.pop("core")
+    found = idv.diversify(core, sets, budget, share)
+    assert len(found.mix.order) == len(set(found.mix.order.tolist())) == budget
+    assert abs(len(found.plan.came) - share * budget) <= 0.5 + 1e-9
+    assert found.plan.domains[0].chosen == budget - len(found.plan.came)
+
+
+def test_what_left_and_what_stayed_are_the_core(done: Any):
+    left = {one.id for one in done.plan.left}
+    came = {one.id for one in done.plan.came}
+    stayed = set(ids(done)) - came
+    assert not left & stayed
+    assert left | stayed == {row["id"] for row in CODE}
+    assert {one.like for one in done.plan.left} <= set(ids(done))
+    similar = [one.similarity for one in done.plan.left]
+    assert similar == sorted(similar, reverse=True)
+    # The instruction of each is shown, and those that come in the order of the mix.
+    text = {row["id"]: row["instruction"] for rows in (CODE, *OTHERS.values()) for row in rows}
+    assert all(text[one.id] == one.text for one in [*done.plan.left, *done.plan.came])
+    assert [one.id for one in done.plan.came] == [one for one in ids(done) if one in came]
+    assert all(one.id.startswith(one.domain) for one in done.plan.came)
+
+
+def test_the_twin_that_stays_is_the_most_similar_record_of_the_mix(done: Any):
+    row = {record["id"]: i for i, record in enumerate(done.mix.pool.records.rows)}
+    mix = sorted(done.mix.order.tolist())
+    similarities = naive.dense(done.mix.pool.space, done.mix.pool.space.take(mix))
+    for one in done.plan.left:
+        best = similarities[row[one.id]].max()
+        assert one.similarity == pytest.approx(best, abs=1e-5)
+        assert similarities[row[one.id], mix.index(row[one.like])] == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize("radius", [0.05, 0.3, 0.5])
+def test_nothing_comes_that_the_core_covers(radius: float):
+    random = np.random.default_rng(2)
+    core = Pool.from_embeddings(random.standard_normal((60, 8)))
+    others = {name: Pool.from_embeddings(random.standard_normal((200, 8))) for name in "ab"}
+    found = idv.diversify(core, others, beyond_share=0.05, radius=radius)
+    pool = found.mix.pool
+    near = naive.dense(pool.space, core.space).max(axis=1)
+    came = found.mix.order[found.mix.order >= 60]
+    assert len(came) == 3
+    assert (1 - near[came] > radius).all()
+    for one, row in zip(found.plan.came, came.tolist(), strict=True):
+        assert one.similarity == pytest.approx(near[row], abs=1e-5)
+        name = "ab"[(row - 60) // 200]
+        assert (one.domain, one.id) == (name, f"row {(row - 60) % 200} of {name}")
+    for row in found.plan.domains[1:]:
+        inside = near[labels(pool) == row.domain]
+        assert row.beyond == (1 - inside > radius).sum()
+
+
+def test_numbers_of_the_plan_are_those_of_the_mix(done: Any):
+    pool = done.mix.pool
+    dense = naive.dense(pool.space, pool.space)
+    kept = np.isin(np.arange(len(pool)), done.mix.order)
+    for row in done.plan.domains:
+        inside = labels(pool) == row.domain
+        before = dense[inside][:, np.arange(len(pool)) < 40].max(axis=1)
+        after = dense[inside][:, kept].max(axis=1)
+        assert row.records == inside.sum()
+        assert row.chosen == kept[inside].sum()
+        for found, similarity in (
+            ((row.covered_before, row.similarity_before), before),
+            ((row.covered_after, row.similarity_after), after),
+        ):
+            assert found[0] == pytest.approx((1 - similarity <= 0.3).mean())
+            assert found[1] == pytest.approx(similarity.mean(), abs=1e-5)
+    reached = [row for row in done.plan.domains[1:] if row.beyond]
+    assert all(row.covered_after > row.covered_before for row in reached)
+    mean = np.mean([row.covered_after for row in reached])
+    assert f"and {mean:.1%} is." in done.plan.headline
+    assert str(done) == done.plan.headline
+
+
+def test_profiles_before_and_after_are_of_the_core_and_of_the_mix(done: Any):
+    assert done.before.records == done.after.records == 40
+    assert [row.domain for row in done.before.domain_rows] == ["core"]
+    after = {row.domain: row.records for row in done.after.domain_rows}
+    assert after == {"core": 30, "food": 4, "law": 3, "music": 3}
+
+
+def test_it_is_the_same_twice_and_whatever_the_order_of_the_data_sets(done: Any):
+    assert ids(diversify(beyond_share=0.25)) == ids(done)
+    sets = far({"core": 30, "a": 15, "b": 12, "c": 9})
+    core = sets.pop("core")
+    first = idv.diversify(core, sets, beyond_share=0.3)
+    turned = idv.diversify(core, dict(reversed(sets.items())), beyond_share=0.3)
+    assert [one.id for one in first.plan.came] == [one.id for one in turned.plan.came]
+    assert first.plan.left == turned.plan.left
+    assert first.plan.domains == turned.plan.domains
+
+
+def test_data_can_be_given_in_any_form(done: Any, tmp_path: Path):
+    from datasets import Dataset
+
+    path = tmp_path / "code.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in CODE))
+    one = [row | {"topic": topic} for topic, rows in OTHERS.items() for row in rows]
+    pools = Pool.together({"core": CODE, **OTHERS}, "lexical")
+    datasets = {name: Dataset.from_list(rows) for name, rows in OTHERS.items()}
+    for found in (
+        diversify(str(path), OTHERS, beyond_share=0.25),
+        diversify(Dataset.from_list(CODE), datasets, beyond_share=0.25),
+        diversify(CODE, one, beyond_share=0.25, group="topic"),
+        diversify(CODE, {"all": one}, beyond_share=0.25, group="topic"),
+        idv.diversify(pools.pop("core"), pools, beyond_share=0.25),
+    ):
+        assert ids(found) == ids(done)
+        assert [row.chosen for row in found.plan.domains] == [30, 4, 3, 3]
+        assert [row["instruction"] for row in found.dataset] == [
+            row["instruction"] for row in done.dataset
+        ]
+
+
+def test_a_domain_of_several_data_sets_is_one_and_one_without_the_column_is_a_domain():
+    both = [row | {"topic": "law"} for row in LAW], [row | {"topic": "law"} for row in FOOD]
+    found = diversify(CODE, {"a": both[0], "b": both[1], "music": MUSIC}, group="topic")
+    records = {row.domain: row.records for row in found.plan.domains}
+    assert records == {"core": 40, "law": 42, "music": 6}
+
+
+def test_one_data_set_without_groups_is_divided_by_files_or_into_clusters(tmp_path: Path):
+    paths = []
+    for topic, rows in OTHERS.items():
+        paths.append(str(tmp_path / f"{topic}.jsonl"))
+        Path(paths[-1]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = diversify(CODE, paths, beyond_share=0.25)
+    assert {row.domain for row in files.plan.domains} == {"core", *paths}
+    clusters = diversify(CODE, LAW + FOOD + MUSIC, beyond_share=0.25)
+    assert len(clusters.plan.domains) == 1 + round(48**0.5)
+    assert sum(row.records for row in clusters.plan.domains) == 88
+    vectors = far({"core": 20, "law": 9})
+    alone = idv.diversify(vectors["core"], vectors["law"], beyond_share=0.2)
+    assert {row.domain for row in alone.plan.domains[1:]} == {f"cluster {i}" for i in range(3)}
+
+
+def test_vectors_alone_have_a_plan_but_no_records_to_write(tmp_path: Path):
+    sets = far({"core": 20, "law": 9})
+    found = idv.diversify(sets.pop("core"), sets, beyond_share=0.1)
+    assert {one.text for one in found.plan.left} | {one.text for one in found.plan.came} == {""}
+    assert found.plan.left[0].id.endswith(" of core")
+    assert found.before.records == 20
+    with pytest.raises(InputError, match="vectors alone has no records to write"):
+        found.export(tmp_path / "mix")
+    assert not (tmp_path / "mix").exists()
+
+
+def test_the_folder_that_is_written_lists_the_rows(done: Any, tmp_path: Path):
+    files = done.export(tmp_path / "mix")
+    assert tmp_path / "mix" / "manifest.json" in files
+    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
+    assert manifest["selection"]["ids"] == ids(done)
+    assert manifest["counts"] == {"read": 88, "quarantined": 0, "selected": 40, "dropped": 48}
+    assert manifest["recipe"]["selector"]["name"] == "specialist"
+    assert manifest["recipe"]["selector"]["beyond_share"] == 0.25
+    assert [row["id"] for row in idv.load(str(tmp_path / "mix"))] == ids(done)
+
+
+def test_a_plan_is_written_as_json_and_as_markdown(done: Any, tmp_path: Path):
+    assert type(done.plan).model_validate(json.loads(done.plan.to_json())) == done.plan
+    text = done.plan.save(tmp_path / "plan.md").read_text()
+    for title in ("# Plan of an exchange", "## Domains", "## Leave: 10", "## Come: 10"):
+        assert title in text
+
+
+def test_rows_that_cannot_be_used_are_left_out_and_told():
+    found = diversify([*CODE, {"output": "no question"}], OTHERS, beyond_share=0.25)
+    assert found.plan.budget == 40
+    assert found.mix.pool.records.quarantine[0].file == "list"
+    with pytest.raises(InputError):
+        diversify([*CODE, {"output": "no question"}], OTHERS, strict=True)
+
+
+@pytest.mark.parametrize("within", ["random", idv.KCenter(), "facility_location"])
+def test_any_selector_can_choose_within(within: Any):
+    found = diversify(beyond_share=0.25, within=within, seed=3)
+    assert Counter(one.split()[0] for one in ids(found)) == {
+        "code": 30,
+        "food": 4,
+        "law": 3,
+        "music": 3,
+    }
+
+
+def test_a_seed_is_that_of_the_draw_within():
+    found = [ids(diversify(beyond_share=0.25, within="random", seed=s)) for s in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+
+
+# What speaks against it.
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.15, 0.25])
+def test_advice_cites_the_rows_that_lost_too(share: float):
+    found = diversify(beyond_share=share).plan.advice
+    cited = [id_ for one in found for id_ in one.evidence]
+    rows = [row for row in idv.evidence() if row.id in cited]
+    assert all(idv.evidence(id_).id == id_ for id_ in cited)
+    assert {row.id for row in idv.evidence() if row.gains.get("average", 0) < 0} <= set(cited)
+    assert any("average" in row.loses for row in rows)
+    # More than a tenth beyond the core gained less.
+    assert ("only-if-1.6" in cited) is (share > 0.1)
+
+
+def test_shares_that_come_to_nothing_are_noted():
+    found = diversify(CODE[:4], OTHERS, beyond_share=0.1)
+    assert found.plan.came == found.plan.left == []
+    [note] = [note for note in found.plan.notes if "no whole record" in note]
+    assert note == "0.1 of the budget comes to no whole record: the mix is of the core alone"
+    assert diversify(beyond_share=0).plan.notes == []
+
+
+def test_fewer_records_than_domains_are_noted():
+    found = diversify(beyond_share=0.05)
+    assert (
+        found.plan.notes[0] == "2 records beyond the core do not reach every domain; none of: music"
+    )
+
+
+def test_domains_that_the_core_covers_are_noted():
+    sets = far({"core": 20, "law": 9})
+    near = Pool.from_embeddings(sets["core"].space.vectors[:7] + 0.01)
+    found = idv.diversify(sets["core"], {"law": sets["law"], "near": near}, beyond_share=0.2)
+    assert [row.chosen for row in found.plan.domains if row.domain == "near"] == [0]
+    assert "the core covers all of: near; nothing comes from there" in found.plan.notes
+
+
+def test_a_core_without_redundancy_is_noted():
+    core = Pool.from_embeddings(np.eye(12)[:8])
+    law = Pool.from_embeddings(np.eye(12)[8:])
+    found = idv.diversify(core, {"law": law}, beyond_share=0.25)
+    assert found.plan.notes == [
+        "the core has little to spare: 2 of the 2 records that leave have none like them (within "
+        "0.3) in the mix"
+    ]
+    assert "2 leave; 0 of them have one like them that stays" in found.plan.headline
+
+
+def test_several_layouts_are_noted():
+    chat = [{"messages": [{"role": "user", "content": row["instruction"]}]} for row in LAW]
+    found = diversify(CODE, {"law": chat}, beyond_share=0.1)
+    [note] = [note for note in found.plan.notes if "layouts" in note]
+    assert note.startswith("records have 2 layouts (")
+    assert len(found.dataset) == 40
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("core", "pools", "more", "error", "said"),
+    [
+        (CODE, OTHERS, {"budget": 60}, BudgetError, "take 54 of the core, which has 40"),
+        (CODE, {"law": LAW}, {"beyond_share": 0.5}, BudgetError, "are 20, but 12 of 12"),
+        (CODE, {"copies": CODE}, {}, BudgetError, "nothing lies beyond the core: all 40 records"),
+        (CODE, OTHERS, {"budget": 0}, BudgetError, "records = 0"),
+        (CODE, OTHERS, {"budget": Budget(tokens=99)}, BudgetError, "keeps the number of records"),
+        (CODE, OTHERS, {"beyond_share": 1.5}, ParameterError, "beyond_share = 1.5"),
+        (CODE, OTHERS, {"beyond_share": -0.1}, ParameterError, "beyond_share = -0.1"),
+        (CODE, OTHERS, {"radius": -1}, ParameterError, "radius = -1"),
+        (CODE, OTHERS, {"balance": 2}, ParameterError, "balance = 2"),
+        (CODE, OTHERS, {"within": "best"}, UnknownPart, "no selector is named 'best'"),
+        (CODE, OTHERS, {"view": "all"}, InputError, "no view is named 'all'"),
+        (CODE, OTHERS, {"group": "topic"}, InputError, "no column is named 'topic'"),
+        (CODE, {}, {}, ShapeError, "there is nothing that may come; give pools by name"),
+        ([], OTHERS, {}, InputError, "list holds no records"),
+        (CODE, {"law": []}, {}, InputError, "list holds no records"),
+        (CODE, {"core": LAW}, {}, ShapeError, "'core' is the name of the core"),
+        (CODE, {1: LAW, "1": FOOD}, {}, ShapeError, "two have the same name: 1, 1"),
+        (CODE, {"law": Pool.of(LAW, "lexical")}, {}, ShapeError, "some are pools, but 'core' is"),
+    ],
+)
+def test_what_cannot_be_diversified_is_said(
+    core: Any, pools: Any, more: dict[str, Any], error: type[Exception], said: str
+):
+    with pytest.raises(error, match=said):
+        diversify(core, pools, **more)
+
+
+def test_a_group_that_is_called_core_is_refused():
+    data = [row | {"topic": "core"} for row in LAW]
+    with pytest.raises(ShapeError, match="'core' is the name of the core; give the domain another"):
+        diversify(CODE, {"law": data}, group="topic")
+
+
+def test_pools_of_other_dimensions_and_other_calls_are_refused():
+    with pytest.raises(ShapeError, match="3 dimensions do not fit a pool of 2"):
+        idv.diversify(Pool.from_embeddings(np.eye(2)), {"a": Pool.from_embeddings(np.eye(3))})
+    two = Pool.of(CODE, "lexical"), Pool.of(CODE, "lexical")
+    with pytest.raises(ShapeError, match="two calls of lexical cannot be compared"):
+        idv.diversify(two[0], {"law": two[1]})
+
+
+def test_the_share_that_an_error_names_can_be_taken():
+    sets = far({"core": 30, "law": 4})
+    core = sets.pop("core")
+    with pytest.raises(BudgetError, match="take a share of at most 0.133"):
+        idv.diversify(core, sets, beyond_share=0.5)
+    assert len(idv.diversify(core, sets, beyond_share=0.133).plan.came) == 4
+    with pytest.raises(BudgetError, match="are 5, but 4 of 4 are farther"):
+        idv.diversify(core, sets, beyond_share=5 / 30)
+
+
+# Pools joined.
+
+
+def test_joined_pools_keep_what_all_have():
+    a = clustered(5, 4, 2)
+    b = Pool.from_embeddings(clustered(3, 4, 2, seed=1).space, costs=[1, 2, 3])
+    joined = Pool.joined({"a": a, "b": b})
+    assert labels(joined).tolist() == [*"aaaaabbb"]
+    assert joined.costs.tolist() == [*a.costs.tolist(), 1, 2, 3]
+    assert joined.quality is None
+    assert joined.records is None
+    assert not joined.has_texts
+    np.testing.assert_array_equal(joined.space.vectors[5:], b.space.vectors)
+    with pytest.raises(ShapeError, match="there is no pool to join"):
+        Pool.joined({})
+
+
+def test_joined_records_know_where_they_came_from(tmp_path: Path):
+    from datasets import Dataset
+
+    path = tmp_path / "law.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
+    chat = [{"messages": [{"role": "user", "content": "Bake."}], "extra": 1}, {"output": "?"}]
+    pools = Pool.together(
+        {"file": str(path), "set": Dataset.from_list(CODE), "chat": chat}, "lexical"
+    )
+    joined = Pool.joined(pools)
+    records = joined.records
+    assert records is not None
+    assert len(records) == len(joined) == 53
+    assert list(records.rows[:12]) == LAW
+    assert records.sources == (str(path), "dataset", "list")
+    assert records.source_of.tolist() == [0] * 12 + [1] * 40 + [2]
+    assert records.lines.tolist() == [*range(1, 13), *range(1, 41), 1]
+    assert records.column("extra") == [None] * 52 + [1]
+    assert [bad.line for bad in records.quarantine] == [2]
+    assert joined.messages(52) == [{"role": "user", "content": "Bake."}]
+    assert joined.texts == tuple(text for pool in pools.values() for text in pool.texts)
+    assert [joined.instruction(row) for row in (0, 12)] == [
+        LAW[0]["instruction"],
+        CODE[0]["instruction"],
+    ]
+    assert len(records.digests()) == 1
+
+
+def test_joined_data_sets_stay_one_and_files_keep_their_digests(tmp_path: Path):
+    from datasets import Dataset
+
+    path = tmp_path / "law.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
+    sets = {"a": Dataset.from_list(CODE), "b": Dataset.from_list(FOOD), "c": str(path)}
+    pools = Pool.together(sets, "lexical")
+    both = Pool.joined({"a": pools["a"], "b": pools["b"]}).records
+    assert both is not None
+    assert isinstance(both.rows, Dataset)
+    assert [row["id"] for row in both.take([41, 0]).rows] == ["food 1", "code 0"]
+    # Of several files each has its layout.
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text(json.dumps({"messages": [{"role": "user", "content": "Bake."}]}) + "\n")
+    both_files = Pool.of([str(path), str(chat)], "lexical")
+    joined = Pool.joined({"a": both_files, "b": both_files})
+    assert [joined.instruction(row) for row in (0, 12, 25)] == [
+        LAW[0]["instruction"],
+        "Bake.",
+        "Bake.",
+    ]
+    files = Pool.joined({"c": pools["c"], "d": pools["c"]}).records
+    assert files is not None
+    assert [found["file"] for found in files.digests()] == [str(path)] * 2
+
+
+def test_a_joined_pool_takes_part_in_everything_else():
+    pools = Pool.together({"code": CODE, **OTHERS}, "lexical")
+    joined = Pool.joined(pools)
+    assert len(idv.FacilityLocation().select(joined, 9)) == 9
+    again = Pool.joined({"all": joined})
+    assert set(labels(again).tolist()) == {"all"}
+    assert idv.GroupBalanced().select(replace(again, groups=joined.groups), 8).indices.max() < 88
+
+
+# Mix.
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, float], int]:
+    names = draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=5, unique=True))
+    sizes = {name: draw(st.integers(1, 15)) for name in names}
+    parts = [draw(st.integers(0, 6)) for _ in names]
+    if not any(parts):
+        parts[0] = 1
+    shares = {name: part / sum(parts) for name, part in zip(names, parts, strict=True)}
+    held = sum(sizes[name] for name in names if shares[name])
+    return sizes, shares, draw(st.integers(1, held))
+
+
+@settings(max_examples=60, deadline=None)
+@given(mixtures())
+def test_shares_are_whole_records_that_add_up(
+    case: tuple[dict[str, int], dict[str, float], int],
+):
+    sizes, shares, budget = case
+    found = idv.mix(far(sizes), budget, shares, within="random")
+    plan = found.plan
+    chosen = Counter(labels(found.mix.pool)[found.mix.order].tolist())
+    assert [row.source for row in plan.sources] == list(sizes)
+    assert {row.source: row.granted for row in plan.sources if row.granted} == chosen
+    assert sum(chosen.values()) == sum(row.wanted for row in plan.sources) == budget
+    short = {row.source for row in plan.sources if row.wanted > row.records}
+    for row in plan.sources:
+        assert row.records == sizes[row.source]
+        assert row.granted <= row.records
+        assert bool(row.granted) <= bool(row.share)
+        assert abs(row.wanted - row.share * budget) < len(sizes)
+        # Who has too few gives all; no other gives less than it was asked for.
+        assert row.granted == row.records if row.source in short else row.granted >= row.wanted
+        assert any(f"{row.source} has {row.records} of" in note for note in plan.notes) is (
+            row.source in short
+        )
+        assert any(f"the share of {row.source}," in note for note in plan.notes) is (
+            row.share > 0 and row.wanted == 0
+        )
+    if not short:
+        assert all(row.granted == row.wanted for row in plan.sources)
+
+
+def test_ties_go_to_the_same_in_the_plan_as_in_the_mix():
+    sets = far({"b": 5, "a": 5})
+    plan = idv.mix(sets, 3, {"b": 0.5, "a": 0.5}).plan
+    assert all(row.wanted == row.granted for row in plan.sources)
+    assert plan.notes == []
+
+
+def test_every_prefix_of_a_mix_holds_the_shares():
+    found = idv.mix(far({"a": 60, "b": 30, "c": 30}), 60, {"a": 0.5, "b": 0.3, "c": 0.2})
+    groups = labels(found.mix.pool)[found.mix.order]
+    for n in range(1, 61):
+        for name, share in (("a", 0.5), ("b", 0.3), ("c", 0.2)):
+            assert abs((groups[:n] == name).sum() - share * n) <= 1
+
+
+def test_pools_that_are_too_small_are_redistributed_and_said():
+    found = idv.mix(far({"a": 50, "b": 50, "c": 3}), 40, {"a": 0.25, "b": 0.25, "c": 0.5})
+    assert [(row.wanted, row.granted) for row in found.plan.sources] == [
+        (10, 19),
+        (10, 18),
+        (20, 3),
+    ]
+    assert found.plan.notes == ["c has 3 of the 20 records wanted; the others share the rest"]
+    assert str(found) == "40 records: 19 of a, 18 of b, 3 of c. 1 had fewer than their share."
+
+
+def test_a_share_of_nothing_gets_nothing_even_where_others_are_short():
+    sets = far({"a": 5, "b": 50})
+    assert [row.granted for row in idv.mix(sets, 5, {"a": 1.0, "b": 0.0}).plan.sources] == [5, 0]
+    with pytest.raises(
+        BudgetError, match="asks for 6 records, but the data sets with a share hold 5"
+    ):
+        idv.mix(sets, 6, {"a": 1.0, "b": 0.0})
+
+
+def test_groups_without_a_share_are_never_chosen_from():
+    pool = Pool.from_embeddings(np.eye(6), groups=[*"aaabbb"])
+    for shares in ({"a": 1.0}, {"a": 3.0, "b": 0.0}):
+        selector = idv.GroupBalanced(shares=shares)
+        assert sorted(selector.select(pool, 3).indices) == [0, 1, 2]
+        with pytest.raises(BudgetError, match="4 cannot be shared out: the capacities hold 3"):
+            selector.select(pool, 4)
+
+
+def test_a_mix_of_records_is_written_with_its_rows(tmp_path: Path):
+    found = idv.mix({"code": CODE, "law": LAW}, 12, {"code": 0.75, "law": 0.25}, embedder="lexical")
+    assert Counter(row["id"].split()[0] for row in found.dataset) == {"code": 9, "law": 3}
+    found.export(tmp_path / "mix")
+    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
+    assert manifest["selection"]["ids"] == [row["id"] for row in found.dataset]
+    assert type(found.plan).model_validate(json.loads(found.plan.to_json())) == found.plan
+    assert "# Allocation of a mixture" in found.plan.to_markdown()
+
+
+def test_groups_of_pools_give_way_to_the_names_of_a_mix():
+    pools = {
+        name: replace(pool, groups=np.array(["x"] * 9))
+        for name, pool in far(dict.fromkeys("ab", 9)).items()
+    }
+    found = idv.mix(pools, 6, {"a": 0.5, "b": 0.5})
+    assert [row.granted for row in found.plan.sources] == [3, 3]
+
+
+def test_names_that_are_numbers_are_names():
+    sets: Any = dict(enumerate(far({"a": 9, "b": 9}).values()))
+    shares: Any = {0: 0.25, 1: 0.75}
+    found = idv.mix(sets, 4, shares)
+    assert [(row.source, row.granted) for row in found.plan.sources] == [("0", 1), ("1", 3)]
+
+
+SETS = far({"a": 9, "b": 9})
+
+
+@pytest.mark.parametrize(
+    ("pools", "budget", "shares", "error", "said"),
+    [
+        (SETS, 4, {"a": 0.5, "b": 0.4}, ParameterError, r"0.5 \(a\) \+ 0.4 \(b\) = 0.9; they must"),
+        (SETS, 4, {"a": 0.9, "b": 0.2}, ParameterError, "they must add up to 1"),
+        (SETS, 4, {"a": 1.5, "b": -0.5}, ParameterError, "the share of 'a' is between 0 and 1"),
+        (SETS, 4, {"a": float("nan"), "b": 0.5}, ParameterError, "the share of 'a' is between"),
+        (SETS, 4, {"a": 0.5, "c": 0.5}, ParameterError, "these are a, b, the shares those of a, c"),
+        (SETS, 4, {"a": 1.0}, ParameterError, "there must be a share for each data set"),
+        (SETS, 4, {}, ParameterError, "the shares those of none"),
+        (SETS, 19, {"a": 0.5, "b": 0.5}, BudgetError, "ask for at most 18"),
+        (SETS, 0, {"a": 0.5, "b": 0.5}, BudgetError, "records = 0"),
+        (SETS, Budget(tokens=4), {"a": 0.5, "b": 0.5}, BudgetError, "a mixture is of so many"),
+        ({}, 4, {}, ShapeError, "a mixture is of data sets by name"),
+        (SETS["a"], 4, {"a": 1}, ShapeError, "a mixture is of data sets by name"),
+        (SETS | {"b": LAW}, 4, {"a": 0.5, "b": 0.5}, ShapeError, "some are pools, but 'b' is not"),
+        ({1: SETS["a"], "1": SETS["b"]}, 4, {"1": 1.0}, ShapeError, "two have the same name"),
+    ],
+)
+def test_what_cannot_be_mixed_is_said(
+    pools: Any, budget: Any, shares: Any, error: type[Exception], said: str
+):
+    with pytest.raises(error, match=said):
+        idv.mix(pools, budget, shares)

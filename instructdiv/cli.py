@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from instructdiv.curate import Mix
     from instructdiv.embedders import Embedder
     from instructdiv.embedders.base import Progress
+    from instructdiv.lab.findings import Findings
     from instructdiv.recipe import Recipe
     from instructdiv.report import Comparison, Difference, Summary
     from instructdiv.report.document import Document
-    from instructdiv.report.tables import Table
+    from instructdiv.report.tables import Table, TabledDocument
+
+_SHOWN_ROWS = 20
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -700,6 +704,226 @@ def leaks(
 
 @app.command()
 @_guarded
+def profile(
+    data: Data,
+    embedder: Vectors = "minilm",
+    group: Group = None,
+    view: Annotated[
+        str,
+        typer.Option(
+            "--view",
+            help="What domains are told from: prompt, instruction, response, conversation.",
+        ),
+    ] = "instruction",
+    schema: Layout = None,
+    near_copy: Annotated[
+        float,
+        typer.Option("--near-copy", min=-1, max=1, help="Similarity from which two are one."),
+    ] = 0.95,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+    ] = None,
+    seed: Seed = 0,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count the different instructions, and how records and domains are spread over them."""
+    from instructdiv.pool import Pool
+    from instructdiv.report import instruction_profile
+
+    _check_path(output, "profile", ".md", ".json")
+    with _progress(quiet) as progress:
+        pool = Pool.of(
+            data,
+            _embedder(embedder).seeded(seed),
+            view,  # type: ignore[arg-type]
+            group,
+            schema=schema,
+            strict=strict,
+            progress=progress,
+        )
+        found = instruction_profile(pool, near_copy=near_copy, progress=progress)
+    _give(found, output, as_json)
+
+
+@app.command()
+@_guarded
+def diversify(
+    data: Annotated[
+        list[str],
+        typer.Argument(help="The core; with --core, all records: files, folders, or a Hub name."),
+    ],
+    pool: Annotated[
+        list[str] | None,
+        typer.Option("--pool", help="What may come, as NAME=FILE or a file; several times."),
+    ] = None,
+    core: Annotated[
+        str | None,
+        typer.Option("--core", help="Group of the data that is the core; all others may come."),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option("--budget", "-b", min=1, help="Records; as many as the core has if not set."),
+    ] = None,
+    beyond_share: Annotated[
+        float, typer.Option("--beyond-share", min=0, max=1, help="Share beyond the core.")
+    ] = 0.1,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Mixes of 0, 5, ..., 25 % beyond the core, and a script."),
+    ] = False,
+    group: Group = None,
+    radius: Annotated[
+        float,
+        typer.Option(
+            "--radius", min=0, max=2, help="Distance within which the core has a record already."
+        ),
+    ] = 0.3,
+    balance: Annotated[
+        float,
+        typer.Option(
+            "--balance", min=0, max=1, help="1: as many records of each domain; 0: by its size."
+        ),
+    ] = 1.0,
+    embedder: Vectors = "minilm",
+    view: Shown = "prompt",
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write; without one, the plan alone."),
+    ] = None,
+    overwrite: Overwrite = False,
+    exporter: Format = "jsonl",
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Exchange redundant records of a core for domains that it lacks, at the same size."""
+    import instructdiv as idv
+    from instructdiv.exporters import Exporter
+    from instructdiv.files import check_free
+
+    if output:
+        check_free(output, overwrite)
+    written_by = Exporter.from_mapping(_mapping(exporter))
+    parameters: dict[str, Any] = {"radius": radius, "balance": balance, "seed": seed}
+    with _progress(quiet) as progress:
+        kept, others = _core_and_others(
+            data, pool, core, group, _embedder(embedder).seeded(seed), view, strict, progress
+        )
+        if grid:
+            sweep = idv.share_grid(kept, others, budget, progress=progress, **parameters)
+            if output:
+                sweep.export(output, exporter=written_by, overwrite=overwrite)
+        else:
+            done = idv.diversify(
+                kept, others, budget, beyond_share, progress=progress, **parameters
+            )
+            before, after = done.before, done.after
+            if output:
+                done.export(output, written_by, overwrite=overwrite)
+    plan = sweep.plan if grid else done.plan
+    profiles = {} if grid else {"before": before, "after": after}
+    if as_json:
+        found = {"plan": plan} | profiles
+        told = {name: json.loads(one.to_json()) for name, one in found.items()}
+        typer.echo(json.dumps(told | {"output": output and str(output)}, ensure_ascii=False))
+        return
+    _print_tables(plan.headline, plan.tables())
+    for name, one in profiles.items():
+        typer.echo(f"{name}: {one.headline}")
+    typer.echo(f"\nwritten to {output}" if output else "\nnothing is written; give --output")
+
+
+@app.command()
+@_guarded
+def advise(
+    data: Data,
+    candidate: Annotated[
+        list[str],
+        typer.Option("--candidate", help="What may be added, as NAME=FILE or a file; several."),
+    ],
+    add: Annotated[int, typer.Option("--add", min=1, help="Records to add.")] = 10_000,
+    mode: Annotated[
+        str,
+        typer.Option("--mode", help="specialist: for what the data is of; generalist: for all."),
+    ] = "generalist",
+    target: Aim = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="Column of the sources, where there is one candidate."),
+    ] = None,
+    embedder: Vectors = "minilm",
+    view: Shown = "prompt",
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell what to add next: what each candidate covers that the data does not."""
+    from instructdiv.pool import Pool
+    from instructdiv.report import advise
+
+    _check_path(output, "advice", ".md", ".json")
+    named = _by_name(candidate, "--candidate")
+    if group and len(named) > 1:
+        raise UsageError("--group divides a single candidate; give one, or no --group")
+    # Anything may be the name of a candidate.
+    sets: dict[str, Any] = {f"candidate {name}": one for name, one in named.items()}
+    groups = dict.fromkeys(sets, group)
+    sets |= {"data": data} | ({"target": target} if target else {})
+    with _progress(quiet) as progress:
+        pools = Pool.together(
+            sets,
+            _embedder(embedder).seeded(seed),
+            view,  # type: ignore[arg-type]
+            groups=groups,
+            strict=strict,
+            progress=progress,
+        )
+        found = advise(
+            pools["data"],
+            pools[next(iter(sets))] if group else {n: pools[f"candidate {n}"] for n in named},
+            add,
+            mode,  # type: ignore[arg-type]
+            pools.get("target"),
+            seed=seed,
+            progress=progress,
+        )
+    _give(found, output, as_json)
+
+
+@app.command()
+@_guarded
+def effect(
+    results: Annotated[
+        Path, typer.Argument(help="Results of your own training runs, in CSV or JSON.")
+    ],
+    what: Annotated[
+        str | None,
+        typer.Option("--what", help="emergence, sweet_spot or runs; told by the columns if not."),
+    ] = None,
+    score: Annotated[
+        list[str] | None, typer.Option("--score", help="Column of the score; of runs several.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Bootstrap draws.")] = 1000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read off a sweep: from how many instructions on, the best share, gains on controls."""
+    from instructdiv.guidance import effect
+
+    found = effect(results, what, columns=score or (), draws=draws, seed=seed)  # type: ignore[arg-type]
+    typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found)
+
+
+@app.command()
+@_guarded
 def demo(
     output: Folder,
     budget: Amount = "120",
@@ -792,10 +1016,65 @@ def lab_arrangement(
         study = arrangement_study(
             plan, tasks, output=output, overwrite=overwrite, workers=workers, progress=progress
         )
+    _print_study(study, output, as_json)
+
+
+@lab.command("rewriting")
+@_guarded
+def lab_rewriting(
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="All studies with every condition, 3 seeds.")
+    ] = False,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The sizes of the paper, on a graphics card.")
+    ] = False,
+    studies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--study",
+            help="Only this one: emergence, more_of_the_same, restricted_domains, long_tail or "
+            "no_op; it may be given again.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Number of seeds, of all conditions.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for results, tables and curves; an interrupted study there goes on.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew where the folder holds another study.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that train.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """How many instructions? Train a small model to rewrite by rules, and try unseen ones."""
+    from instructdiv.lab import RewritingPlan, rewriting_study
+
+    if full and paper:
+        raise UsageError("--full and --paper are two studies; give one")
+    sizes = RewritingPlan.full if full else RewritingPlan.paper if paper else RewritingPlan.quick
+    plan = sizes().asking(studies=studies, seeds=seeds)
+    with _progress(quiet) as progress:
+        study = rewriting_study(
+            plan, output=output, overwrite=overwrite, workers=workers, progress=progress
+        )
+    _print_study(study, output, as_json)
+
+
+def _print_study(study: "Findings", output: Path | None, as_json: bool) -> None:
     if as_json:
         _print_json(study)
         return
-    typer.echo(f"{study}\n\n{study.legend}")  # names of arms must not be cut
+    typer.echo(f"{study}\n\n{study.legend}")  # names must not be cut
     if output:
         typer.echo(f"\nwritten to {output}, with curves to open: {output / 'curves.html'}")
 
@@ -889,6 +1168,73 @@ def _n_records(pool_size: list[str]) -> int:
     if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
         return int(pool_size[0].replace("_", ""))
     return len(read(pool_size))
+
+
+def _core_and_others(
+    data: list[str],
+    pool: list[str] | None,
+    core: str | None,
+    group: str | None,
+    embedder: "Embedder",
+    view: str,
+    strict: bool,
+    progress: "Progress | None",
+) -> tuple[Any, Any]:
+    """A core and what may come for it: a group of the data and the others, or other files."""
+    import numpy as np
+
+    from instructdiv.pool import Pool
+
+    if (core is None) == (pool is None):
+        raise UsageError("what may come are the other groups of the data (--core), or --pool files")
+    more = {"strict": strict, "progress": progress}
+    if core is None:
+        named = _by_name(pool or [], "--pool")
+        sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
+        groups = {"": None} | ({} if group is None else dict.fromkeys(list(sets)[1:], group))
+        pools = Pool.together(sets, embedder, view, groups=groups, **more)  # type: ignore[arg-type]
+        return pools.pop(""), {name: pools[f"pool {name}"] for name in named}
+    if group is None:
+        raise UsageError("--core is a group of the data; name the column of the groups by --group")
+    whole = Pool.of(data, embedder, view, group, **more)  # type: ignore[arg-type]
+    assert whole.groups is not None  # noqa: S101
+    known = np.unique(whole.groups).tolist()
+    if core not in known:
+        shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        raise UsageError(f"no group is named {core!r}; known: {shown}")
+    is_core = whole.groups == core
+    if is_core.all():
+        raise UsageError(f"all records are of {core!r}; nothing else may come")
+    return whole.take(np.flatnonzero(is_core)), whole.take(np.flatnonzero(~is_core))
+
+
+def _by_name(given: list[str], option: str) -> dict[str, str]:
+    """Files by name, each given as NAME=FILE, or a file that is its own name."""
+    named: dict[str, str] = {}
+    for one in given:
+        name, equals, path = one.partition("=")
+        if not equals or Path(one).exists():
+            name, path = one, one
+        if not name or not path:
+            raise UsageError(f"{option} takes NAME=FILE or a file, got {one!r}")
+        if name in named:
+            raise UsageError(f"{option} has the name {name!r} twice; give each another")
+        named[name] = path
+    return named
+
+
+def _give(document: "TabledDocument", output: Path | None, as_json: bool) -> None:
+    """Write a document if a file is named, and print it."""
+    if output:
+        document.save(output)
+    if as_json:
+        _print_json(document)
+        return
+    tables = {
+        title: replace(table, rows=table.rows[:_SHOWN_ROWS])
+        for title, table in document.tables().items()
+    }
+    _print_tables(document.headline, tables)
 
 
 def _check_path(output: Path | None, called: str, *endings: str) -> None:

@@ -1,26 +1,22 @@
 """Arrangement: whether it matters which records a small model sees, and in which order."""
 
-import hashlib
-import json
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from instructdiv import arrangers, selectors
 from instructdiv.embedders import Embedder, Lexical
 from instructdiv.embedders.base import Progress
-from instructdiv.errors import OutputError, ParameterError
-from instructdiv.files import write_text
+from instructdiv.errors import ParameterError
 from instructdiv.guidance import LossMonitor
-from instructdiv.lab.jobs import done
+from instructdiv.lab.kept import Kept, digest_of, followed, versions
 from instructdiv.lab.study import RANDOM, Run, SettingResult, Study
 from instructdiv.lab.tasks import Record, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer, Weights
@@ -30,8 +26,6 @@ from instructdiv.report.facts import Facts
 
 Rows = NDArray[np.int64]
 
-_KEPT = "runs.json"
-_WRITTEN = ("results.json", "results.md", "curves.html")
 _TEXT = 64
 
 
@@ -440,39 +434,22 @@ def arrangement_study(
     if workers is not None and workers < 1:
         raise ParameterError(f"at least 1 worker is needed, got {workers}")
     source = None if tasks is None else read(tasks)
-    digest = None if source is None else _digest(source.digests())
-    kept = _Kept.opened(output, _made_of(plan, digest), overwrite)
+    digest = None if source is None else digest_of(source.digests())
+    kept = Kept.opened(output, Run, _made_of(plan, digest), overwrite)
     drawn = {seed: _tasks(plan, seed, source) for seed in range(plan.seeds)}
     arms = [(s.name, arm.name) for s in settings_of(plan) for arm in s.arms]
     wanted = {seed: tuple(arm for arm in arms if (*arm, seed) not in kept.runs) for seed in drawn}
     preparing = [Preparing(plan, drawn[seed], seed, some) for seed, some in wanted.items() if some]
-    ready = _followed(prepare, preparing, workers, progress, "prepare")
+    ready = followed(prepare, preparing, workers, progress, "prepare")
     prepared: list[Prepared] = sorted(ready, key=lambda one: one.seed)
     training = [
         ToTrain(plan, setting, arm, one) for one in prepared for setting, arm in wanted[one.seed]
     ]
-    for run in _followed(train, training, workers, progress, "train"):
+    for run in followed(train, training, workers, progress, "train"):
         kept.keep(run)
     study = _summed_up(plan, drawn, source is not None, kept)
-    if output is not None:
-        for name in _WRITTEN:
-            study.save(Path(output) / name)
+    study.save_all(output)
     return study
-
-
-def _followed(
-    work: Callable[[Any], Any],
-    jobs: Sequence[Any],
-    workers: int | None,
-    progress: Progress,
-    stage: str,
-) -> Iterator[Any]:
-    """Results of jobs as they come, with the progress."""
-    if jobs:
-        progress(stage, 0, len(jobs))
-    for n_done, (_, result) in enumerate(done(work, jobs, workers), 1):
-        yield result
-        progress(stage, n_done, len(jobs))
 
 
 def _tasks(plan: ArrangementPlan, seed: int, source: Any) -> Tasks:
@@ -487,10 +464,6 @@ def _tasks(plan: ArrangementPlan, seed: int, source: Any) -> Tasks:
     return labelled_tasks(source.rows, seed, **sizes, held_out=held_out, longest=plan.longest)
 
 
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _made_of(plan: ArrangementPlan, digest: str | None) -> dict[str, Any]:
     """All that a run depends on beside its setting, arm and seed."""
     content = plan.model_dump(mode="json", exclude={"seeds", "every_arm", "threshold"})
@@ -499,66 +472,12 @@ def _made_of(plan: ArrangementPlan, digest: str | None) -> dict[str, Any]:
     return content | {
         "tasks": digest,
         "arms": {s.name: {arm.name: arm.to_mapping() for arm in s.arms} for s in settings},
-        "versions": {name: version(name) for name in packages},
+        "versions": versions(packages),
     }
 
 
-class _Kept:
-    """Runs that are done, and the file that keeps them."""
-
-    def __init__(self, path: Path | None, made_of: dict[str, Any]) -> None:
-        self.path = path
-        self.made_of = made_of
-        self.runs: dict[tuple[str, str, int], Run] = {}
-
-    @classmethod
-    def opened(cls, folder: str | Path | None, made_of: dict[str, Any], overwrite: bool) -> "_Kept":
-        """What a folder keeps of this study.
-
-        Raises
-        ------
-        OutputError
-            It holds something else.
-        """
-        if folder is None:
-            return cls(None, made_of)
-        folder = Path(folder).expanduser()
-        kept = cls(folder / _KEPT, made_of)
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"cannot write to {folder}: it is a file; give a folder")
-        if folder.is_dir() and not (folder / _KEPT).is_file() and any(folder.iterdir()):
-            raise OutputError(f"{folder} is not empty, and holds no study; give another folder")
-        if not (folder / _KEPT).is_file():
-            kept.write()  # before the work, not after it
-            return kept
-        try:
-            content = json.loads((folder / _KEPT).read_text(encoding="utf-8"))
-            found = [Run.model_validate(run) for run in content["runs"]]
-            same = content["made_of"] == made_of
-        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-            raise OutputError(f"{folder / _KEPT} cannot be read: {error}") from error
-        if same:
-            kept.runs = {(run.setting, run.arm, run.seed): run for run in found}
-        elif not overwrite:
-            raise OutputError(
-                f"{folder} holds runs of another study; give another folder, or overwrite it"
-            )
-        return kept
-
-    def keep(self, run: Run) -> None:
-        """Take in a run, and write all of them."""
-        self.runs[run.setting, run.arm, run.seed] = run
-        self.write()
-
-    def write(self) -> None:
-        """Write the runs, whole or not at all."""
-        if self.path is not None:
-            runs = [self.runs[key].model_dump(mode="json") for key in sorted(self.runs)]
-            write_text(self.path, json.dumps({"made_of": self.made_of, "runs": runs}) + "\n")
-
-
 def _summed_up(
-    plan: ArrangementPlan, drawn: dict[int, Tasks], labelled: bool, kept: _Kept
+    plan: ArrangementPlan, drawn: dict[int, Tasks], labelled: bool, kept: Kept[Run]
 ) -> Study:
     results = [
         SettingResult.of(

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 from instructdiv.report.sheet import filled
 
 if TYPE_CHECKING:
-    from instructdiv.lab.study import Study
+    from instructdiv.lab.findings import Findings
 
 
-def page(study: "Study") -> str:
+def page(findings: "Findings") -> str:
     """The page of a study, in the style of the report; the same for the same study."""
-    charts = [result.chart() for result in study.settings]
-    sections = zip(study.tables().items(), charts, strict=True)
+    sections = findings.sections()
     return filled(
         Path(__file__).with_name("page.html.jinja"),
-        charts,
-        study=study,
-        sections=[(title, table, chart) for (title, table), chart in sections],
+        [section.chart for section in sections],
+        study=findings,
+        sections=[(section.title, section.table, section.chart) for section in sections],
     )

@@ -1,19 +1,16 @@
 """Study: what came of training in several ways, with several seeds."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from instructdiv.guidance import LossMonitor
-from instructdiv.lab.page import page
+from instructdiv.lab.findings import COLORS, Findings, Section, Spread, layout
 from instructdiv.report.charts import Chart
-from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts
 from instructdiv.report.tables import Cell, Number, Table
-from instructdiv.report.wording import escaped
 
 RANDOM = "random"
 """Name of the arm that others are compared with."""
@@ -27,7 +24,6 @@ LEGEND = (
 )
 
 _NEVER = 1e9
-_COLORS = 10
 _DASHES = ("solid", "dash", "dot")
 
 
@@ -65,34 +61,17 @@ class Run(Facts):
     """Processor time it took, measuring included."""
 
     @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells it from the other runs of a study."""
+        return self.setting, self.arm, self.seed
+
+    @property
     def monitor(self) -> LossMonitor:
         """The curve, to be read."""
         monitor = LossMonitor()
         for place, step in enumerate(self.steps):
             monitor.record(step, {task: losses[place] for task, losses in self.by_task.items()})
         return monitor
-
-
-class Spread(Facts):
-    """A number over seeds."""
-
-    mean: float
-    """Mean over the seeds."""
-
-    sd: float | None
-    """Standard deviation over the seeds; none of a single one."""
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """The spread of these values, of which there is one at least."""
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-        return cls(mean=float(np.mean(values)), sd=sd)
-
-    def __str__(self) -> str:
-        return f"{self}"
-
-    def __format__(self, sign: str) -> str:
-        return f"{self.mean:{sign}.2f}" + ("" if self.sd is None else f" ± {self.sd:.2f}")
 
 
 class ArmRow(Facts):
@@ -213,9 +192,9 @@ class SettingResult(Facts):
             runs = [run for run in self.runs if run.arm == row.arm]
             steps = runs[0].steps
             line = {
-                "color": f"var(--c{place % _COLORS})",
+                "color": f"var(--c{place % COLORS})",
                 "width": 2.5 if row.arm == RANDOM else 1.75,
-                "dash": _DASHES[place // _COLORS % len(_DASHES)],
+                "dash": _DASHES[place // COLORS % len(_DASHES)],
             }
             losses = np.mean([run.losses for run in runs], axis=0)
             traces.append(
@@ -239,19 +218,10 @@ class SettingResult(Facts):
         return Chart(self.setting, says, {"data": traces, "layout": _layout(self.threshold)}, 440)
 
 
-class Study(Document):
+class Study(Findings):
     """Training runs side by side: loss on held-out tasks under one setting or several."""
 
-    called: ClassVar[str] = "study"
-
-    title: str
-    """What was studied."""
-
-    headline: str
-    """The result in a few sentences."""
-
-    made_from: dict[str, str]
-    """What it was made from and by, name by name, in words."""
+    legend: ClassVar[str] = LEGEND
 
     settings: list[SettingResult] = Field(min_length=1)
     """The results, setting by setting."""
@@ -269,82 +239,16 @@ class Study(Document):
                 return found
         raise KeyError(name)
 
-    @property
-    def legend(self) -> str:
-        """What the columns of the tables say."""
-        return LEGEND
-
-    def tables(self) -> dict[str, Table]:
-        """A table for each setting, by what it is."""
-        return {result.says: result.table() for result in self.settings}
-
-    def to_markdown(self) -> str:
-        blocks = [f"# {self.title}", escaped(self.headline)]
-        for title, table in self.tables().items():
-            blocks += [f"## {escaped(title)}", table.to_markdown()]
-        blocks.append(self.legend)
-        blocks.append("\n".join(f"- {k}: {escaped(v)}" for k, v in self.made_from.items()))
-        return "\n\n".join(blocks) + "\n"
-
-    def to_html(self) -> str:
-        """A page with the curves and the tables, which needs no other file and no network."""
-        return page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write it; the ending of the name says how: .json, .md or .html.
-
-        Raises
-        ------
-        InputError
-            The ending is another.
-        OutputError
-            The file cannot be written.
-        """
-        forms = {".json": self.to_json, ".md": self.to_markdown, ".html": self.to_html}
-        return self._write(path, forms)
-
-    def __str__(self) -> str:
-        lines = [self.headline]
-        for title, table in self.tables().items():
-            cells = [table.columns, *table.texts]
-            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-            lines += ["", title]
-            for line in cells:
-                padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-                lines.append("  ".join(padded).rstrip())
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
+    def sections(self) -> list[Section]:
+        return [Section(one.says, one.table(), one.chart()) for one in self.settings]
 
 
 def _layout(threshold: float) -> dict[str, Any]:
-    axis = {
-        "gridcolor": "var(--line)",
-        "linecolor": "var(--line)",
-        "zeroline": False,
-        "fixedrange": True,
-        "tickfont": {"color": "var(--muted)"},
-    }
-    return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": "var(--ink)", "size": 12},
-        "hoverlabel": {
-            "bgcolor": "var(--panel)",
-            "bordercolor": "var(--line)",
-            "font": {"color": "var(--ink)", "size": 12},
-        },
-        "dragmode": False,
-        "hovermode": "x unified",
-        "margin": {"l": 56, "r": 16, "t": 28, "b": 56},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": axis | {"title": {"text": "steps"}, "rangemode": "tozero"},
-        "yaxis": axis | {"title": {"text": "loss on the held-out tasks"}},
-        "shapes": [
+    return layout(
+        {"title": {"text": "steps"}, "rangemode": "tozero"},
+        {"title": {"text": "loss on the held-out tasks"}},
+        hovermode="x unified",
+        shapes=[
             {
                 "type": "line",
                 "xref": "paper",
@@ -355,7 +259,7 @@ def _layout(threshold: float) -> dict[str, Any]:
                 "line": {"color": "var(--muted)", "width": 1, "dash": "dot"},
             }
         ],
-    }
+    )
 
 
 def _row(arm: str, runs: list[Run], usual: list[Run], threshold: float) -> ArmRow:

@@ -1,0 +1,474 @@
+"""Rewriting: rules that replace a string by another, and records that ask for one."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from string import ascii_lowercase
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instructdiv.errors import ParameterError, ShapeError
+
+LETTERS = ascii_lowercase
+"""The alphabet unless another is given: 26 letters."""
+
+Pattern = Literal["repeated", "periodic", "mirrored"]
+
+_TRIES = 200
+_LISTED = 1 << 20
+_DRAWN = 1000
+
+
+@dataclass(frozen=True, order=True)
+class Rule:
+    """An instruction: replace the leftmost occurrence of a string by another, once.
+
+    Examples
+    --------
+    >>> apply_rule(Rule("aa", "bac"), "caaba")
+    'cbacba'
+    """
+
+    search: str
+    """What is looked for; the empty string is found at the start of any text."""
+
+    replacement: str
+    """What takes its place."""
+
+    stops: bool = False
+    """Whether a Markov algorithm ends with it."""
+
+    def __str__(self) -> str:
+        return f"{self.search} →{'·' if self.stops else ''} {self.replacement}"
+
+
+def apply_rule(rule: Rule, text: str) -> str:
+    """Replace the leftmost occurrence, once; a text without one stays as it is.
+
+    Examples
+    --------
+    >>> apply_rule(Rule("iss", "art"), "mississippi"), apply_rule(Rule("iss", "art"), "canada")
+    ('martissippi', 'canada')
+    """
+    return text.replace(rule.search, rule.replacement, 1)
+
+
+@dataclass(frozen=True)
+class MarkovAlgorithm:
+    """Rules in order of precedence, applied again and again: any computation can be written so.
+
+    In each step the first rule whose string occurs is applied. It ends when none does, or with
+    a rule that stops. Rewriting with one rule, as it is trained here, is a step of it [1]_.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the Decisive Effect of Instruction
+       Diversity on Generalization", 2024, arXiv:2410.04717, appendix A.
+
+    Examples
+    --------
+    Numbers in binary become strokes:
+
+    >>> rules = (Rule("|0", "0||"), Rule("1", "0|"), Rule("0", ""))
+    >>> MarkovAlgorithm(rules).apply("101")
+    '|||||'
+    """
+
+    rules: tuple[Rule, ...]
+    """The rules, those that take precedence first."""
+
+    def steps(self, text: str) -> Iterator[str]:
+        """The texts it goes through, from the first to the last; they may have no end.
+
+        Examples
+        --------
+        >>> list(MarkovAlgorithm((Rule("aa", "a"),)).steps("aaa"))
+        ['aaa', 'aa', 'a']
+        """
+        yield text
+        while rule := next((rule for rule in self.rules if rule.search in text), None):
+            text = apply_rule(rule, text)
+            yield text
+            if rule.stops:
+                return
+
+    def apply(self, text: str, most_steps: int = 10_000) -> str:
+        """The text it ends with.
+
+        Raises
+        ------
+        ParameterError
+            It has not ended after so many steps.
+        """
+        seen = list(islice(self.steps(text), most_steps + 2))
+        if len(seen) > most_steps + 1:
+            raise ParameterError(
+                f"the algorithm has not ended after {most_steps:,} steps; it may have no end"
+            )
+        return seen[-1]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A class of strings that are built from a shorter one: the longer `k`, the fewer there are.
+
+    Examples
+    --------
+    >>> [Constraint(kind, 3).string("abc") for kind in ("repeated", "periodic", "mirrored")]
+    ['aaabbbccc', 'abcabcabc', 'abccbaabc']
+    """
+
+    pattern: Pattern
+    """What is made of it: each letter `k` times; all of it `k` times; or `k` times with every
+    second one turned around."""
+
+    k: int
+    """How many times; with 1 any string is of the class."""
+
+    def string(self, base: str) -> str:
+        """The string that is built from a shorter one."""
+        if self.pattern == "repeated":
+            return "".join(letter * self.k for letter in base)
+        if self.pattern == "periodic":
+            return base * self.k
+        return "".join(base if place % 2 == 0 else base[::-1] for place in range(self.k))
+
+    def __str__(self) -> str:
+        return f"{self.pattern}, k = {self.k}"
+
+
+FREE = Constraint("periodic", 1)
+"""No constraint."""
+
+
+def sample_rules(
+    n_rules: int,
+    *,
+    alphabet: str = LETTERS,
+    search: int = 3,
+    replacement: int = 3,
+    constraints: Sequence[Constraint] = (),
+    forbidden: Iterable[Rule] = (),
+    seed: int = 0,
+) -> tuple[Rule, ...]:
+    """Draw distinct rules, each as likely as any other.
+
+    Parameters
+    ----------
+    n_rules
+        How many.
+    alphabet
+        Letters of both strings.
+    search
+        Length of the string that is looked for.
+    replacement
+        Length of what takes its place.
+    constraints
+        Classes of both strings of a rule; with several, as many rules of each, and one more
+        of the first ones where they do not divide. Any string if there are none.
+    forbidden
+        Rules whose strings must not be drawn: no rule looks for what one of them looks for, or
+        puts what one of them puts. So rules of a test can be unlike all of training.
+    seed
+        Seed of all that is drawn.
+
+    Raises
+    ------
+    ParameterError
+        There are not so many rules, or a parameter makes no sense; a class that strings of
+        this length cannot have among them.
+
+    Examples
+    --------
+    >>> test = sample_rules(2)
+    >>> [str(rule) for rule in test]
+    ['wda → okc', 'qop → ccz']
+    >>> [str(rule) for rule in sample_rules(1, alphabet="abcd", search=4, replacement=2,
+    ...                                     constraints=[Constraint("mirrored", 2)])]
+    ['baab → aa']
+    >>> sample_rules(9, alphabet="ab", search=1, replacement=2)
+    Traceback (most recent call last):
+    ...
+    instructdiv.errors.ParameterError: 9 different rules of 1 → 2 letters are not to be had: ...
+    """
+    forbidden = tuple(forbidden)
+    random = np.random.default_rng(seed)
+    _check_alphabet(alphabet)
+    for name, value in (("n_rules", n_rules), ("search", search), ("replacement", replacement)):
+        if value < 1:
+            raise ParameterError(f"{name} must be at least 1, got {value}")
+    classes = tuple(constraints) or (FREE,)
+    found: dict[Rule, None] = {}
+    for place, constraint in enumerate(classes):
+        wanted = n_rules // len(classes) + (place < n_rules % len(classes))
+        sides = (
+            _Strings(alphabet, search, constraint, {rule.search for rule in forbidden}),
+            _Strings(alphabet, replacement, constraint, {rule.replacement for rule in forbidden}),
+        )
+        _draw(wanted, sides, found, random)
+    # Classes take turns, so that the first rules are of all of them too.
+    drawn = list(found)
+    return tuple(drawn[i] for i in _in_turn(len(drawn), len(classes)))
+
+
+class _Strings:
+    """The strings of one side of rules: of a length and a class, without some."""
+
+    def __init__(
+        self, alphabet: str, length: int, constraint: Constraint, without: Collection[str]
+    ) -> None:
+        if constraint.k < 1 or length % constraint.k:
+            raise ParameterError(
+                f"strings of {length} letters cannot be {constraint}; the length must be a "
+                "multiple of k"
+            )
+        self.alphabet = alphabet
+        self.length = length
+        self.constraint = constraint
+        self.without = without
+        self.base = length // constraint.k
+        in_all = len(alphabet) ** self.base
+        self.listed: list[str] | None = None
+        if in_all <= max(_LISTED, 2 * len(without)):
+            bases = map("".join, product(alphabet, repeat=self.base))
+            every = bases if constraint.k == 1 else map(constraint.string, bases)
+            self.listed = [string for string in every if string not in without]
+            self.n_strings = len(self.listed)
+        else:
+            # At most half of them are forbidden: so drawing them takes two tries.
+            self.n_strings = in_all - len(without)
+
+    def draw(self, random: np.random.Generator, n: int) -> list[str]:
+        """So many of them, with replacement."""
+        if self.listed is not None:
+            return [self.listed[i] for i in random.integers(len(self.listed), size=n).tolist()]
+        places = random.integers(len(self.alphabet), size=(n, self.base)).tolist()
+        drawn = ("".join(self.alphabet[i] for i in row) for row in places)
+        every = (self.constraint.string(base) for base in drawn)
+        return [string for string in every if string not in self.without]
+
+
+def _draw(
+    wanted: int,
+    sides: tuple[_Strings, _Strings],
+    found: dict[Rule, None],
+    random: np.random.Generator,
+) -> None:
+    """Add rules that are not among those found, and that change what they find."""
+    searched, put = sides
+    n_pairs = searched.n_strings * put.n_strings
+    if searched.listed is not None and put.listed is not None:
+        known = set(searched.listed), set(put.listed)
+        taken = sum(rule.search in known[0] and rule.replacement in known[1] for rule in found)
+        n_pairs -= len(known[0] & known[1]) + taken
+    if wanted > n_pairs:
+        of_class = "" if searched.constraint == FREE else f" of the class {searched.constraint},"
+        raise ParameterError(
+            f"{wanted:,} different rules of {searched.length} → {put.length} letters are not to "
+            f"be had: an alphabet of {len(searched.alphabet)}{of_class} leaves {n_pairs:,}; ask "
+            "for fewer, or give longer strings or more letters"
+        )
+    aim = len(found) + wanted
+    if searched.listed is not None and put.listed is not None and n_pairs <= _LISTED:
+        # Few enough to be gone through, so that the last ones need not be found by chance.
+        for place in random.permutation(len(searched.listed) * len(put.listed)).tolist():
+            if len(found) == aim:
+                return
+            x, y = divmod(place, len(put.listed))
+            if searched.listed[x] != put.listed[y]:
+                found.setdefault(Rule(searched.listed[x], put.listed[y]))
+        return
+    while len(found) < aim:
+        n_drawn = max(_DRAWN, aim - len(found))
+        for x, y in zip(searched.draw(random, n_drawn), put.draw(random, n_drawn), strict=False):
+            if x != y and len(found) < aim:
+                found.setdefault(Rule(x, y))
+
+
+def _in_turn(n: int, n_classes: int) -> list[int]:
+    """Places of rules that stand class after class, a rule of each class in turn."""
+    sizes = [n // n_classes + (place < n % n_classes) for place in range(n_classes)]
+    starts = np.cumsum([0, *sizes]).tolist()
+    return [
+        starts[place] + turn
+        for turn in range(max(sizes))
+        for place in range(n_classes)
+        if turn < sizes[place]
+    ]
+
+
+def _check_alphabet(alphabet: str) -> None:
+    if not alphabet or len(set(alphabet)) != len(alphabet):
+        raise ParameterError(f"an alphabet is made of different letters, got {alphabet!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class Rewrites:
+    """Records that each ask to apply a rule to a text. Made by :func:`make_dataset`."""
+
+    rules: tuple[Rule, ...]
+    """The rules."""
+
+    rule: NDArray[np.int64]
+    """(n,) int64: which of them each record asks for."""
+
+    inputs: tuple[str, ...]
+    """The text of each."""
+
+    outputs: tuple[str, ...]
+    """What it becomes."""
+
+    has_op: NDArray[np.bool_]
+    """(n,) bool: whether the rule's string occurs in the text, so that something happens."""
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+def equal_counts(n_rules: int, n_records: int) -> NDArray[np.int64]:
+    """Records of each rule, as equal as can be, (n_rules,) int64.
+
+    Examples
+    --------
+    >>> equal_counts(3, 8).tolist()
+    [3, 3, 2]
+    """
+    share, rest = divmod(n_records, n_rules)
+    return share + (np.arange(n_rules) < rest).astype(np.int64)
+
+
+def make_dataset(
+    rules: Sequence[Rule],
+    counts: ArrayLike,
+    *,
+    length: int = 9,
+    no_op: float = 0.0,
+    occurrences: int | Sequence[int] = 1,
+    distractors: bool = False,
+    alphabet: str = LETTERS,
+    seed: int = 0,
+) -> Rewrites:
+    """Draw texts for rules, and what the rules make of them.
+
+    Parameters
+    ----------
+    rules
+        The rules.
+    counts
+        Records of each; those of :func:`equal_counts` or of
+        :func:`instructdiv.quotas.powerlaw_counts`, for instance. A rule may have none.
+    length
+        Letters of a text.
+    no_op
+        Share of all records whose text does not hold the string of its rule, and so stays as
+        it is; a whole number of them, the nearest.
+    occurrences
+        How often the string occurs in the others, without overlap; of several numbers one is
+        drawn for each record.
+    distractors
+        Whether the other letters of a text may be letters of the string too. Without it one
+        letter tells the place, and the task is easier.
+    alphabet
+        Letters that texts are filled with.
+    seed
+        Seed of all that is drawn.
+
+    Raises
+    ------
+    ShapeError
+        There is not one count a rule, or one is below 0.
+    ParameterError
+        The string of a rule does not fit into a text so often, there is no letter to fill the
+        text with, or a parameter makes no sense; or no such text was found in 200 tries each.
+
+    Examples
+    --------
+    >>> rewrites = make_dataset([Rule("abc", "xyz")], [3], no_op=0.3)
+    >>> list(zip(rewrites.inputs, rewrites.outputs))
+    [('kdedhvabc', 'kdedhvxyz'), ('qztabcrpp', 'qztxyzrpp'), ('sdmwpdutw', 'sdmwpdutw')]
+    """
+    rules = tuple(rules)
+    counts = np.asarray(counts, np.int64)
+    if counts.shape != (len(rules),) or (counts < 0).any():
+        raise ShapeError(
+            f"counts must be {len(rules)} numbers from 0, one a rule, got an array of shape "
+            f"{counts.shape}" + (f" with {counts.min()}" if counts.size else "")
+        )
+    _check_alphabet(alphabet)
+    if not 0 <= no_op <= 1:
+        raise ParameterError(f"no_op must be a share from 0 to 1, got {no_op}")
+    often = (occurrences,) if isinstance(occurrences, int) else tuple(occurrences)
+    if not often or min(often) < 1:
+        raise ParameterError(f"occurrences must be at least 1, got {occurrences!r}")
+    random = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(len(rules)), counts)
+    has_op = np.ones(len(owner), np.bool_)
+    has_op[random.permutation(len(owner))[: round(no_op * len(owner))]] = False
+    fill = _Fill(alphabet, length, often, distractors, random)
+    ends = np.cumsum(counts).tolist()
+    inputs: list[str] = []
+    for rule, end in zip(rules, ends, strict=True):
+        inputs += fill.texts(rule, has_op[len(inputs) : end].tolist())
+    outputs = tuple(apply_rule(rules[i], z) for i, z in zip(owner.tolist(), inputs, strict=True))
+    return Rewrites(rules, owner.astype(np.int64), tuple(inputs), outputs, has_op)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fill:
+    """Makes texts that hold a string so often, or not at all."""
+
+    alphabet: str
+    length: int
+    often: tuple[int, ...]
+    distractors: bool
+    random: np.random.Generator
+
+    def texts(self, rule: Rule, has_op: list[bool]) -> list[str]:
+        if not has_op:
+            return []
+        x = rule.search
+        if any(has_op) and (not x or max(self.often) * len(x) > self.length):
+            raise ParameterError(
+                f"rule {rule} does not fit {max(self.often)} times into {self.length} letters; "
+                "make texts longer, or strings shorter"
+            )
+        letters = [a for a in self.alphabet if self.distractors or a not in x]
+        if not letters:
+            raise ParameterError(
+                f"rule {rule} leaves no letter to fill texts with; give a larger alphabet, or "
+                "allow distractors"
+            )
+        found = [""] * len(has_op)
+        wrong = list(range(len(has_op)))
+        for _ in range(_TRIES):
+            # One of 0 occurrences is a record in which nothing happens.
+            drawn = self.random.integers(len(self.often), size=len(wrong)).tolist()
+            times = [self.often[i] * has_op[row] for row, i in zip(wrong, drawn, strict=True)]
+            filler = self.random.integers(len(letters), size=(len(wrong), self.length)).tolist()
+            places = self.random.random((len(wrong), max(self.often))).tolist()
+            still = []
+            for row, n, numbers, at in zip(wrong, times, filler, places, strict=True):
+                text = _placed(x, n, [letters[i] for i in numbers], at)
+                found[row] = text
+                if text.count(x) != n:
+                    still.append(row)
+            wrong = still
+            if not wrong:
+                return found
+        raise ParameterError(
+            f"no text of {self.length} letters was found in {_TRIES} tries that holds the "
+            f"string of rule {rule} as often as it should; give a larger alphabet, or other lengths"
+        )
+
+
+def _placed(x: str, n: int, filler: list[str], at: list[float]) -> str:
+    """A text as long as the filler, with a string in so many places of it."""
+    n_fill = len(filler) - n * len(x)
+    cuts = sorted(int(share * (n_fill + 1)) for share in at[:n])
+    parts, start = [], 0
+    for cut in cuts:
+        parts += [*filler[start:cut], x]
+        start = cut
+    return "".join([*parts, *filler[start:n_fill]])

@@ -252,6 +252,7 @@ def test_every_piece_of_evidence_that_is_cited_is_there():
         "only-if-fig-2a",
         "only-if-fig-3",
         "only-if-fig-4",
+        "unseen-tasks-table-1",
     }
 
 

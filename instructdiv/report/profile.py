@@ -382,8 +382,9 @@ def _warnings(instructions: Counts, domains: Counts, kind: str) -> list[Advice]:
         found.append(
             Advice(
                 says="all records have one instruction: whatever differs stands in their inputs, "
-                "so view them as prompts",
-                evidence=[],
+                "so view them as prompts; varied inputs cannot stand in for instructions "
+                f"({CAVEAT})",
+                evidence=["unseen-tasks-table-1"],
             )
         )
     found += few_instructions(n)

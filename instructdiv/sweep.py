@@ -20,7 +20,7 @@ from instructdiv.errors import BudgetError, InputError, OutputError, ParameterEr
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.stanza import TRAINERS
 from instructdiv.exporters.sweep_script import dataset_info, sweep_script
-from instructdiv.files import MANIFEST, new_folder, sha256, write_text
+from instructdiv.files import MANIFEST, check_free, new_folder, sha256, write_text
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Facts
 from instructdiv.report.profile import instruction_numbers
@@ -126,7 +126,7 @@ class Sweep:
         self,
         path: str | Path,
         *,
-        trainers: Iterable[str] = TRAINERS,
+        trainers: str | Iterable[str] = TRAINERS,
         exporter: Exporter | None = None,
         overwrite: bool = False,
     ) -> list[Path]:
@@ -144,11 +144,13 @@ class Sweep:
         UsageError
             A trainer is not known.
         """
-        scripts = {trainer: sweep_script(trainer, list(self.mixes)) for trainer in trainers}
-        for mix in self.mixes.values():
-            mix.summary  # noqa: B018 - measured before the folder is begun
+        named = (trainers,) if isinstance(trainers, str) else trainers
+        scripts = {trainer: sweep_script(trainer, list(self.mixes)) for trainer in named}
+        check_free(path, overwrite)  # before the work, not after it
         if overwrite and (Path(path).expanduser() / "runs").exists():
             raise OutputError(f"{path} holds runs that were trained; move them, or give another")
+        for mix in self.mixes.values():
+            mix.summary  # noqa: B018 - measured before the folder is begun
         with new_folder(path, overwrite) as folder:
             files = [
                 file

@@ -1,6 +1,7 @@
-"""What tests share: vector caches of their own, and a machine without a model."""
+"""What tests share: vector caches and a log of their own, and a machine without a model."""
 
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -25,6 +26,16 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_other_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTRUCTDIV_CACHE", str(shared_cache))
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Every command of the command line writes the log its own way: not to the next test too."""
+    log = logging.getLogger("instructdiv")
+    before = log.handlers, log.propagate, log.level
+    yield
+    log.handlers, log.propagate = before[0], before[1]
+    log.setLevel(before[2])
 
 
 @pytest.fixture

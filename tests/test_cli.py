@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import json
-import logging
 import os
 import re
 import shlex
@@ -11,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -41,15 +39,6 @@ ROWS = [
 ]
 PACMAP = importlib.util.find_spec("pacmap") is not None
 LEXICAL = ["--embedder", "lexical", "--draws", "3"]
-
-
-@pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    log = logging.getLogger("instructdiv")
-    before = log.handlers, log.propagate, log.level
-    yield
-    log.handlers, log.propagate = before[0], before[1]
-    log.setLevel(before[2])
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -523,15 +522,6 @@ ROWS = [
     for thing in ("bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat")
 ]
 QUICK = ["--embedder", "lexical", "--draws", "2"]
-
-
-@pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    log = logging.getLogger("instructdiv")
-    before = log.handlers, log.propagate, log.level
-    yield
-    log.handlers, log.propagate = before[0], before[1]
-    log.setLevel(before[2])
 
 
 @pytest.fixture

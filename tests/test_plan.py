@@ -1,10 +1,8 @@
 """Plan: seconds and bytes of a selection, told before there is any data."""
 
 import json
-import logging
 import os
 import tracemalloc
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,15 +25,6 @@ SELECTORS = [n for n, s in Selector.known().items() if s.__module__.startswith("
 PLAIN = Machine(products=1e11, sweeps=1e10, touches=1e8, available_bytes=8 * 10**9)
 
 every_selector = pytest.mark.parametrize("name", SELECTORS)
-
-
-@pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    log = logging.getLogger("instructdiv")
-    before = log.handlers, log.propagate, log.level
-    yield
-    log.handlers, log.propagate = before[0], before[1]
-    log.setLevel(before[2])
 
 
 # The numbers.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from instructdiv.guidance import evidence
 from instructdiv.pool import LONGEST_NAME, Pool
 from instructdiv.recipe import Recipe
 from instructdiv.report.facts import Advice, Facts
-from instructdiv.report.gaps import Nearness
 from instructdiv.report.names import part_names
 from instructdiv.report.profile import InstructionProfile, advice_table, instruction_profile
 from instructdiv.report.tables import Table, TabledDocument, count, share, three
@@ -178,23 +177,40 @@ class Exchange(TabledDocument):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Diversified:
-    """A core with a part of it exchanged: the plan first, then the mix to write."""
+P = TypeVar("P", bound=TabledDocument)
 
-    plan: Exchange
-    """What leaves, what comes, and why; the coverage of each domain before and after."""
+
+@dataclass(frozen=True, eq=False)
+class Planned(Generic[P]):
+    """A mix, and the plan it was made by: the plan is there before anything is written."""
+
+    plan: P
+    """The plan."""
 
     mix: Mix
     """The mix, ready to be written."""
-
-    core: Rows
-    """Rows of the core in the pool of the mix, (c,) int64."""
 
     @property
     def dataset(self) -> "Dataset":
         """The records, in order, as a ``datasets.Dataset``."""
         return self.mix.dataset
+
+    def export(
+        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
+    ) -> list[Path]:
+        """Write the mix as :meth:`instructdiv.Mix.export` does."""
+        return self.mix.export(path, exporter, overwrite=overwrite)
+
+    def __str__(self) -> str:
+        return self.plan.headline
+
+
+@dataclass(frozen=True, eq=False)
+class Diversified(Planned[Exchange]):
+    """A core with a part of it exchanged: what leaves, what comes and why, and the mix."""
+
+    core: Rows
+    """Rows of the core in the pool of the mix, (c,) int64."""
 
     @cached_property
     def before(self) -> InstructionProfile:
@@ -205,15 +221,6 @@ class Diversified:
     def after(self) -> InstructionProfile:
         """The instructions of the mix."""
         return instruction_profile(self.mix.pool.take(self.mix.order))
-
-    def export(
-        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
-    ) -> list[Path]:
-        """Write the mix as :meth:`instructdiv.Mix.export` does."""
-        return self.mix.export(path, exporter, overwrite=overwrite)
-
-    def __str__(self) -> str:
-        return self.plan.headline
 
 
 def diversify(
@@ -363,6 +370,14 @@ class Ground:
         """Records of the core."""
         return self.sizes[CORE]
 
+    @cached_property
+    def near(self) -> NDArray[np.float32]:
+        """(n,) similarity of each record to the nearest of the core; 1 of those of the core."""
+        space, n = self.pool.space, self.n_core
+        others = space.take(np.arange(n, len(space)))
+        near = space.take(np.arange(n)).nearest_similarity(others)
+        return np.concatenate([np.ones(n, np.float32), near])
+
     def exchange(
         self, budget: int | None, selector: Specialist, *, progress: Progress | None = None
     ) -> Diversified:
@@ -374,8 +389,7 @@ class Ground:
             The core has too few records, or there are too few beyond it.
         """
         spent = Budget.of(self.n_core if budget is None else budget)
-        parts = selector.parts(self.pool)
-        self._check(spent, selector, parts)
+        self._check(spent, selector)
         if progress:
             progress("select", 0, 1)
         selection = selector.select(self.pool, spent)
@@ -383,16 +397,16 @@ class Ground:
             progress("select", 1, 1)
         recipe = recipe_of(self.pool, spent, selector, self.seed)
         mix = Mix(recipe, self.pool, selection, progress)
-        return Diversified(self._plan(selector, selection, parts), mix, np.arange(self.n_core))
+        return Diversified(self._plan(selector, selection), mix, np.arange(self.n_core))
 
-    def _check(self, budget: Budget, selector: Specialist, parts: Rows) -> None:
+    def _check(self, budget: Budget, selector: Specialist) -> None:
         if budget.records is None:
             raise BudgetError(
                 f"an exchange keeps the number of records: give records, not {budget}"
             )
         n, asked = budget.records, selector.beyond_share
         n_beyond = _n_beyond(n, asked)
-        n_open = int((parts > 1).sum())
+        n_open = int((1 - self.near > selector.radius).sum())
         if n - n_beyond > self.n_core:
             raise BudgetError(
                 f"{n:,} records with {asked:g} beyond the core take {n - n_beyond:,} of the core, "
@@ -413,7 +427,7 @@ class Ground:
                 f"share of at most {most:g}, a smaller radius, or other domains"
             )
 
-    def _plan(self, selector: Specialist, selection: Selection, parts: Rows) -> Exchange:
+    def _plan(self, selector: Specialist, selection: Selection) -> Exchange:
         pool, chosen = self.pool, selection.indices
         assert pool.groups is not None  # noqa: S101
         is_core = np.arange(len(pool)) < self.n_core
@@ -422,7 +436,7 @@ class Ground:
         left = self._left(np.flatnonzero(is_core & ~kept), chosen)
         beyond = ~is_core[chosen]
         came = self._came(chosen[beyond], selection.gains[beyond])
-        domains = self._exchanged(kept, parts, selector.radius)
+        domains = self._exchanged(kept, selector.radius)
         n = len(chosen)
         gone = sum(1 - one.similarity > selector.radius for one in left)
         gave = [row.domain for row in domains[1:] if row.chosen]
@@ -470,11 +484,7 @@ class Ground:
         ]
 
     def _came(self, rows: Rows, gains: NDArray[np.float64]) -> list[Came]:
-        if not len(rows):
-            return []
         assert self.pool.groups is not None  # noqa: S101
-        core = self.pool.space.take(np.arange(self.n_core))
-        near = core.nearest_similarity(self.pool.space.take(rows))
         return [
             Came(
                 domain=str(self.pool.groups[row]),
@@ -483,28 +493,27 @@ class Ground:
                 gain=gain,
                 similarity=float(similarity),
             )
-            for row, gain, similarity in zip(rows.tolist(), gains.tolist(), near, strict=True)
+            for row, gain, similarity in zip(
+                rows.tolist(), gains.tolist(), self.near[rows], strict=True
+            )
         ]
 
-    def _exchanged(
-        self, kept: NDArray[np.bool_], parts: Rows, radius: float
-    ) -> list[DomainExchange]:
-        pool = self.pool
-        assert pool.groups is not None  # noqa: S101
-        core = pool.space.take(np.arange(self.n_core))
-        mix = pool.space.take(np.flatnonzero(kept))
+    def _exchanged(self, kept: NDArray[np.bool_], radius: float) -> list[DomainExchange]:
+        groups, space = self.pool.groups, self.pool.space
+        assert groups is not None  # noqa: S101
+        near = space.take(np.flatnonzero(kept)).nearest_similarity(space)
         found = []
-        for domain in np.unique(pool.groups).tolist():
-            rows = np.flatnonzero(pool.groups == domain)
-            inside = pool.space.take(rows)
-            before, after = (Nearness.of(inside, one, 0).similarity for one in (core, mix))
+        for domain in np.unique(groups).tolist():
+            rows = np.flatnonzero(groups == domain)
+            before, after = self.near[rows], near[rows]
+            beyond = 1 - before > radius
             found.append(
                 DomainExchange(
                     domain=domain,
                     records=len(rows),
-                    beyond=len(rows) if domain == CORE else int((parts[rows] > 1).sum()),
+                    beyond=len(rows) if domain == CORE else int(beyond.sum()),
                     chosen=int(kept[rows].sum()),
-                    covered_before=float((1 - before <= radius).mean()),
+                    covered_before=float(1 - beyond.mean()),
                     covered_after=float((1 - after <= radius).mean()),
                     similarity_before=float(before.mean(dtype=np.float64)),
                     similarity_after=float(after.mean(dtype=np.float64)),

@@ -2,28 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from instructdiv.budget import Budget, apportion
 from instructdiv.curate import Mix
-from instructdiv.diversify import as_pools, by_name, recipe_of
+from instructdiv.diversify import Planned, as_pools, by_name, recipe_of
 from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
-from instructdiv.exporters import Exporter
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Facts
 from instructdiv.report.tables import Table, TabledDocument, count, share
 from instructdiv.report.wording import counted
 from instructdiv.selectors import FacilityLocation, GroupBalanced, Selector
 from instructdiv.views import View
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 _ROUNDING = 1e-6
 
@@ -82,29 +76,8 @@ class Allocation(TabledDocument):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Planned[Allocation]):
     """Several data sets mixed: how the budget is shared out, and the mix to write."""
-
-    plan: Allocation
-    """What each data set gives."""
-
-    mix: Mix
-    """The mix, ready to be written."""
-
-    @property
-    def dataset(self) -> "Dataset":
-        """The records, in order, as a ``datasets.Dataset``."""
-        return self.mix.dataset
-
-    def export(
-        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
-    ) -> list[Path]:
-        """Write the mix as :meth:`instructdiv.Mix.export` does."""
-        return self.mix.export(path, exporter, overwrite=overwrite)
-
-    def __str__(self) -> str:
-        return self.plan.headline
 
 
 def mix(

@@ -1112,14 +1112,16 @@ def test_a_mix_of_other_data_is_exit_code_2(data: str, out: Path, tmp_path: Path
     _done(*_select(data, out))
     other = tmp_path / "other.jsonl"
     other.write_text("".join(json.dumps(row) + "\n" for row in ROWS[::-1]))
-    _fails(2, "made from other data", "report", other, *LEXICAL, "--selection", out)
+    result = _fails(2, "made from other data", "report", other, *LEXICAL, "--selection", out)
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"selection": {"indices": ["a"]}}', "[]"])
 def test_a_folder_that_holds_no_mix_is_exit_code_2(content: str, data: str, out: Path) -> None:
     out.mkdir()
     (out / "manifest.json").write_text(content)
-    _fails(2, "does not hold a mix", "report", data, *LEXICAL, "--selection", out)
+    result = _fails(2, "does not hold a mix", "report", data, *LEXICAL, "--selection", out)
+    assert result.stdout == ""
 
 
 def test_a_report_has_a_known_ending_and_a_place(data: str, tmp_path: Path) -> None:
@@ -1128,6 +1130,7 @@ def test_a_report_has_a_known_ending_and_a_place(data: str, tmp_path: Path) -> N
     _fails(2, said, "report", data, *LEXICAL, "--output", tmp_path / "r.txt")
     _fails(1, "is a folder; give a file", "report", data, *LEXICAL, "-o", tmp_path / "d.md")
     _fails(1, "cannot write", "report", data, *LEXICAL, "-o", Path(data) / "r.md")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in (".md", ".txt")] == ["d.md"]
 
 
 def test_an_interrupt_is_exit_code_130(

@@ -655,9 +655,11 @@ def test_bad_input_is_exit_code_2_and_nothing_on_stdout(arguments: list[str], sa
 def test_a_wrong_name_is_found_before_anything_is_embedded(
     data: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(idv.Lexical, "embed", lambda *_: pytest.fail("the work was begun"))
+    embedded: list[object] = []
+    monkeypatch.setattr(idv.Lexical, "embed", lambda *given: embedded.append(given))
     _fails(2, "no selector is named", data, "--selectors", "random,greedy", "--budgets", "5")
     _fails(2, "budget of records", data, "--selectors", "random", "--budgets", "5,")
+    assert not embedded
 
 
 @pytest.mark.parametrize("missing", ["--selectors", "--budgets"])

@@ -137,6 +137,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(
 def test_a_group_column_that_the_target_lacks_is_named(data: str, asked: str, out: Path) -> None:
     options = ["--target", asked, "--target-group", "topic"]
     _fails(2, "named 'topic'; known: ", *_select(data, out, *options))
+    assert not out.exists()
 
 
 def test_leaks_are_counted_listed_and_held_to_a_limit(
@@ -234,7 +235,7 @@ def test_a_layout_is_that_of_the_data_alone(data: str, asked: str) -> None:
         ["leaks", data, "--embedder", "lexical"],
         ["compare", data, "--embedder", "lexical", "--selectors", "random", "--budgets", "3"],
     ):
-        _done(*command, "--target", asked, "--schema", "alpaca", "-q")
+        assert _done(*command, "--target", asked, "--schema", "alpaca", "-q").stdout
 
 
 @pytest.mark.parametrize("target", ["asked.jsonl", ASKED, Path("asked.jsonl")])
@@ -283,4 +284,5 @@ def test_a_wrong_trainer_or_arranger_is_refused_in_python() -> None:
 
 
 def test_the_lab_says_what_it_cannot_read(tmp_path: Path) -> None:
-    _fails(2, "no file or folder", "lab", "arrangement", "--tasks", tmp_path / "none.jsonl", "-q")
+    asked = ("lab", "arrangement", "--tasks", tmp_path / "none.jsonl", "-q")
+    assert _fails(2, "no file or folder", *asked).stdout == ""

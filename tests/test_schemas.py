@@ -11,45 +11,147 @@ import instructdiv as idv
 from instructdiv.errors import ParameterError, RowError, UnknownPart, UnknownSchema
 from instructdiv.schemas import (
     Alpaca,
+    Baize,
     Dolly,
+    Lima,
+    LlamaFactoryV1,
     Messages,
+    Nemotron,
+    OasstFlat,
+    OasstTree,
+    OpenaiPreference,
+    Preference,
     PromptCompletion,
     QuestionAnswer,
     Schema,
+    SelfInstruct,
     Sharegpt,
+    SuperNi,
+    UnnaturalInstructions,
+    schema_of,
 )
 
 USER = {"role": "user", "content": "Hi"}
 ASSISTANT = {"role": "assistant", "content": "Hello"}
 CHAT = [USER, ASSISTANT]
 
-# One row of every layout that says "Hi" and is answered "Hello".
-LAYOUTS: dict[str, dict[str, Any]] = {
-    "alpaca": {"instruction": "Hi", "input": "", "output": "Hello"},
-    "dolly": {"instruction": "Hi", "context": "", "response": "Hello", "category": "qa"},
-    "messages": {"messages": CHAT},
-    "sharegpt": {
-        "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
-    },
-    "prompt_completion": {"prompt": "Hi", "completion": "Hello"},
-    "question_answer": {"question": "Hi", "answer": "Hello"},
+PROMPTER = {"message_id": "a", "parent_id": None, "role": "prompter", "text": "Hi"}
+REPLY = {"message_id": "b", "parent_id": "a", "role": "assistant", "text": "Hello"}
+
+
+def instances(**others: str) -> list[dict[str, str]]:
+    return [{"input": "", "output": "Hello", **others}]
+
+
+# Rows of every layout in which "Hi" is answered "Hello".
+LAYOUTS: dict[str, list[dict[str, Any]]] = {
+    "alpaca": [{"instruction": "Hi", "input": "", "output": "Hello"}],
+    "baize": [{"topic": "Hi", "input": "[|Human|] Hi\n[|AI|] Hello\n[|Human|] "}],
+    "chatml": [{"conversations": CHAT}],
+    "dialogue_turns": [
+        {
+            "turns": [
+                {"speaker": "USER", "utterance": "Hi"},
+                {"speaker": "SYSTEM", "utterance": "Hello"},
+            ]
+        }
+    ],
+    "dolly": [{"instruction": "Hi", "context": "", "response": "Hello", "category": "qa"}],
+    "flan": [{"inputs": "Hi", "targets": "Hello", "task": "greet"}],
+    "lima": [{"conversations": ["Hi", "Hello"], "source": "s"}],
+    "llama_factory_v1": [
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "value": "Hi"}]},
+                {"role": "assistant", "content": [{"type": "text", "value": "Hello"}]},
+            ]
+        }
+    ],
+    "messages": [{"messages": CHAT}],
+    "nemotron": [{"input": [USER], "output": "Hello", "system_prompt": "", "reasoning": "off"}],
+    "oasst_flat": [PROMPTER, REPLY],
+    "oasst_tree": [
+        {
+            "message_tree_id": "a",
+            "prompt": {"text": "Hi", "role": "prompter", "replies": [REPLY | {"replies": []}]},
+        }
+    ],
+    "open_orca": [{"system_prompt": "", "question": "Hi", "response": "Hello"}],
+    "openai_preference": [
+        {
+            "input": {"messages": [USER], "tools": [], "parallel_tool_calls": True},
+            "preferred_output": [ASSISTANT],
+            "non_preferred_output": [{"role": "assistant", "content": "Go"}],
+        }
+    ],
+    "p3": [
+        {
+            "inputs": [1, 2],
+            "inputs_pretokenized": "Hi",
+            "targets": [3],
+            "targets_pretokenized": "Hello",
+        }
+    ],
+    "preference": [{"prompt": "Hi", "chosen": "Hello", "rejected": "Go", "score_chosen": 9.0}],
+    "prompt_completion": [{"prompt": "Hi", "completion": "Hello"}],
+    "question_answer": [{"question": "Hi", "answer": "Hello"}],
+    "self_instruct": [
+        {"name": "greet", "instruction": "Hi", "instances": instances(), "is_classification": False}
+    ],
+    "sharegpt": [
+        {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+    ],
+    "super_ni": [{"definition": ["Hi"], "input": "", "output": ["Hello", "Hey"]}],
+    "ultrachat": [{"id": "0", "data": ["Hi", "Hello"]}],
+    "unnatural_instructions": [
+        {"instruction": "Hi", "instances": instances(constraints="None."), "reformulations": []}
+    ],
+    "wildchat": [{"conversation": [turn | {"toxic": False} for turn in CHAT], "model": "m"}],
 }
 
+
+def part(kind: str, value: str) -> dict[str, str]:
+    return {"type": kind, "value": value}
+
+
+# Other forms of a layout, in which "Hi" is asked, and answered "Hello" if at all.
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("alpaca", {"instruction": "Hi", "output": "Hello"}),
     ("alpaca", {"instruction": "Hi", "input": None, "response": "Hello"}),
     ("alpaca", {"instruction": "Hi", "input": "<noinput>", "output": None, "response": "Hello"}),
     ("alpaca", {"instruction": "Hi", "input": "  N/A ", "output": "Hello"}),
+    ("alpaca", {"instruction": "Hi", "input": float("nan"), "output": "Hello"}),
+    ("alpaca", {"instruction": "Hi", "input": "", "output": "Hello", "text": "### Hi"}),
     ("alpaca", {"instruction": "", "input": "Hi", "output": "Hello"}),
+    ("baize", {"input": "[|Human|] Hi\n[|AI|] Hello"}),
+    ("chatml", {"conversations": [{"role": "human", "content": "Hi"}], "source": "s"}),
+    ("dialogue_turns", {"turns": [{"speaker": "user", "utterance": "Hi"}], "services": ["x"]}),
     ("dolly", {"instruction": "Hi", "context": None, "response": "Hello"}),
+    ("flan", {"inputs": "Hi", "targets": "Hello", "_template_type": "zs_noopt"}),
+    ("lima", {"conversations": ["Hi"], "source": "multi_turn"}),
+    ("llama_factory_v1", {"messages": [{"role": "user", "content": [part("text", "Hi")]}]}),
     ("messages", {"messages": [{"role": "Human", "content": "Hi"}, ASSISTANT]}),
     ("messages", {"messages": [{"role": "user", "content": ["Hi"]}, ASSISTANT]}),
     ("messages", {"messages": [{"role": "user", "content": [{"type": "t", "text": "Hi"}]}]}),
-    ("messages", {"messages": [{"role": "user", "content": [{"type": "t", "value": "Hi"}]}]}),
-    ("sharegpt", {"conversations": [{"from": "user", "value": "Hi"}]}),
+    ("messages", {"messages": CHAT, "prompt": "Hi", "prompt_id": "x"}),
+    ("messages", {"messages": CHAT, "label": True}),
+    ("messages", {"messages": [{**USER, "tool_calls": None, "name": None}, ASSISTANT]}),
+    ("nemotron", {"input": "Hi", "output": "Hello", "system_prompt": None}),
+    ("nemotron", {"input": [USER], "output": "Hello", "generator": "m"}),
+    ("open_orca", {"question": "Hi", "response": "Hello", "id": "t0.1"}),
+    ("p3", {"inputs_pretokenized": "Hi", "targets_pretokenized": "Hello", "choices": []}),
     ("prompt_completion", {"prompt": [USER], "completion": [ASSISTANT]}),
+    ("prompt_completion", {"prompt": "Hi", "completion": "Hello<|endoftext|>\n"}),
+    ("prompt_completion", {"prompt": "Hi", "completion": "Hello", "template": "t", "dataset": "d"}),
     ("question_answer", {"problem": "Hi", "solution": "Hello"}),
     ("question_answer", {"query": "Hi", "response": "Hello"}),
+    ("question_answer", {"article": "Hi", "summary": "Hello"}),
+    ("question_answer", {"input": "Hi", "output": "Hello"}),
+    ("sharegpt", {"conversations": [{"from": "user", "value": "Hi"}]}),
+    ("sharegpt", {"conversations": [{"from": "human", "value": "Hi"}], "id": "x_24"}),
+    ("super_ni", {"Definition": "Hi", "inputs": "", "targets": "Hello", "task_name": "t"}),
+    ("super_ni", {"Definition": ["Hi"], "Instances": instances(), "Source": ["x"]}),
+    ("super_ni", {"definition": [], "input": "Hi", "target": ["Hello"]}),
 ]
 
 
@@ -57,25 +159,57 @@ def test_a_layout_stands_for_every_schema() -> None:
     assert sorted(LAYOUTS) == sorted(Schema.known())
 
 
+def first(schema: Schema, rows: Any) -> Any:
+    """The row of the first conversation."""
+    return next(row for _, row in schema.unfold(rows))
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_recognized_and_read(name: str) -> None:
-    schema = idv.recognize([LAYOUTS[name]])
+    schema = idv.recognize(LAYOUTS[name])
     assert schema.name == name
-    assert schema.messages(LAYOUTS[name]) == CHAT
+    row = first(schema, LAYOUTS[name])
+    assert schema.messages(row) == CHAT
+    assert schema.prompt(row) == schema.instruction(row) == "Hi"
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_recognized_in_a_dataset(name: str) -> None:
-    dataset = datasets.Dataset.from_list([LAYOUTS[name]] * 3)
+    dataset = datasets.Dataset.from_list(LAYOUTS[name] * 3)
     schema = idv.recognize(dataset)
     assert schema.name == name
-    assert schema.messages(dataset[1]) == CHAT
+    assert schema.messages(first(schema, dataset)) == CHAT
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_columns_beside_a_layout_do_not_hide_it(name: str) -> None:
-    others = {"id": 1, "domain": "x", "tools": "[]", "label": True}
-    assert idv.recognize([others | LAYOUTS[name]]).name == name
+    others = {"id": 1, "domain": "x", "tools": "[]", "label": True, "images": ["a.png"]}
+    assert idv.recognize([others | row for row in LAYOUTS[name]]).name == name
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_conversation_is_read_from_the_columns_that_are_named(name: str) -> None:
+    schema = idv.recognize(LAYOUTS[name])
+    row = first(schema, LAYOUTS[name])
+    assert schema.columns(row) <= row.keys()
+    assert schema.messages({column: row[column] for column in schema.columns(row)}) == CHAT
+
+
+MAY_LACK = {
+    "alpaca": {"input"},
+    "nemotron": {"system_prompt"},
+    "open_orca": {"system_prompt"},
+    "preference": {"prompt"},
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_without_a_column_of_its_own_a_layout_is_no_longer_recognized(name: str) -> None:
+    rows = LAYOUTS[name]
+    schema = idv.recognize(rows)
+    for column in schema.columns(rows[0]) - MAY_LACK.get(name, set()):
+        without = [{k: v for k, v in row.items() if k != column} for row in rows]
+        assert not schema.matches(list(without[0]), without), column
 
 
 @pytest.mark.parametrize(("name", "row"), VARIANTS)
@@ -132,7 +266,7 @@ def test_tool_calls_stay_on_their_message() -> None:
         ]
     }
     assert Messages().messages(row)[2:] == [
-        {"role": "assistant", "content": "", "tool_calls": calls},
+        {"role": "assistant", "content": "", "tool_calls": calls, "weight": 1},
         {"role": "tool", "content": "2", "tool_call_id": "7"},
     ]
 
@@ -150,6 +284,13 @@ def test_the_turns_of_sharegpt_have_roles() -> None:
     ]
 
 
+@pytest.mark.parametrize("held", [5, None, "Hi", [5], [], [None], {"role": "user"}])
+@pytest.mark.parametrize("name", ["messages", "llama_factory_v1", "sharegpt", "lima"])
+def test_a_row_of_another_form_does_not_hide_a_layout(name: str, held: Any) -> None:
+    (column,) = LAYOUTS[name][0].keys() & {"messages", "conversations"}
+    assert idv.recognize([{column: held}, *LAYOUTS[name] * 2]).name == name
+
+
 def test_rows_of_one_source_may_use_different_pairs() -> None:
     rows = [{"question": "a", "answer": "b"}, {"problem": "c", "solution": "d"}]
     schema = idv.recognize(rows)
@@ -160,6 +301,606 @@ def test_a_column_may_have_another_name() -> None:
     schema = Alpaca(instruction_column="task", output_columns=("gold",))
     assert schema.messages({"task": "Hi", "gold": "Hello"}) == CHAT
     assert QuestionAnswer(pairs=(("q", "a"),)).messages({"q": "Hi", "a": "Hello"}) == CHAT
+
+
+# Quirks of messages.
+
+
+CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+WRITTEN_CALL = '{"name": "add", "arguments": {"a": 1}}'
+
+
+def said(turn: dict[str, Any], schema: Schema | None = None) -> dict[str, Any]:
+    return (schema or Messages()).read({"messages": [turn]}).messages[0]
+
+
+def test_a_call_from_before_there_were_several_is_a_call() -> None:
+    row = {
+        "messages": [
+            USER,
+            {"role": "assistant", "content": None, "function_call": CALL["function"]},
+            {"role": "function", "name": "add", "content": "1"},
+        ],
+        "functions": [{"name": "add", "parameters": {}}],
+    }
+    conversation = Messages().read(row)
+    assert conversation.messages[1] == {"role": "assistant", "content": "", "tool_calls": [CALL]}
+    assert conversation.messages[2] == {"role": "tool", "content": "1", "name": "add"}
+    assert conversation.tools == [{"type": "function", "function": row["functions"][0]}]  # type: ignore[index]
+    assert Messages().columns(row) == {"messages", "functions"}
+
+
+@pytest.mark.parametrize("arguments", [{"a": 1}, '{"a": 1}', "not JSON", None])
+def test_arguments_stay_as_they_are(arguments: Any) -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": arguments}}]
+    turn = {"role": "assistant", "content": None, "tool_calls": calls}
+    assert said(turn)["tool_calls"] == calls
+
+
+def test_calls_may_be_json_or_lack_a_function() -> None:
+    assert said({"role": "assistant", "tool_calls": f"[{WRITTEN_CALL}]"})["tool_calls"] == [CALL]
+    flat = {"name": "add", "arguments": {"a": 1}, "id": "c1"}
+    assert said({"role": "assistant", "tool_calls": [flat]})["tool_calls"] == [{"id": "c1"} | CALL]
+
+
+@pytest.mark.parametrize("calls", ["add", [5], 5, [{}], {"function": {}}, ["add"]])
+def test_calls_of_another_form_are_a_row_error(calls: Any) -> None:
+    with pytest.raises(RowError, match="'tool_calls' is not"):
+        said({"role": "assistant", "content": "", "tool_calls": calls})
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+def test_what_is_thought_has_one_name(key: str) -> None:
+    thought = said({"role": "assistant", "content": "4", key: "2 and 2"})
+    assert thought == {"role": "assistant", "content": "4", "reasoning_content": "2 and 2"}
+
+
+def test_a_developer_gives_the_system_text() -> None:
+    assert said({"role": "developer", "content": "Be brief."})["role"] == "system"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"type": "image"},
+        {"type": "image_url", "image_url": {"url": "a.png"}},
+        {"type": "image_url", "value": "a.png"},
+        {"type": "input_audio", "input_audio": {"data": "x"}},
+        {"type": "video", "text": None, "video": "a.mp4"},
+        {"image": "a.png"},
+    ],
+)
+def test_what_is_shown_stays_in_its_place(shown: dict[str, Any]) -> None:
+    parts = [shown, {"type": "text", "text": "What is it?"}]
+    message = said({"role": "user", "content": parts})
+    assert message == {"role": "user", "content": "What is it?", "parts": parts}
+    row = {"messages": [{"role": "user", "content": parts}]}
+    assert Messages().write(Messages().read(row)) == row
+    alone = {"messages": [{"role": "user", "content": [shown]}]}
+    assert Messages().messages(alone)[0]["content"] == ""
+
+
+@pytest.mark.parametrize("part", [{}, {"type": "text", "text": None}, None, {"type": None}])
+def test_a_part_that_says_nothing_shows_nothing_either(part: Any) -> None:
+    with pytest.raises(RowError, match="no instruction"):
+        Messages().messages({"messages": [{"role": "user", "content": [part]}]})
+
+
+def test_marks_of_images_stay_in_the_text() -> None:
+    row = {"conversations": [{"from": "human", "value": "<image>What is it?"}], "images": ["a.png"]}
+    assert Sharegpt().messages(row)[0]["content"] == "<image>What is it?"
+    assert Sharegpt().columns(row) == {"conversations"}
+
+
+def test_values_of_llama_factory_are_told_apart() -> None:
+    content = [
+        part("reasoning", "2 and 2"),
+        part("text", "I add."),
+        part("tool_call", WRITTEN_CALL),
+    ]
+    row = {"messages": [{"role": "assistant", "content": content, "loss_weight": 0.0}]}
+    assert LlamaFactoryV1().read(row).messages == [
+        {
+            "role": "assistant",
+            "content": "I add.",
+            "reasoning_content": "2 and 2",
+            "tool_calls": [CALL],
+            "weight": 0.0,
+        }
+    ]
+    assert Messages().read(row) == LlamaFactoryV1().read(row)
+    assert LlamaFactoryV1().write(LlamaFactoryV1().read(row)) == row
+
+
+def test_placeholders_of_llama_factory_stay() -> None:
+    turn = {"role": "assistant", "content": [part("text", "I am {{name}}.")]}
+    assert said(turn, LlamaFactoryV1())["content"] == "I am {{name}}."
+
+
+def test_a_call_of_llama_factory_that_is_not_json_is_a_row_error() -> None:
+    with pytest.raises(RowError, match="a tool_call is not JSON of a name and arguments: 'add'"):
+        said({"role": "assistant", "content": [part("tool_call", "add")]})
+
+
+def test_a_weight_is_a_number() -> None:
+    assert (
+        said({"role": "assistant", "content": "", "weight": None, "loss_weight": 1})["weight"] == 1
+    )
+    with pytest.raises(RowError, match="weight of a message is not a number: 'much'"):
+        said({"role": "assistant", "content": "", "weight": "much"})
+
+
+def test_tools_are_json_or_a_list() -> None:
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    for held in (tools, '[{"name": "add"}]', '{"name": "add"}', [{"name": "add"}]):
+        assert Messages().read({"messages": CHAT, "tools": held}).tools == tools
+        assert Sharegpt().read({"conversations": [], "tools": held}).tools == tools
+
+
+@pytest.mark.parametrize("column", ["label", "kto_tag"])
+@pytest.mark.parametrize("name", ["messages", "prompt_completion", "alpaca", "sharegpt"])
+def test_an_answer_may_be_marked_as_unwanted(name: str, column: str) -> None:
+    schema = idv.recognize(LAYOUTS[name])
+    conversation = schema.read(LAYOUTS[name][0] | {column: False})
+    assert conversation.label is False
+    assert schema.write(conversation)["label"] is False
+
+
+# Preferences.
+
+
+GO = {"role": "assistant", "content": "Go"}
+HUMAN = {"from": "human", "value": "Hi"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"},
+        {"question": "Hi", "chosen": "Hello", "rejected": "Go"},
+        {"question": "Hi", "system": "", "chosen": "Hello", "rejected": "Go"},
+        {"instruction": "Hi", "input": "", "chosen": "Hello", "rejected": "Go"},
+        {"instruction": "Hi", "chosen": [ASSISTANT], "rejected": [GO], "prompt": None},
+        {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [GO]},
+        {"prompt": [USER], "chosen": "Hello", "rejected": "Go"},
+        {"prompt": [HUMAN], "chosen": ASSISTANT, "rejected": GO},
+        {"messages": [USER], "chosen": ASSISTANT, "rejected": GO},
+        {
+            "conversations": [HUMAN],
+            "chosen": {"from": "gpt", "value": "Hello"},
+            "rejected": {"from": "gpt", "value": "Go"},
+        },
+        {"chosen": [USER, ASSISTANT], "rejected": [USER, GO]},
+        {"prompt": "Hi", "chosen": [USER, ASSISTANT], "rejected": [USER, GO]},
+        {"prompt": "Hi", "messages": CHAT, "chosen": CHAT, "rejected": [USER, GO]},
+        {
+            "chosen": "\n\nHuman: Hi\n\nAssistant: Hello",
+            "rejected": "\n\nHuman: Hi\n\nAssistant: Go",
+        },
+    ],
+)
+def test_a_prompt_and_two_answers_stand_in_many_forms(row: dict[str, Any]) -> None:
+    schema = idv.recognize([row])
+    assert schema.name == "preference"
+    conversation = schema.read(row)
+    assert (conversation.prompt, conversation.completion) == ([USER], [ASSISTANT])
+    assert conversation.rejected == [GO]
+    assert conversation.asked == 1
+
+
+@pytest.mark.parametrize("answers", [("Hello", "Go"), ("2 + 2 = 4", "2 + 2 = 5")])
+def test_answers_alone_ask_nothing_though_they_begin_alike(answers: tuple[str, str]) -> None:
+    with pytest.raises(RowError, match="no instruction: nothing is asked in 'prompt'"):
+        Preference().messages(dict(zip(("chosen", "rejected"), answers, strict=True)))
+
+
+def test_a_longer_prompt_within_the_answers_is_read_once() -> None:
+    system = {"role": "system", "content": "Be kind."}
+    row = {"prompt": "Hi", "chosen": [system, *CHAT], "rejected": [system, USER, GO]}
+    assert Preference().read(row).messages == [system, *CHAT]
+    row = {"prompt": [system, USER], "chosen": CHAT, "rejected": [USER, GO]}
+    assert Preference().read(row).messages == [system, *CHAT]
+
+
+def test_system_and_input_come_with_the_instruction_of_a_preference() -> None:
+    row = {
+        "system": "Be brief.",
+        "instruction": "Add.",
+        "input": "1 + 1",
+        "chosen": "2",
+        "rejected": "3",
+    }
+    conversation = Preference().read(row)
+    assert [m["content"] for m in conversation.prompt] == ["Be brief.", "Add.\n\n1 + 1"]
+    assert Preference().instruction(row) == "Add."
+    assert Preference().columns(row) == row.keys()
+
+
+@pytest.mark.parametrize("column", ["prompt", "question", "messages"])
+def test_a_system_text_comes_before_a_prompt_that_has_none(column: str) -> None:
+    row = {column: [USER], "system": "Be brief.", "chosen": "Hello", "rejected": "Go"}
+    system = {"role": "system", "content": "Be brief."}
+    assert Preference().read(row).prompt == [system, USER]
+    own = {"role": "system", "content": "Be kind."}
+    assert Preference().read(row | {column: [own, USER]}).prompt == [own, USER]
+
+
+@pytest.mark.parametrize("answer", [None, [], {"text": "Hello"}, {"role": "narrator"}])
+@pytest.mark.parametrize("column", ["chosen", "rejected"])
+def test_a_preference_needs_both_answers(answer: Any, column: str) -> None:
+    row = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"} | {column: answer}
+    with pytest.raises(RowError):
+        Preference().read(row)
+
+
+def test_preferences_are_written_as_texts_where_they_are_plain() -> None:
+    plain = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"}
+    assert Preference().write(Preference().read(plain)) == plain
+    system = {"role": "system", "content": "Be kind."}
+    more = {"prompt": [system, USER], "chosen": [ASSISTANT], "rejected": [GO]}
+    assert Preference().write(Preference().read(more)) == more
+
+
+@pytest.mark.parametrize("schema", [Preference(), OpenaiPreference()], ids=lambda s: s.name)
+def test_a_conversation_without_a_worse_answer_is_no_preference(schema: Schema) -> None:
+    with pytest.raises(RowError, match=f"the layout {schema.name} needs a worse answer"):
+        schema.write(Messages().read({"messages": CHAT}))
+
+
+def test_preferences_of_openai_hold_tools_in_their_input() -> None:
+    row = LAYOUTS["openai_preference"][0]
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    row = row | {"input": {"messages": [USER], "tools": tools}}
+    conversation = OpenaiPreference().read(row)
+    assert (conversation.prompt, conversation.completion) == ([USER], [ASSISTANT])
+    assert (conversation.rejected, conversation.tools) == ([GO], tools)
+    assert OpenaiPreference().write(conversation) == row
+
+
+# Several conversations in a record, and several records in a conversation.
+
+
+def node(name: str, parent: str | None, text: str, **others: Any) -> dict[str, Any]:
+    role = "prompter" if text[0].isupper() else "assistant"
+    told = {"message_id": name, "parent_id": parent, "message_tree_id": "1", "lang": "en"}
+    return told | {"role": role, "text": text} | others
+
+
+# Prompts are upper case, answers lower case.
+MESSAGES_OF_A_TREE = [
+    node("1", None, "A"),
+    node("2", "1", "a", rank=1),
+    node("3", "1", "b", rank=0),
+    node("4", "1", "c", rank=None),
+    node("5", "1", "d", rank=-1, deleted=True),
+    node("6", "3", "B"),
+    node("7", "3", "C"),
+    node("8", "6", "e"),
+    node("9", "5", "D"),
+    node("10", "9", "f"),
+    node("11", "2", "E"),
+    node("12", "2", "F"),
+]
+
+
+def nested(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def with_replies(row: dict[str, Any]) -> dict[str, Any]:
+        below = [with_replies(r) for r in rows if r["parent_id"] == row["message_id"]]
+        return row | {"replies": below}
+
+    return {"message_tree_id": "1", "tree_state": "ready", "prompt": with_replies(rows[0])}
+
+
+TREES: list[tuple[type[OasstFlat] | type[OasstTree], list[dict[str, Any]]]] = [
+    (OasstFlat, MESSAGES_OF_A_TREE),
+    (OasstTree, [nested(MESSAGES_OF_A_TREE)]),
+]
+
+
+def spoken(unfolded: Any) -> list[str]:
+    return ["".join(m["content"] for m in row["messages"]) for _, row in unfolded]
+
+
+@pytest.mark.parametrize(("layout", "rows"), TREES)
+def test_of_a_tree_the_best_path_is_read(layout: Any, rows: list[dict[str, Any]]) -> None:
+    ((_, row),) = layout().unfold(rows)
+    assert spoken([(0, row)]) == ["AbBe"]
+    assert (row["message_id"], row["message_tree_id"], row["lang"]) == ("8", "1", "en")
+    assert [m["role"] for m in layout().messages(row)] == ["user", "assistant"] * 2
+    assert Messages().messages(row) == layout().messages(row)
+    assert layout().columns(row) == {"messages"}
+
+
+@pytest.mark.parametrize(("layout", "rows"), TREES)
+def test_of_a_tree_every_path_to_an_answer_is_read_once(
+    layout: Any, rows: list[dict[str, Any]]
+) -> None:
+    # What hangs on the deleted d is gone, and of A-a-E, A-a-F there is A-a once.
+    assert spoken(layout(paths="all").unfold(rows)) == ["AbBe", "Ab", "Aa", "Ac"]
+
+
+def test_replies_may_come_before_what_they_reply_to() -> None:
+    back = OasstFlat(paths="all").unfold(MESSAGES_OF_A_TREE[::-1])
+    assert sorted(spoken(back)) == ["Aa", "Ab", "AbBe", "Ac"]
+
+
+def test_a_path_is_from_the_row_of_its_last_message() -> None:
+    places = [place for place, _ in OasstFlat(paths="all").unfold(MESSAGES_OF_A_TREE)]
+    assert [MESSAGES_OF_A_TREE[place]["text"] for place in places] == ["e", "b", "a", "c"]
+
+
+def test_equal_ranks_are_decided_by_order() -> None:
+    rows = [node("1", None, "A"), node("2", "1", "x", rank=0), node("3", "1", "y", rank=0)]
+    assert spoken(OasstFlat().unfold(rows)) == ["Ax"]
+    assert spoken(OasstTree().unfold([nested(rows)])) == ["Ax"]
+
+
+def test_an_unknown_rank_is_the_last_even_as_nan() -> None:
+    ranks = [float("nan"), 2, None, 1, float("nan")]
+    rows = [node(str(i + 1), "0", "abcde"[i], rank=rank) for i, rank in enumerate(ranks)]
+    rows = [node("0", None, "A"), *rows]
+    assert spoken(OasstFlat(paths="all").unfold(rows)) == ["Ad", "Ab", "Aa", "Ac", "Ae"]
+
+
+def test_a_deep_tree_does_not_overflow() -> None:
+    rows = [node(str(i), str(i - 1) if i else None, "Aa"[i % 2]) for i in range(3000)]
+    ((place, row),) = OasstFlat().unfold(rows)
+    assert (place, len(row["messages"])) == (2999, 3000)
+
+
+def faults(rows: list[dict[str, Any]], paths: Any = "best") -> list[tuple[int, str]]:
+    found = []
+    for place, row in OasstFlat(paths=paths).unfold(rows):
+        try:
+            OasstFlat().messages(row)
+        except RowError as error:
+            found.append((place, str(error)))
+    return found
+
+
+def test_a_message_without_a_way_to_a_prompt_says_so() -> None:
+    rows = [
+        *MESSAGES_OF_A_TREE,
+        node("20", "19", "z"),
+        node("21", "20", "Z"),
+        node("22", "21", "y"),
+    ]
+    assert [place for place, _ in faults(rows)] == [12, 13, 14]
+    assert faults(rows)[0][1].startswith("the message '20' hangs on '19', from which no way leads")
+
+
+def test_messages_that_reply_to_each_other_do_not_hang() -> None:
+    rows = [node("1", "2", "A"), node("2", "1", "a"), node("3", "3", "b")]
+    assert [place for place, _ in faults(rows)] == [0, 1, 2]
+
+
+def test_a_repeated_message_is_read_once() -> None:
+    rows = [node("1", None, "A"), node("2", "1", "a"), node("2", "1", "b"), node("1", "2", "c")]
+    assert spoken(OasstFlat(paths="all").unfold(rows)) == ["Aa"]
+    assert spoken(OasstFlat(paths="all").unfold(MESSAGES_OF_A_TREE * 2)) == [
+        "AbBe",
+        "Ab",
+        "Aa",
+        "Ac",
+    ]
+
+
+@pytest.mark.parametrize("answer", [[], [node("2", "1", "a", deleted=True)], [node("2", "1", "B")]])
+def test_a_tree_without_an_answer_says_so(answer: list[dict[str, Any]]) -> None:
+    rows = [node("1", None, "A"), *answer]
+    assert faults(rows) == [(0, "the tree of the message '1' has no answer")]
+    ((_, row),) = OasstTree().unfold([nested(rows)])
+    with pytest.raises(RowError, match="the tree '1' has no answer"):
+        OasstTree().messages(row)
+
+
+def test_a_deleted_prompt_takes_its_tree_along() -> None:
+    rows = [node("1", None, "A", deleted=True), node("2", "1", "a"), node("3", "2", "B")]
+    assert list(OasstFlat().unfold(rows)) == []
+
+
+def test_a_message_without_a_name_says_so() -> None:
+    assert faults([node("1", None, "A") | {"message_id": None}]) == [
+        (0, "a message has no 'message_id'")
+    ]
+
+
+@pytest.mark.parametrize("layout", [SelfInstruct, UnnaturalInstructions])
+def test_every_instance_is_a_conversation(layout: type[Schema]) -> None:
+    held = [{"input": str(i), "output": "x", "constraints": "None."} for i in range(3)]
+    rows = [{"instruction": "Say", "instances": held, "id": 7}, LAYOUTS["self_instruct"][0]]
+    unfolded = list(layout().unfold(rows))
+    assert [place for place, _ in unfolded] == [0, 0, 0, 1]
+    asked = [layout().messages(row)[0]["content"] for _, row in unfolded]
+    assert asked == ["Say\n\n0", "Say\n\n1", "Say\n\n2", "Hi"]
+    assert all(row["id"] == 7 and len(row["instances"]) == 1 for _, row in unfolded[:3])
+
+
+def test_constraints_are_asked_too_unless_there_are_none() -> None:
+    def asked(**others: str) -> str:
+        row = {"instruction": "Add.", "instances": [{"input": "1", "output": "x", **others}]}
+        assert UnnaturalInstructions().instruction(row) == "Add."
+        return str(UnnaturalInstructions().messages(row)[0]["content"])
+
+    assert asked(constraints="None.") == "Add.\n\n1"
+    assert asked(constraints="Be brief.") == "Add.\n\n1\n\nBe brief."
+    assert asked(constraints="None.", instruction_with_input="Add 1.") == "Add 1."
+
+
+@pytest.mark.parametrize("held", [None, [], "text", [5], {}])
+def test_an_instruction_without_instances_is_a_row_error(held: Any) -> None:
+    with pytest.raises(RowError, match="'instances' holds no instance"):
+        SelfInstruct().read({"instruction": "Add.", "instances": held})
+
+
+def test_a_task_of_super_ni_gives_its_instances() -> None:
+    task = {
+        "Definition": ["Add."],
+        "Categories": ["Mathematics"],
+        "Positive Examples": [{"input": "0", "output": "0", "explanation": "e"}],
+        "Negative Examples": [],
+        "Instances": [{"id": "t-0", "input": "1", "output": ["1", "one"]}, {"id": "t-1"}, 5],
+    }
+    schema = idv.recognize([task])
+    rows = [row for _, row in schema.unfold([task])]
+    assert [row.get("id") for row in rows] == ["t-0", "t-1", None]
+    assert rows[0] == {
+        "Definition": ["Add."],
+        "Categories": ["Mathematics"],
+        "Positive Examples": [{"input": "0", "output": "0", "explanation": "e"}],
+        "Negative Examples": [],
+        "id": "t-0",
+        "input": "1",
+        "output": ["1", "one"],
+    }
+    assert schema.messages(rows[0])[0]["content"] == "Add.\n\n1"
+    assert schema.messages(rows[0])[1]["content"] == "1"
+    assert schema.instruction(rows[0]) == "Add."
+    with pytest.raises(RowError, match="'Instances' holds no instance"):
+        schema.messages(rows[2])
+
+
+def test_super_ni_writes_the_columns_that_a_row_has() -> None:
+    row = {"Definition": ["Hi"], "inputs": "", "targets": ["Hello"]}
+    assert SuperNi().like(row).write(SuperNi().read(row)) == row
+
+
+# Layouts of dialogue.
+
+
+def test_baize_tells_its_system_text_and_an_open_end() -> None:
+    row = {"input": "A chat.\n[|Human|] Hi\n[|AI|] Two\nlines\n[|Human|] "}
+    assert [(m["role"], m["content"]) for m in Baize().messages(row)] == [
+        ("system", "A chat."),
+        ("user", "Hi"),
+        ("assistant", "Two\nlines"),
+    ]
+    assert Baize().write(Baize().read(row)) == row
+
+
+def test_marks_of_baize_within_alpaca_do_not_make_it_baize() -> None:
+    row = {"instruction": "Go on.", "input": "[|Human|] Hi", "output": "[|AI|] Hello"}
+    assert idv.recognize([row]).name == "alpaca"
+
+
+def test_the_system_of_a_dialogue_answers_but_that_of_messages_does_not() -> None:
+    turns = LAYOUTS["dialogue_turns"][0]
+    assert idv.recognize([turns]).messages(turns)[1] == ASSISTANT
+    assert said({"role": "SYSTEM", "content": "x"})["role"] == "system"
+
+
+@pytest.mark.parametrize("speaker", ["AGENT", None, 5])
+def test_an_unknown_speaker_is_named(speaker: Any) -> None:
+    schema = idv.recognize(LAYOUTS["dialogue_turns"])
+    with pytest.raises(RowError, match=f"unknown speaker {speaker!r}; known: USER, SYSTEM"):
+        schema.read({"turns": [{"speaker": speaker, "utterance": "x"}]})
+
+
+def test_what_nemotron_thinks_stays_in_its_text() -> None:
+    row = {"input": [USER], "output": "<think>\nx\n</think>\n4", "system_prompt": "Think."}
+    messages = Nemotron().messages(row)
+    assert messages[0] == {"role": "system", "content": "Think."}
+    assert messages[2] == {"role": "assistant", "content": row["output"]}
+    assert Nemotron().write(Nemotron().read(row)) == row
+
+
+def test_of_two_system_texts_nemotron_keeps_both() -> None:
+    system = {"role": "system", "content": "Be brief."}
+    row = {"input": [system, system, USER], "output": "Hello", "system_prompt": ""}
+    assert Nemotron().messages(row) == [system, system, *CHAT]
+    assert Nemotron().write(Nemotron().read(row)) == row
+
+
+@pytest.mark.parametrize("held", [None, "text", [5], ["Hi", None], {"a": "b"}])
+def test_a_list_of_other_than_texts_is_a_row_error(held: Any) -> None:
+    with pytest.raises(RowError, match="'conversations' is not a list of texts"):
+        Lima().read({"conversations": held})
+
+
+# Columns of other names.
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        (["messages"], "messages"),
+        (["messages", "tools"], "messages"),
+        (["conversations"], "sharegpt"),
+        (["conversation"], "wildchat"),
+        (["data"], "ultrachat"),
+        (["turns"], "dialogue_turns"),
+        (["prompt", "completion"], "prompt_completion"),
+        (["question", "answer"], "question_answer"),
+        (["article", "summary"], "question_answer"),
+        (["input", "output"], "question_answer"),
+        (["input", "output", "system_prompt"], "nemotron"),
+        (["instruction", "output"], "alpaca"),
+        (["instruction", "input", "output"], "alpaca"),
+        (["instruction", "input", "response"], "alpaca"),
+        (["instruction", "context", "response"], "dolly"),
+        (["question", "response"], "open_orca"),
+        (["system_prompt", "question", "response"], "open_orca"),
+        (["inputs", "targets"], "flan"),
+        (["inputs_pretokenized", "targets_pretokenized"], "p3"),
+        (["definition", "input", "output"], "super_ni"),
+        (["Definition", "inputs", "targets"], "super_ni"),
+        (["instruction", "instances"], "unnatural_instructions"),
+        (["prompt", "chosen", "rejected"], "preference"),
+        (["chosen", "rejected"], "preference"),
+        (["instruction", "input", "chosen", "rejected"], "preference"),
+        (["input", "preferred_output", "non_preferred_output"], "openai_preference"),
+        (["topic", "input"], "baize"),
+    ],
+)
+def test_columns_of_other_names_say_the_layout(columns: list[str], name: str) -> None:
+    schema = schema_of({column: column.upper() for column in columns})
+    assert schema.name == name
+    told = str(schema.to_mapping())
+    assert all(column.upper() in told for column in columns if column != "topic")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [],
+        ["instruction"],
+        ["prompt"],
+        ["input"],
+        ["output"],
+        ["tools"],
+        ["answer"],
+        ["chosen"],
+        ["prompt", "chosen"],
+        ["definition", "input"],
+        ["best"],
+        ["instruction", "output", "foo"],
+        ["messages", "output"],
+        ["system_prompt"],
+        ["preferred_output", "non_preferred_output"],
+    ],
+)
+def test_columns_that_lack_one_are_no_layout(columns: list[str]) -> None:
+    with pytest.raises(ParameterError, match="no layout has the columns"):
+        schema_of({column: column.upper() for column in columns})
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS.keys() - {"oasst_flat", "oasst_tree"}))
+def test_a_layout_with_renamed_columns_reads_the_same(name: str) -> None:
+    row = LAYOUTS[name][0]
+    schema = idv.recognize([row])
+    renamed = {column: f"my {column}" for column in schema.columns(row)}
+    if name == "baize":
+        renamed["topic"] = "my topic"
+    own = schema_of(renamed)
+    other = {renamed.get(column, column): value for column, value in row.items()}
+    if isinstance(own, type(schema)):
+        assert own.messages(other) == CHAT
+    else:  # one column is in several layouts, and the usual one is meant
+        assert (own.name, name) in {
+            ("sharegpt", "chatml"),
+            ("sharegpt", "lima"),
+            ("messages", "llama_factory_v1"),
+        }
 
 
 # Rows that ask nothing.
@@ -215,15 +956,29 @@ def test_an_unknown_role_is_named_with_the_known_ones(role: Any) -> None:
         {"question": "a", "solution": "b"},
         {"messages": "text"},
         {"conversations": []},
-        {"conversations": [{"role": "user", "content": "a"}]},
+        {"conversations": [5]},
+        {"data": {"a": "b"}},
+        {"turns": [{"role": "user", "content": "a"}]},
+        {"inputs": [1, 2], "targets": [3]},
+        {"input": [1, 2], "output": [3]},
+        {"topic": "a", "input": "no marks"},
+        {"chosen": 1, "rejected": 2},
+        {"definition": "a", "input": "b"},
+        {"instances": [{"input": "a", "output": "b"}]},
+        {"prompt": {"text": "a"}},
+        {"message_id": "a", "text": "b"},
     ],
 )
 def test_an_unknown_layout_names_its_columns_and_the_known_schemas(row: dict[str, Any]) -> None:
     with pytest.raises(UnknownSchema) as caught:
         idv.recognize([row])
     assert str(caught.value) == (
-        f"no schema fits the columns {', '.join(row)}; known schemas: "
-        "messages, sharegpt, dolly, alpaca, prompt_completion, question_answer"
+        f"no schema fits the columns {', '.join(row)}; known schemas: preference, "
+        "openai_preference, llama_factory_v1, messages, sharegpt, chatml, lima, wildchat, "
+        "ultrachat, dialogue_turns, oasst_tree, oasst_flat, baize, super_ni, "
+        "unnatural_instructions, self_instruct, nemotron, p3, flan, open_orca, dolly, alpaca, "
+        "prompt_completion, question_answer. Name the columns, as in --schema "
+        '\'{"instruction": "your column", "output": "another"}\''
     )
 
 

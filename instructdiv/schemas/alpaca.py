@@ -1,8 +1,17 @@
 """Alpaca: instruction, input and output in columns."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
-from instructdiv.schemas.base import Message, Row, Schema, exchange, text
+from instructdiv.schemas.base import (
+    Schema,
+    beside,
+    exchange,
+    joined,
+    label_of,
+    pairs_of,
+)
+from instructdiv.schemas.conversation import Conversation, Row, text
 
 _NO_INPUT = {"", "<noinput>", "n/a", "none", "no input", "<no input>"}
 
@@ -18,7 +27,8 @@ class Alpaca(Schema):
     {'role': 'user', 'content': 'Add.\\n\\n1 + 1'}
     """
 
-    rank = 30
+    rank = 50
+    optional: ClassVar[frozenset[str]] = frozenset({"input_column"})
 
     instruction_column: str = "instruction"
     """Column of the instruction."""
@@ -32,19 +42,43 @@ class Alpaca(Schema):
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return self.instruction_column in columns and any(c in columns for c in self.output_columns)
 
-    def turns(self, row: Row) -> list[Message]:
-        about = text(row.get(self.input_column))
-        answers = (row[column] for column in self.output_columns if row.get(column) is not None)
-        return exchange(
-            row.get(self.instruction_column),
-            "" if about.strip().lower() in _NO_INPUT else about,
-            next(answers, ""),
-            row,
+    def read(self, row: Row) -> Conversation:
+        asked, answered = row.get(self.instruction_column), row.get(self._output(row))
+        messages = exchange(asked, self._about(row), answered, row)
+        return Conversation(messages, label=label_of(row), asked=len(messages) - 1)
+
+    def columns(self, row: Row) -> set[str]:
+        read = {self.instruction_column, self.input_column, self._output(row), "system", "history"}
+        return read & row.keys()
+
+    def like(self, row: Row) -> Self:
+        return self.model_copy(update={"output_columns": (self._output(row),)})
+
+    def write(self, conversation: Conversation) -> dict[str, Any]:
+        system, rounds = pairs_of(conversation, self.name)
+        *history, (asked, answered) = rounds
+        return (
+            ({"system": system} if system else {})
+            | {self.instruction_column: asked, self.input_column: ""}
+            | {self.output_columns[0]: answered}
+            | ({"history": [list(one) for one in history]} if history else {})
+            | beside(conversation)
         )
+
+    def prompt(self, row: Row) -> str:
+        return joined(row.get(self.instruction_column), self._about(row)) or super().prompt(row)
 
     def instruction(self, row: Row) -> str:
         asked = text(row.get(self.instruction_column))
         return asked if asked.strip() else super().instruction(row)
+
+    def _output(self, row: Row) -> str:
+        answers = (column for column in self.output_columns if row.get(column) is not None)
+        return next(answers, self.output_columns[0])
+
+    def _about(self, row: Row) -> str:
+        about = text(row.get(self.input_column))
+        return "" if about.strip().lower() in _NO_INPUT else about
 
     def _asked_in(self) -> str:
         return f"{self.instruction_column!r} and {self.input_column!r}"

@@ -1,25 +1,22 @@
-"""Schema: recognizes one layout of records and reads it as messages."""
+"""Schema: recognizes one layout of records, reads it as a conversation, and writes it."""
 
-import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
-from instructdiv.errors import RowError, UnknownSchema
+from instructdiv.errors import ParameterError, RowError, UnknownSchema
 from instructdiv.part import Part
-
-Row = Mapping[str, Any]
-Message = dict[str, Any]
+from instructdiv.schemas.conversation import (
+    Conversation,
+    Message,
+    Row,
+    asks,
+    message,
+    spoken,
+    text,
+)
 
 _LOOK = 100
-
-_ROLES = {
-    "user": "user human prompter input",
-    "assistant": "assistant gpt chatgpt bard model output bot function_call",
-    "system": "system developer bing",
-    "tool": "tool function observation ipython environment",
-}
-_ROLE_OF = {alias: role for role, aliases in _ROLES.items() for alias in aliases.split()}
 
 
 class Schema(Part):
@@ -32,36 +29,133 @@ class Schema(Part):
     family = "schema"
     rank: ClassVar[int] = 0
 
+    unfolds: ClassVar[bool] = False
+    """Whether one record may hold several conversations, or several records one."""
+
+    optional: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose columns a record may lack."""
+
     @abstractmethod
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         """Whether records with these columns, of which a few rows are shown, have this layout."""
 
     @abstractmethod
-    def turns(self, row: Row) -> list[Message]:
-        """The conversation of a row as messages, whatever it holds."""
+    def read(self, row: Row) -> Conversation:
+        """The conversation of a row, whatever it holds.
 
-    def messages(self, row: Row) -> list[Message]:
-        """The conversation of a row as OpenAI-style messages.
+        Raises
+        ------
+        RowError
+            Something is of a form that the layout does not have.
+        """
 
-        Each has a ``role`` (system, user, assistant or tool) and a text ``content``.
+    @abstractmethod
+    def columns(self, row: Row) -> set[str]:
+        """Those columns of a row from which its conversation is read."""
+
+    def write(self, conversation: Conversation) -> dict[str, Any]:
+        """A conversation in this layout; its messages whole, or not at all.
+
+        Raises
+        ------
+        RowError
+            The layout has no place for a message, or is one that is only read.
+        """
+        raise RowError(f"the layout {self.name} is read, but not written")
+
+    def like(self, row: Row) -> Self:
+        """The schema that writes the columns of a row, where it may have one or another."""
+        return self
+
+    def unfold(self, rows: Sequence[Row]) -> Iterable[tuple[int, Row]]:
+        """One row for each conversation, and which of the rows it is from."""
+        return enumerate(rows)
+
+    def conversation(self, row: Row) -> Conversation:
+        """The conversation of a row, in which something is asked.
 
         Raises
         ------
         RowError
             The row has no instruction, or a message of an unknown form.
         """
-        messages = self.turns(row)
-        if not any(m["role"] == "user" and m["content"].strip() for m in messages):
+        conversation = self.read(row)
+        if not any(map(asks, conversation.messages)):
             raise RowError(f"no instruction: nothing is asked in {self._asked_in()}")
-        return messages
+        return conversation
+
+    def messages(self, row: Row) -> list[Message]:
+        """The conversation of a row as OpenAI-style messages.
+
+        Each has a ``role`` (system, user, assistant or tool) and a text ``content``; see
+        :class:`instructdiv.schemas.Conversation`.
+
+        Raises
+        ------
+        RowError
+            The row has no instruction, or a message of an unknown form.
+        """
+        return self.conversation(row).messages
+
+    def prompt(self, row: Row) -> str:
+        """What is asked, with the input it is asked about."""
+        asked = (m["content"] for m in self.messages(row) if m["role"] == "user")
+        return next((str(content) for content in asked if content.strip()), "")
 
     def instruction(self, row: Row) -> str:
         """What is asked, without the input it is asked about, where the layout tells them apart."""
-        asked = (m["content"] for m in self.messages(row) if m["role"] == "user")
-        return next(str(content) for content in asked if content.strip())
+        return self.prompt(row)
+
+    @classmethod
+    def of_columns(cls, named: Mapping[str, str]) -> Self | None:
+        """The layout with columns of other names, if these are all that it needs; else None."""
+        found: dict[str, Any] = {}
+        held = 0
+        for name, field in cls.model_fields.items():
+            default = field.default
+            if not name.endswith(("column", "columns")):
+                continue
+            given = [c for c in ([default] if isinstance(default, str) else default) if c in named]
+            if given:
+                own = tuple(named[column] for column in given)
+                found[name] = own[0] if isinstance(default, str) else own
+                held += len(given)
+            elif name not in cls.optional:
+                return None
+        return cls(**found) if held == len(named) else None
 
     def _asked_in(self) -> str:
         return ", ".join(map(repr, self.to_mapping().values()))
+
+
+def schema_of(given: Schema | str | Mapping[str, Any]) -> Schema:
+    """A schema from itself, its name, a mapping of its name and parameters, or one of columns.
+
+    A mapping without ``name`` says which columns stand for those of a layout.
+
+    Raises
+    ------
+    ParameterError
+        No layout has such columns.
+    UnknownPart
+        No schema has the name.
+
+    Examples
+    --------
+    >>> schema_of({"instruction": "task", "output": "gold"}).instruction_column
+    'task'
+    """
+    if not isinstance(given, Mapping) or "name" in given:
+        return Schema.from_mapping(given)  # type: ignore[arg-type]
+    named = {str(column): str(own) for column, own in given.items()}
+    for schema in _by_rank():
+        found = schema.of_columns(named) if named else None
+        if found is not None:
+            return found
+    raise ParameterError(
+        f"no layout has the columns {', '.join(named) or '(none)'}; name those of one, as in "
+        "{'instruction': 'your column', 'output': 'another'}"
+    )
 
 
 def recognize(data: Any) -> Schema:
@@ -84,14 +178,18 @@ def recognize(data: Any) -> Schema:
     """
     rows = [data[i] for i in range(min(_LOOK, len(data)))]
     columns = getattr(data, "column_names", None) or list(dict.fromkeys(k for r in rows for k in r))
-    schemas = sorted(Schema.known().values(), key=lambda schema: schema.rank)
-    for schema in schemas:
+    for schema in _by_rank():
         if schema().matches(columns, rows):
             return schema()
     raise UnknownSchema(
         f"no schema fits the columns {', '.join(map(str, columns)) or '(none)'}; "
-        f"known schemas: {', '.join(s.name for s in schemas)}"
+        f"known schemas: {', '.join(s.name for s in _by_rank())}. Name the columns, as in "
+        '--schema \'{"instruction": "your column", "output": "another"}\''
     )
+
+
+def _by_rank() -> list[type[Schema]]:
+    return sorted(Schema.known().values(), key=lambda schema: schema.rank)
 
 
 def has(rows: Sequence[Row], column: str, kind: type | tuple[type, ...]) -> bool:
@@ -100,30 +198,27 @@ def has(rows: Sequence[Row], column: str, kind: type | tuple[type, ...]) -> bool
     return bool(values) and 2 * sum(isinstance(v, kind) for v in values) >= len(values)
 
 
-def text(value: Any) -> str:
-    """The text of a cell or a message's content: a string, or the texts of a list of parts."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple):
-        return "\n".join(part for part in map(_part_text, value) if part)
-    return json.dumps(value, ensure_ascii=False, default=str)
+def has_turns(rows: Sequence[Row], column: str, *keys: str) -> bool:
+    """Whether at least half of the rows with turns in a column have these keys in the first."""
+    first = [
+        row[column][0] for row in rows if isinstance(row.get(column), list) and len(row[column])
+    ]
+    fit = [turn for turn in first if isinstance(turn, Mapping) and all(k in turn for k in keys)]
+    return bool(first) and 2 * len(fit) >= len(first)
 
 
-def _part_text(part: Any) -> str:
-    if not isinstance(part, Mapping):
-        return text(part)
-    held = part.get("text")
-    return text(part.get("value") if held is None else held)
+def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, Any]]:
+    """The turns of a column.
 
-
-def message(role: Any, content: Any, **others: Any) -> Message:
-    """One message, with its role under the one name it has here."""
-    known = _ROLE_OF.get(role.strip().lower()) if isinstance(role, str) else None
-    if known is None:
-        raise RowError(f"unknown role {role!r}; known: {', '.join(_ROLE_OF)}")
-    return {"role": known, "content": text(content), **others}
+    Raises
+    ------
+    RowError
+        It does not hold a list of mappings.
+    """
+    turns = row.get(column)
+    if not isinstance(turns, list | tuple) or not all(isinstance(t, Mapping) for t in turns):
+        raise RowError(f"{column!r} is not a list of {called}")
+    return list(turns)
 
 
 def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
@@ -131,8 +226,14 @@ def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
     messages = [message("system", row["system"])] if row.get("system") else []
     for turn in _history(row.get("history")):
         messages += [message("user", turn[0]), message("assistant", turn[1])]
-    asked = "\n\n".join(part for part in (text(asked), text(about)) if part.strip())
-    return [*messages, message("user", asked), message("assistant", answered)]
+    return [*messages, message("user", joined(asked, about)), message("assistant", answered)]
+
+
+def joined(asked: Any, about: Any) -> str:
+    """What is asked and what it is about, as one prompt."""
+    parts = text(asked), text(about)
+    said = [part for part in parts if part.strip()]
+    return "\n\n".join(said) if said else max(parts, key=len)
 
 
 def _history(turns: Any) -> list[Sequence[Any]]:
@@ -144,3 +245,82 @@ def _history(turns: Any) -> list[Sequence[Any]]:
     if not pairs:
         raise RowError(f"'history' is not a list of [question, answer]: {turns!r:.80}")
     return list(turns)
+
+
+def pairs_of(conversation: Conversation, layout: str) -> tuple[str, list[tuple[str, str]]]:
+    """System text, and the question and answer of each round, as texts.
+
+    Raises
+    ------
+    RowError
+        They do not alternate, or hold more than text.
+    """
+    messages = conversation.messages
+    system = ""
+    if messages and messages[0]["role"] == "system":
+        system, messages = messages[0]["content"], messages[1:]
+    texts = [only_text(said, layout) for said in messages]
+    roles = [said["role"] for said in messages]
+    if len(roles) % 2:
+        texts, roles = [*texts, ""], [*roles, "assistant"]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+        raise RowError(f"the layout {layout} has no place for roles that do not alternate")
+    return system, list(zip(texts[::2], texts[1::2], strict=True))
+
+
+def only_text(said: Message, layout: str) -> str:
+    """What a message says, for a layout that has no place for more than a text.
+
+    Raises
+    ------
+    RowError
+        It is of a tool or calls one, shows something, or is not to be trained on.
+    """
+    if said["role"] == "tool" or said.get("tool_calls"):
+        raise RowError(f"the layout {layout} has no place for calls of tools")
+    if said.get("parts"):
+        raise RowError(f"the layout {layout} has no place for images, sounds or videos")
+    if said["role"] == "assistant" and not said.get("weight", 1):
+        raise RowError(f"the layout {layout} has no place for answers that are not trained on")
+    return spoken(said)
+
+
+def one_round(conversation: Conversation, layout: str) -> tuple[str, str, str]:
+    """System text, question and answer of a conversation that has no more than these.
+
+    Raises
+    ------
+    RowError
+        It has several rounds, or more than text.
+    """
+    system, rounds = pairs_of(conversation, layout)
+    if len(rounds) > 1:
+        raise RowError(f"the layout {layout} has no place for {len(rounds)} rounds, but for one")
+    return (system, *rounds[0])
+
+
+def only_round(conversation: Conversation, layout: str) -> tuple[str, str]:
+    """Question and answer of a conversation that has no more than these, no system text either.
+
+    Raises
+    ------
+    RowError
+        It has several rounds, a system text, or more than text.
+    """
+    system, asked, answered = one_round(conversation, layout)
+    if system:
+        raise RowError(f"the layout {layout} has no place for a system text")
+    return asked, answered
+
+
+def beside(conversation: Conversation) -> dict[str, Any]:
+    """What stands in columns of its own in every layout: the label of an answer."""
+    return {} if conversation.label is None else {"label": conversation.label}
+
+
+def label_of(row: Row) -> bool | None:
+    """Whether an answer is a wanted one, by column ``label`` or ``kto_tag``, if one says so."""
+    for column in ("label", "kto_tag"):
+        if isinstance(row.get(column), bool):
+            return bool(row[column])
+    return None

@@ -1,8 +1,10 @@
 """Dolly: instruction, context and response in columns."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from instructdiv.schemas.base import Message, Row, Schema, exchange, text
+from instructdiv.schemas.base import Schema, beside, exchange, joined, label_of, pairs_of
+from instructdiv.schemas.conversation import Conversation, Row, text
 
 
 class Dolly(Schema):
@@ -15,7 +17,7 @@ class Dolly(Schema):
     'Who wrote it?\\n\\nBy Ada.'
     """
 
-    rank = 20
+    rank = 49
 
     instruction_column: str = "instruction"
     """Column of the instruction."""
@@ -30,13 +32,29 @@ class Dolly(Schema):
         wanted = {self.instruction_column, self.context_column, self.response_column}
         return wanted <= set(columns)
 
-    def turns(self, row: Row) -> list[Message]:
-        return exchange(
-            row.get(self.instruction_column),
-            row.get(self.context_column),
-            row.get(self.response_column),
-            row,
+    def read(self, row: Row) -> Conversation:
+        asked, about = row.get(self.instruction_column), row.get(self.context_column)
+        messages = exchange(asked, about, row.get(self.response_column), row)
+        return Conversation(messages, label=label_of(row), asked=len(messages) - 1)
+
+    def columns(self, row: Row) -> set[str]:
+        columns = {self.instruction_column, self.context_column, self.response_column}
+        return (columns | {"system", "history"}) & row.keys()
+
+    def write(self, conversation: Conversation) -> dict[str, Any]:
+        system, rounds = pairs_of(conversation, self.name)
+        *history, (asked, answered) = rounds
+        return (
+            ({"system": system} if system else {})
+            | {self.instruction_column: asked, self.context_column: ""}
+            | {self.response_column: answered}
+            | ({"history": [list(one) for one in history]} if history else {})
+            | beside(conversation)
         )
+
+    def prompt(self, row: Row) -> str:
+        asked = joined(row.get(self.instruction_column), row.get(self.context_column))
+        return asked or super().prompt(row)
 
     def instruction(self, row: Row) -> str:
         asked = text(row.get(self.instruction_column))

@@ -1,0 +1,53 @@
+"""LIMA: a conversation as texts that alternate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from instructdiv.errors import RowError
+from instructdiv.schemas.base import Schema, beside, label_of, only_text
+from instructdiv.schemas.conversation import Conversation, Row, message
+
+
+class Lima(Schema):
+    """Column ``conversations``: a list of texts, of the user and the assistant in turn.
+
+    Examples
+    --------
+    >>> Lima().messages({"conversations": ["Hi", "Hello"]})
+    [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello'}]
+    """
+
+    rank = 14
+
+    column: str = "conversations"
+    """Column of the conversation."""
+
+    def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
+        held = [row.get(self.column) for row in rows if row.get(self.column)]
+        fit = [said for said in held if isinstance(said, list) and isinstance(said[0], str)]
+        return bool(held) and 2 * len(fit) >= len(held)
+
+    def read(self, row: Row) -> Conversation:
+        said = row.get(self.column)
+        if not isinstance(said, list | tuple) or not all(isinstance(one, str) for one in said):
+            raise RowError(f"{self.column!r} is not a list of texts: {said!r:.80}")
+        roles = ("user", "assistant")
+        messages = [message(roles[place % 2], one) for place, one in enumerate(said)]
+        return Conversation(messages, label=label_of(row))
+
+    def columns(self, row: Row) -> set[str]:
+        return {self.column} & row.keys()
+
+    def write(self, conversation: Conversation) -> dict[str, Any]:
+        return {self.column: self._texts(conversation)} | beside(conversation)
+
+    def _texts(self, conversation: Conversation) -> list[str]:
+        for place, said in enumerate(conversation.messages):
+            if said["role"] != ("user", "assistant")[place % 2]:
+                raise RowError(
+                    f"the layout {self.name} has no place for {said['role']} as message {place + 1}"
+                )
+        return [only_text(said, self.name) for said in conversation.messages]
+
+    def _asked_in(self) -> str:
+        return repr(self.column)

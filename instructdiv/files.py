@@ -92,25 +92,39 @@ def _umask() -> int:
     return mask
 
 
-def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file, or leave what was there as it was."""
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Give a hidden file beside `path` that takes its place when the block ends well.
+
+    Raises
+    ------
+    OutputError
+        `path` cannot be written; what was there is as it was.
+    """
     path = Path(path)
     try:
         real = Path(os.path.realpath(path))  # a link stays one
         real.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+        os.close(descriptor)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    draft = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(draft).chmod(0o666 & ~_umask())
-        Path(draft).replace(real)
+        yield draft
+        draft.chmod(0o666 & ~_umask())
+        draft.replace(real)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        Path(draft).unlink(missing_ok=True)
-    return path
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file, or leave what was there as it was."""
+    with new_file(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+    return Path(path)
 
 
 def sha256(path: str | Path) -> str:

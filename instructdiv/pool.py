@@ -20,9 +20,10 @@ from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens
 from instructdiv.errors import InputError, RowError, ShapeError
+from instructdiv.layouts import Layout, layouts, unfolded
 from instructdiv.records import Records, read
 from instructdiv.rows import row_numbers
-from instructdiv.schemas.base import Schema, recognize
+from instructdiv.schemas import Conversation, Schema
 from instructdiv.space import Space
 from instructdiv.views import VIEWS, View, view_text
 
@@ -30,6 +31,9 @@ _log = logging.getLogger("instructdiv")
 
 LONGEST_NAME = 200
 """Characters of the name of a group; of a longer one the start."""
+
+CLUSTER = "cluster"
+"""Stands for the clusters of a pool where a column of groups is named."""
 
 _DEAREST = 2**40
 
@@ -87,8 +91,9 @@ class Pool:
         *,
         costs: str | ArrayLike | None = None,
         quality: str | ArrayLike | None = None,
-        schema: Schema | str | None = None,
+        schema: Layout | None = None,
         strict: bool = False,
+        encoding: str = "utf-8",
         progress: Progress | None = None,
     ) -> "Pool":
         """Read, view and embed records.
@@ -100,7 +105,7 @@ class Pool:
         embedder
             What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
         view
-            What of a record is embedded: prompt, instruction, response or conversation.
+            What of a record is embedded: see :data:`instructdiv.views.VIEWS`.
         group
             Column of the known groups, or one group a row.
         costs
@@ -109,9 +114,12 @@ class Pool:
         quality
             Column of the score of each record, or one number a row; higher is better.
         schema
-            Layout of the records; recognized if not given.
+            Layout of the records, its name, or a mapping of its columns to those that are
+            there; recognized if not given.
         strict
             Raise on the first record that cannot be used, rather than leave it out.
+        encoding
+            How text files are encoded, as Python names it.
         progress
             Called with a stage, how much of it is done, and how much there is.
 
@@ -120,7 +128,8 @@ class Pool:
         InputError
             The data cannot be read, no record can be used, or a column is missing.
         """
-        part = _Reading.of(data, view, group, costs, quality, schema, strict)
+        records = read(data, strict=strict, encoding=encoding)
+        part = _Reading.of(records, view, group, costs, quality, schema, strict)
         return cls._embedded([part], embedder, progress)[0]
 
     @classmethod
@@ -134,9 +143,10 @@ class Pool:
         groups: Mapping[str, str | Sequence[str] | None] | None = None,
         costs: Mapping[str, str | ArrayLike | None] | None = None,
         quality: Mapping[str, str | ArrayLike | None] | None = None,
-        schema: Schema | str | None = None,
-        schemas: Mapping[str, Schema | str | None] | None = None,
+        schema: Layout | None = None,
+        schemas: Mapping[str, Layout | Sequence[Schema | None] | None] | None = None,
         strict: bool = False,
+        encoding: str = "utf-8",
         progress: Progress | None = None,
     ) -> dict[str, "Pool"]:
         """Pools of several data sets, by name, embedded in one call and so in one space.
@@ -166,7 +176,9 @@ class Pool:
         for name in (*groups, *costs, *quality, *schemas):
             if name not in sets:
                 raise InputError(f"no data set is named {name!r}; known: {', '.join(sets)}")
-        records = {name: read(data, strict=strict) for name, data in sets.items()}
+        records = {
+            name: read(data, strict=strict, encoding=encoding) for name, data in sets.items()
+        }
         columns = _having(group, records) | dict(groups)
         parts = [
             _Reading.of(
@@ -357,6 +369,9 @@ class Pool:
     def groups_by(self, column: str | None) -> NDArray[np.str_]:
         """Group of each row by a column of the records, or the known groups, (n,).
 
+        ``source`` is the file of each row, and ``cluster`` the number of its cluster, if no
+        column has that name.
+
         Raises
         ------
         ShapeError
@@ -364,7 +379,9 @@ class Pool:
         InputError
             There is no such column.
         """
-        if column is not None:
+        if column == CLUSTER and CLUSTER not in self._columns:
+            labels = _labels(self.clusters.tolist(), len(self))
+        elif column is not None:
             labels = _labels(self._records.column(column), len(self))
         else:
             labels = self.groups
@@ -425,7 +442,11 @@ class Pool:
 
     def messages(self, row: int) -> list[dict[str, Any]]:
         """The conversation of a row as OpenAI-style messages."""
-        return self._schema(row).messages(self._records.rows[row])
+        return self.conversation(row).messages
+
+    def conversation(self, row: int) -> Conversation:
+        """What a row says, with tools and the worse of two answers where there are any."""
+        return self._schema(row).conversation(self._records.rows[row])
 
     @property
     def has_texts(self) -> bool:
@@ -456,6 +477,10 @@ class Pool:
         return self._schema(row).instruction(self._records.rows[row])
 
     @property
+    def _columns(self) -> tuple[str, ...]:
+        return () if self.records is None else self.records.columns
+
+    @property
     def _records(self) -> Records:
         if self.records is None:
             raise InputError("a pool of vectors alone has no records to show")
@@ -483,12 +508,19 @@ class _Reading:
 
     @classmethod
     def of(
-        cls, data: Any, view: View, group: Any, costs: Any, quality: Any, schema: Any, strict: bool
+        cls,
+        records: Records,
+        view: View,
+        group: Any,
+        costs: Any,
+        quality: Any,
+        schema: Any,
+        strict: bool,
     ) -> "_Reading":
         if view not in VIEWS:
             raise InputError(f"no view is named {view!r}; known: {', '.join(VIEWS)}")
-        records = read(data, strict=strict)
-        schemas = _schemas(records, schema)
+        schemas = layouts(records, schema)
+        records = unfolded(records, schemas)
         n_read = len(records)
         records, texts, kept = _usable(records, schemas, view, strict)
         n = len(texts)
@@ -514,20 +546,10 @@ def _having(column: str | None, records: Mapping[str, Records]) -> dict[str, str
     return found
 
 
-def _schemas(records: Records, schema: Schema | str | None) -> tuple[Schema, ...]:
-    if schema is not None:
-        return (Schema.from_mapping(schema),) * len(records.sources)  # type: ignore[arg-type]
-    found = []
-    for number, name in enumerate(records.sources):
-        rows = np.flatnonzero(records.source_of == number)
-        part = records if len(rows) == len(records) else records.take(rows)
-        found.append(recognize(part.rows))
-        _log.info("%s: %d records of schema %s", name, len(rows), found[-1].name)
-    return tuple(found)
-
-
 def _view(schema: Schema, row: Any, view: View) -> str:
     messages = schema.messages(row)  # what has no instruction is refused, whatever the view
+    if view == "prompt":
+        return schema.prompt(row)
     return schema.instruction(row) if view == "instruction" else view_text(messages, view)
 
 

@@ -1,5 +1,6 @@
 """Records: rows as they stand in files and data sets, and where each came from."""
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -8,7 +9,8 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +78,15 @@ class Records:
     files: tuple[tuple[str, str], ...] = ()
     """Files that were read, each with its SHA-256."""
 
+    names: tuple[str, ...] = ()
+    """Name of each source, where it has one beside that of its file; several may share one."""
+
+    licenses: tuple[str | None, ...] = ()
+    """License of all records of each source, where one is known."""
+
+    excluded: tuple[tuple[str, int], ...] = ()
+    """Why records were left out that could have been used, and how many for each reason."""
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -94,11 +105,33 @@ class Records:
             columns=tuple(dict.fromkeys(columns)),
             units=tuple(unit for part in parts for unit in part.units),
             quarantine=tuple(bad for part in parts for bad in part.quarantine),
+            names=tuple(name for part in parts for name in part.names or part.sources),
+            licenses=tuple(one for part in parts for one in part._licenses),
+            excluded=tuple(one for part in parts for one in part.excluded),
             # Where some came from no file, the digest is one of all rows.
             files=tuple(file for part in parts for file in part.files)
             if all(part.files for part in parts)
             else (),
         )
+
+    @property
+    def _licenses(self) -> tuple[str | None, ...]:
+        return self.licenses or (None,) * len(self.sources)
+
+    def labelled(self, name: str | None = None, license: str | None = None) -> "Records":  # noqa: A002
+        """The same records, all of a source of this name, under this license."""
+        n = len(self.sources)
+        return replace(
+            self,
+            names=self.names if name is None else (name,) * n,
+            licenses=self.licenses if license is None else (license,) * n,
+        )
+
+    @property
+    def source_names(self) -> list[str]:
+        """The name of the source of each row."""
+        names = self.names or self.sources
+        return [names[i] for i in self.source_of.tolist()]
 
     def take(self, indices: ArrayLike) -> "Records":
         """The records at these rows, in this order; everything else stays."""
@@ -110,6 +143,28 @@ class Records:
         )
         return replace(
             self, rows=rows, source_of=self.source_of[indices], lines=self.lines[indices]
+        )
+
+    def pruned(self) -> "Records":
+        """The same records, without sources that have none."""
+        used, numbers = np.unique(self.source_of, return_inverse=True)
+        names = ("sources", "units", "names", "licenses")
+        kept: dict[str, Any] = {
+            name: tuple(getattr(self, name)[i] for i in used.tolist())
+            for name in names
+            if getattr(self, name)
+        }
+        return replace(self, source_of=numbers.astype(np.int64), **kept)
+
+    def unfolded(self, rows: Sequence[Row], origins: ArrayLike) -> "Records":
+        """Other rows in place of these, each from one of these: origins (m,)."""
+        origins = row_numbers(origins, len(self))
+        return replace(
+            self,
+            rows=list(rows),
+            source_of=self.source_of[origins],
+            lines=self.lines[origins],
+            columns=tuple(_columns(rows)),
         )
 
     def quarantined(self, row: int, reason: str) -> Quarantined:
@@ -133,7 +188,7 @@ class Records:
         """
         if name not in self.columns:
             if name == "source":
-                return [self.sources[i] for i in self.source_of.tolist()]
+                return list(self.source_names)
             known = ", ".join([*self.columns, "source"])
             raise InputError(f"no column is named {name!r}; known: {known}")
         if isinstance(self.rows, list):
@@ -168,6 +223,15 @@ class Records:
             raise InputError(f"a value has no place in a datasets.Dataset: {error}") from error
 
 
+def quarantine_lines(quarantine: Iterable[Quarantined]) -> Iterator[str]:
+    """What was left out, as lines of JSON: file, line, reason and content."""
+    for bad in quarantine:
+        line = {"file": bad.file, "line": bad.line, "reason": bad.reason, "content": bad.content}
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        # Half a character in the name of a file is then an escape of JSON.
+        yield text.encode("utf-8", "backslashreplace").decode() + "\n"
+
+
 def _joined(parts: "Sequence[Sequence[Row]]") -> Sequence[Row]:
     if all(is_dataset(rows) for rows in parts):
         from datasets import concatenate_datasets
@@ -183,17 +247,23 @@ def _columns(rows: Sequence[Row]) -> list[str]:
     return list(names or dict.fromkeys(name for row in rows for name in row))
 
 
-def load(data: Any, *, strict: bool = False) -> "Dataset":
+def load(data: Any, *, strict: bool = False, encoding: str = "utf-8") -> "Dataset":
     """Read records from wherever they are into a ``datasets.Dataset`` with all columns.
 
     Parameters
     ----------
     data
-        A path (JSON, JSON lines, Parquet, CSV, TSV; .gz and .zst; a folder of these, or
-        one written by ``Dataset.save_to_disk``), a name on the Hugging Face Hub, a
-        ``datasets.Dataset``, a sequence of mappings, or a list of paths and names.
+        A path (JSON, JSON lines, Parquet, Arrow, CSV, TSV; .gz and .zst; a folder of these,
+        or one written by ``save_to_disk``), a name on the Hugging Face Hub, a
+        ``datasets.Dataset`` or ``IterableDataset``, a sequence of mappings, or a list of paths
+        and names. Of several splits it is ``train`` that is read. A JSON object that holds
+        its records under ``data``, or under ``Instances`` as a task of
+        Super-NaturalInstructions does, is read as these; what a task says of all its
+        instances stands on each of them.
     strict
         Raise on the first record that cannot be read, rather than leave it out.
+    encoding
+        How text files are encoded, as Python names it.
 
     Raises
     ------
@@ -207,29 +277,30 @@ def load(data: Any, *, strict: bool = False) -> "Dataset":
     """
     if is_dataset(data):
         return data
-    records = read(data, strict=strict)
+    records = read(data, strict=strict, encoding=encoding)
     for bad in records.quarantine:
         _log.warning("left out: %s", bad)
     return records.to_dataset()
 
 
-def read(data: Any, *, strict: bool = False) -> Records:
+def read(data: Any, *, strict: bool = False, encoding: str = "utf-8") -> Records:
     """Read records with their provenance; what :func:`load` does before it makes a data set."""
     if isinstance(data, Records):
         return data
     if isinstance(data, str | Path):
         data = [data]
-    if is_dataset(data):
-        parts = [_whole("dataset", _undecoded(data.with_format(None)))]
+    if is_dataset(data) or _is_stream(data) or isinstance(data, dict):
+        parts = [_from_memory(data)]
     elif names_files(data):
-        parts = [part for item in data for part in _sources(str(item))]
+        known = _known_encoding(encoding)
+        parts = [part for item in data for part in _sources(str(item), known)]
     elif isinstance(data, Sequence):
         numbered = ((i, _valid(row)) for i, row in enumerate(data, 1))
         parts = [_checked("list", numbered, [], "record")]
     else:
         raise InputError(
             f"cannot read records from {type(data).__name__}; give a path, a Hub name, "
-            "a datasets.Dataset (one split), a list of mappings, or a list of paths"
+            "a datasets.Dataset, a list of mappings, or a list of paths"
         )
     quarantine = [bad for part in parts for bad in part.quarantine]
     if strict and quarantine:
@@ -274,6 +345,42 @@ def is_dataset(data: Any) -> bool:
     return type(data).__module__.startswith("datasets.") and hasattr(data, "select")
 
 
+def _is_stream(data: Any) -> bool:
+    """Whether this is a ``datasets.IterableDataset``."""
+    return (
+        type(data).__module__.startswith("datasets.") and type(data).__name__ == "IterableDataset"
+    )
+
+
+def _from_memory(data: Any) -> "_Source":
+    """A data set, one of several splits, or all records of a stream."""
+    if isinstance(data, dict):
+        return _from_memory(_split(data, "the data"))
+    if _is_stream(data):
+        stream = data if data.features is None else _undecoded(data)
+        return _checked("stream", enumerate(map(_valid, stream), 1), [], "record")
+    return _whole("dataset", _undecoded(data.with_format(None)))
+
+
+def _split(splits: Mapping[str, Any], name: str) -> Any:
+    """Of several splits the one to train on."""
+    from datasets import Dataset, IterableDataset
+
+    if not splits or not all(isinstance(s, Dataset | IterableDataset) for s in splits.values()):
+        raise InputError(
+            f"cannot read records from {type(splits).__name__}; give a list of mappings, or the "
+            "splits of a data set"
+        )
+    names = list(map(str, splits))
+    if len(splits) == 1:
+        return next(iter(splits.values()))
+    if "train" not in splits:
+        raise InputError(f"{name} holds splits; give one of {', '.join(names)}")
+    others = ", ".join(other for other in names if other != "train")
+    _log.warning("%s: the split train is read, but not %s", name, others)
+    return splits["train"]
+
+
 def _undecoded(dataset: "Dataset") -> "Dataset":
     """Images and sounds as the bytes they are: only text is read here."""
     for name, feature in dataset.features.items():
@@ -309,7 +416,15 @@ class _Unread:
     reason: str
 
 
-def _sources(item: str) -> list[_Source]:
+def _known_encoding(encoding: str) -> str:
+    try:
+        known = codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise InputError(f"no encoding is named {encoding!r}; try latin-1 or utf-16") from error
+    return "utf-8-sig" if known == "utf-8" else known
+
+
+def _sources(item: str, encoding: str) -> list[_Source]:
     path = Path(item).expanduser()
     if not item.strip():
         raise InputError(f"no file or folder at {item!r}")
@@ -317,15 +432,15 @@ def _sources(item: str) -> list[_Source]:
         if any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
             return [_from_disk(path)]
         if (path / MANIFEST).is_file():
-            return [_from_file(file, str(file)) for file in _mix(path)]
+            return [_from_file(file, str(file), encoding) for file in _mix(path)]
         files = sorted(
             p for p in path.rglob("*") if p.is_file() and _reader(p) and not _hidden(p, path)
         )
         if not files:
             raise InputError(f"{item} holds no data files; known: {', '.join(_READERS)}, .gz, .zst")
-        return [_from_file(file, str(file)) for file in files]
+        return [_from_file(file, str(file), encoding) for file in files]
     if path.is_file():
-        return [_from_file(path, item)]
+        return [_from_file(path, item, encoding)]
     if _reader(path) or path.is_absolute() or item.startswith(("./", "../", "~")):
         raise InputError(f"no file or folder at {item}")
     return [_from_hub(item)]
@@ -351,10 +466,16 @@ def _hidden(path: Path, folder: Path) -> bool:
 def _from_disk(path: Path) -> _Source:
     from datasets import Dataset, load_from_disk
 
-    dataset = load_from_disk(str(path))
+    try:
+        dataset = load_from_disk(str(path))
+    except Exception as error:  # of a folder that is not whole, whatever Arrow says
+        raise InputError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+    folder = path
     if not isinstance(dataset, Dataset):
-        raise InputError(f"{path} holds splits; give one of {', '.join(map(str, dataset))}")
-    files = sorted(p for p in path.iterdir() if p.is_file())
+        splits = dict(dataset)
+        dataset = _split(splits, str(path))
+        folder = path / next(name for name, split in splits.items() if split is dataset)
+    files = sorted(p for p in folder.iterdir() if p.is_file())
     return _whole(str(path), dataset, files)
 
 
@@ -368,15 +489,15 @@ def _from_hub(name: str) -> _Source:
             f"no file or folder at {name}, and the Hub gave no data set of that name: "
             f"{type(error).__name__}: {error}"
         ) from error
-    return _whole(name, dataset)
+    return _whole(name, _undecoded(dataset))
 
 
-def _from_file(path: Path, name: str) -> _Source:
+def _from_file(path: Path, name: str, encoding: str) -> _Source:
     reader = _reader(path)
     if reader is None:
         raise InputError(f"{name}: unknown kind of file; known: {', '.join(_READERS)}, .gz, .zst")
     try:
-        return reader(path, name)
+        return reader(path, name, encoding)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name} cannot be read: {error}") from error
 
@@ -393,23 +514,24 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _text(path: Path, name: str) -> str:
+def _text(path: Path, name: str, encoding: str) -> str:
     raw = _bytes(path)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
+        called = "UTF-8" if encoding == "utf-8-sig" else encoding
         raise InputError(
-            f"{name} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start} "
-            f"(line {line}); convert it, for example with iconv -t utf-8"
+            f"{name} is not {called}: byte 0x{raw[error.start]:02x} at offset {error.start} "
+            f"(line {line}); say how it is encoded, as in --encoding latin-1"
         ) from error
     if not text.strip():
         raise InputError(f"{name} is empty")
     return text
 
 
-def _read_json(path: Path, name: str) -> _Source:
-    text = _text(path, name)
+def _read_json(path: Path, name: str, encoding: str) -> _Source:
+    text = _text(path, name, encoding)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -418,20 +540,32 @@ def _read_json(path: Path, name: str) -> _Source:
         line = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{name} is not JSON: {line}{_why(error)}") from error
     if isinstance(content, Mapping):
-        data = content.get("data")
-        content = data if isinstance(data, list) else [content]
+        content = _held(content, path)
     if not isinstance(content, list):
         raise InputError(f"{name} holds {type(content).__name__}, not a list of records")
     numbered = ((i, _valid(row)) for i, row in enumerate(content, 1))
     return _checked(name, numbered, [path], "record")
 
 
-def _read_json_lines(path: Path, name: str) -> _Source:
-    text = _text(path, name)
+def _held(content: Mapping[str, Any], path: Path) -> list[Any]:
+    """The records that one JSON object holds, or the object as the only one."""
+    data = content.get("data")
+    if isinstance(data, list) and (not data or any(isinstance(one, Mapping) for one in data)):
+        return data
+    instances = content.get("Instances")
+    if not isinstance(instances, list):
+        return [content]
+    task = {"task": path.name.split(".")[0]} | dict(content)
+    del task["Instances"]
+    return [task | one if isinstance(one, dict) else one for one in instances]
+
+
+def _read_json_lines(path: Path, name: str, encoding: str) -> _Source:
+    text = _text(path, name, encoding)
     if text.lstrip().startswith("["):  # one array under the wrong name, or a bad first line
         with contextlib.suppress(ValueError, RecursionError):
             json.loads(text)
-            return _read_json(path, name)
+            return _read_json(path, name, encoding)
     return _lines(text, path, name)
 
 
@@ -465,9 +599,10 @@ def _valid(row: Any) -> Any:
     return row
 
 
-def _read_table(path: Path, name: str) -> _Source:
+def _read_table(path: Path, name: str, encoding: str) -> _Source:
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    rows = csv.DictReader(io.StringIO(_text(path, name), newline=""), delimiter=delimiter)
+    text = io.StringIO(_text(path, name, encoding), newline="")
+    rows = csv.DictReader(text, delimiter=delimiter)
     csv.field_size_limit(1 << 30)
     try:
         return _checked(name, ((rows.line_num, _cells(row)) for row in rows), [path], "line")
@@ -481,7 +616,7 @@ def _cells(row: dict[str | None, Any]) -> Any:
     return row
 
 
-def _read_parquet(path: Path, name: str) -> _Source:
+def _read_parquet(path: Path, name: str, _: str) -> _Source:
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Dataset
@@ -493,16 +628,46 @@ def _read_parquet(path: Path, name: str) -> _Source:
     return _whole(name, dataset, [path])
 
 
-_READERS: dict[str, Callable[[Path, str], _Source]] = {
+def _read_arrow(path: Path, name: str, _: str) -> _Source:
+    import pyarrow as pa
+    from datasets import Dataset
+
+    try:
+        dataset = Dataset.from_file(str(path))
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name} is not a stream of Arrow: {error}") from error
+    return _whole(name, _undecoded(dataset), [path])
+
+
+_READERS: dict[str, Callable[[Path, str, str], _Source]] = {
     ".json": _read_json,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
     ".csv": _read_table,
     ".tsv": _read_table,
     ".parquet": _read_parquet,
+    ".arrow": _read_arrow,
 }
 
 
-def _reader(path: Path) -> Callable[[Path, str], _Source] | None:
+def _reader(path: Path) -> Callable[[Path, str, str], _Source] | None:
     suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".zst")]
     return _READERS.get(suffixes[-1].lower()) if suffixes else None
+
+
+@contextmanager
+def quiet_datasets() -> Iterator[None]:
+    """Keep ``datasets`` from drawing progress bars of its own."""
+    from datasets.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    loud = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if loud:
+            enable_progress_bars()

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from instructdiv.errors import ParameterError
+from instructdiv.schemas.conversation import written_calls
 
-View = Literal["prompt", "instruction", "response", "conversation"]
+View = Literal["prompt", "instruction", "response", "conversation", "first_turn", "all_user_turns"]
 VIEWS: tuple[View, ...] = get_args(View)
 
 Message = Mapping[str, Any]
@@ -14,9 +15,10 @@ Message = Mapping[str, Any]
 def view_text(messages: Sequence[Message], view: View) -> str:
     """The text that a view shows of a conversation; system text is never part of it.
 
-    ``prompt`` and ``instruction`` are the first user turn that says something (a schema
-    that holds the instruction apart from its input gives the instruction alone),
-    ``response`` every assistant turn, ``conversation`` every turn but the system's.
+    ``first_turn`` is the first user turn that says something, ``all_user_turns`` every one,
+    ``response`` every assistant turn, ``conversation`` every turn but the system's. ``prompt``
+    is what is asked, with the input it is about, and ``instruction`` that without the input;
+    of messages alone both are the first turn.
 
     Examples
     --------
@@ -24,10 +26,11 @@ def view_text(messages: Sequence[Message], view: View) -> str:
     >>> view_text(chat, "prompt"), view_text(chat, "conversation")
     ('Hi', 'Hi\\n\\nHello')
     """
-    if view in ("prompt", "instruction"):
-        return next(
-            (m["content"] for m in messages if m["role"] == "user" and m["content"].strip()), ""
-        )
+    if view in ("prompt", "instruction", "first_turn"):
+        asked = (m["content"] for m in messages if m["role"] == "user")
+        return next((content for content in asked if content.strip()), "")
+    if view == "all_user_turns":
+        return _joined(messages, ("user",))
     if view == "response":
         return _joined(messages, ("assistant",))
     if view == "conversation":
@@ -36,4 +39,11 @@ def view_text(messages: Sequence[Message], view: View) -> str:
 
 
 def _joined(messages: Sequence[Message], roles: tuple[str, ...]) -> str:
-    return "\n\n".join(m["content"] for m in messages if m["role"] in roles and m["content"])
+    said = (_said(m) for m in messages if m["role"] in roles)
+    return "\n\n".join(text for text in said if text)
+
+
+def _said(message: Message) -> str:
+    """What a message says, and calls; not what was thought before."""
+    calls = written_calls(message["tool_calls"]) if message.get("tool_calls") else ""
+    return "\n\n".join(text for text in (message["content"], calls) if text)

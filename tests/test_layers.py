@@ -11,11 +11,20 @@ ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
     {"part", "errors", "files", "threads", "rows"},
     {"records", "views", "space", "budget", "schemas", "allowance", "plain", "quotas"},
-    {"greedy", "nearest_queue", "embedders", "clusterers"},
-    {"pool", "selection", "arrangement"},
+    {
+        "greedy",
+        "nearest_queue",
+        "embedders",
+        "clusterers",
+        "layouts",
+        "licenses",
+        "holdout",
+        "sources",
+    },
+    {"pool", "selection", "arrangement", "convert"},
     {"metrics", "selectors", "arrangers", "exporters", "guidance"},
     {"report", "recipe", "plan"},
-    {"curate", "diversify", "mixture", "sweep", "lab"},
+    {"curate", "diversify", "mixture", "sweep", "lab", "push"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -24,6 +33,7 @@ WITHIN = {
     ("part", "errors"),
     ("files", "errors"),
     ("rows", "errors"),
+    ("views", "schemas"),
     ("selection", "pool"),
     ("arrangement", "pool"),
     ("arrangers", "selectors"),

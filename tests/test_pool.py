@@ -116,7 +116,7 @@ def test_an_unknown_schema_among_several_files_is_named(tmp_path: Path) -> None:
     known, odd = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     known.write_text('{"instruction": "Bake bread.", "output": "ok"}\n')
     odd.write_text('{"foo": 1, "bar": 2}\n')
-    with pytest.raises(UnknownSchema, match="foo, bar; known schemas: messages, sharegpt"):
+    with pytest.raises(UnknownSchema, match="foo, bar; known schemas: .*messages, sharegpt"):
         _pool([str(known), str(odd)])
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv.errors import InputError
 from instructdiv.exporters import Jsonl
+from instructdiv.exporters.base import Split
 from instructdiv.records import Records, read
 
 ROWS: list[dict[str, Any]] = [
@@ -33,6 +34,10 @@ GOOD = b'{"instruction": "Name a color.", "output": "Blue"}'
 
 def _lines(rows: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content).encode()
 
 
 def _table(rows: list[dict[str, Any]], delimiter: str) -> bytes:
@@ -233,7 +238,31 @@ def test_a_wrong_encoding_names_byte_offset_and_line(name: str, tmp_path: Path) 
     message = str(caught.value)
     assert f"{name} is not UTF-8" in message
     assert f"byte 0xe9 at offset {content.index(0xE9)} (line 2)" in message
-    assert "iconv" in message
+    assert "--encoding latin-1" in message
+
+
+@pytest.mark.parametrize("name", ["w.jsonl", "w.json", "w.csv", "w.tsv", "w.jsonl.gz"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252", "utf-8"])
+def test_a_text_is_read_in_the_encoding_that_is_named(
+    name: str, encoding: str, tmp_path: Path
+) -> None:
+    rows = [{"instruction": "café", "output": "sí"}]
+    table = {"w.csv": ",", "w.tsv": "\t"}
+    content = _table(rows, table[name]) if name in table else _lines(rows)
+    packed = content.decode().encode(encoding)
+    path = _write(tmp_path, name, gzip.compress(packed) if name.endswith("gz") else packed)
+    assert list(read(path, encoding=encoding).rows) == rows
+    assert idv.load(path, encoding=encoding)[0] == rows[0]
+
+
+def test_an_encoding_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no encoding is named 'latin-one'; try latin-1"):
+        read(_write(tmp_path, "w.jsonl", GOOD), encoding="latin-one")
+
+
+def test_a_wrong_guess_of_the_encoding_names_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is not ascii: byte 0xc3 at offset"):
+        read(_write(tmp_path, "w.jsonl", '{"instruction": "café"}'.encode()), encoding="ascii")
 
 
 def test_utf_16_is_a_wrong_encoding(tmp_path: Path) -> None:
@@ -342,10 +371,73 @@ def test_what_cannot_hold_records_names_its_type_and_what_can(data: Any) -> None
         assert "a list of mappings" in str(caught.value)
 
 
-def test_a_dataset_of_splits_is_refused() -> None:
-    splits = datasets.DatasetDict(train=datasets.Dataset.from_list(ROWS))
-    with pytest.raises(InputError, match="DatasetDict.*one split"):
-        read(splits)
+def test_of_several_splits_the_one_to_train_on_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    rows = datasets.Dataset.from_list(ROWS)
+    splits = datasets.DatasetDict(train=rows, test=rows.select([0]))
+    assert list(read(splits).rows) == ROWS
+    assert "the split train is read, but not test" in caplog.text
+    assert len(read(datasets.DatasetDict(validation=rows.select([0])))) == 1
+    with pytest.raises(InputError, match="holds splits; give one of dev, test"):
+        read(datasets.DatasetDict(dev=rows, test=rows))
+    with pytest.raises(InputError, match="cannot read records from DatasetDict"):
+        read(datasets.DatasetDict())
+
+
+def test_a_stream_of_records_is_read_to_its_end() -> None:
+    mixed = [*ROWS, {"instruction": "Other", "output": 5, "extra": [1]}]
+    stream = datasets.IterableDataset.from_generator(lambda: iter(mixed))
+    assert list(read(stream).rows) == mixed
+    splits = datasets.IterableDatasetDict({"train": stream})
+    assert list(read(splits).rows) == mixed
+    typed = datasets.Dataset.from_list(ROWS).to_iterable_dataset()
+    assert idv.load(typed).to_list() == ROWS
+
+
+def test_rebalance_gives_a_data_set_for_a_stream_and_for_splits() -> None:
+    rows = [{"instruction": f"Count to {n}.", "output": "1"} for n in range(9)]
+    dataset = datasets.Dataset.from_list(rows)
+    for data in (dataset.to_iterable_dataset(), datasets.DatasetDict(train=dataset)):
+        chosen = idv.rebalance(data, 3, embedder=idv.Lexical())
+        assert isinstance(chosen, datasets.Dataset)
+        assert all(row in rows for row in chosen)
+
+
+def test_an_arrow_file_is_read(tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS).save_to_disk(str(tmp_path / "saved"))
+    [file] = (tmp_path / "saved").glob("*.arrow")
+    assert list(read(str(file)).rows) == ROWS
+    with pytest.raises(InputError, match=r"bad\.arrow is not a stream of Arrow"):
+        read(_write(tmp_path, "bad.arrow", b"nothing of the kind"))
+
+
+def test_a_task_file_is_read_as_its_instances(tmp_path: Path) -> None:
+    task = {
+        "Definition": ["Tell the color."],
+        "Categories": ["Naming"],
+        "Instances": [
+            {"id": "a-1", "input": "sky", "output": ["blue"]},
+            {"id": "a-2", "input": "grass", "output": ["green", "lime"]},
+            "no instance",
+        ],
+    }
+    records = read(_write(tmp_path, "task007_colors.json.gz", gzip.compress(_json(task))))
+    assert [row["id"] for row in records.rows] == ["a-1", "a-2"]
+    assert records.rows[1] == {
+        "task": "task007_colors",
+        "Definition": ["Tell the color."],
+        "Categories": ["Naming"],
+        "id": "a-2",
+        "input": "grass",
+        "output": ["green", "lime"],
+    }
+    assert [bad.line for bad in records.quarantine] == [3]
+
+
+def test_records_under_data_are_read_but_a_list_of_texts_is_one_record(tmp_path: Path) -> None:
+    wrapped = read(_write(tmp_path, "w.json", _json({"data": ROWS, "version": 1})))
+    assert list(wrapped.rows) == ROWS
+    chat = {"id": "1", "data": ["Hi", "Hello"]}
+    assert list(read(_write(tmp_path, "chat.json", _json(chat))).rows) == [chat]
 
 
 # What is left out, row by row.
@@ -525,10 +617,19 @@ def test_a_folder_of_save_to_disk_is_read(tmp_path: Path) -> None:
     assert all(len(digest["sha256"]) == 64 for digest in records.digests())
 
 
-def test_a_folder_of_saved_splits_is_an_input_error(tmp_path: Path) -> None:
+def test_of_a_folder_of_saved_splits_train_is_read(tmp_path: Path) -> None:
     split = datasets.Dataset.from_list(ROWS)
-    datasets.DatasetDict(train=split, test=split).save_to_disk(str(tmp_path / "saved"))
-    with pytest.raises(InputError, match=r"train.*test|test.*train"):
+    one = split.select([0])
+    datasets.DatasetDict(train=split, test=one).save_to_disk(str(tmp_path / "saved"))
+    records = read(str(tmp_path / "saved"))
+    assert list(records.rows) == ROWS
+    assert all("/train/" in digest["file"] for digest in records.digests())
+    datasets.DatasetDict(dev=split, test=one).save_to_disk(str(tmp_path / "untrained"))
+    with pytest.raises(InputError, match="holds splits; give one of dev, test"):
+        read(str(tmp_path / "untrained"))
+    for file in (tmp_path / "saved" / "train").glob("*.arrow"):
+        file.unlink()
+    with pytest.raises(InputError, match="saved cannot be read"):
         read(str(tmp_path / "saved"))
 
 
@@ -592,7 +693,7 @@ ANY_ROWS = st.lists(st.dictionaries(TEXT, VALUES, max_size=4), min_size=1, max_s
 def test_any_rows_written_as_json_lines_are_read_back_equal(rows: list[dict[str, Any]]) -> None:
     records = read(rows)
     with tempfile.TemporaryDirectory() as folder:
-        [path] = Jsonl().write(records, Path(folder))
+        [path] = Jsonl().write({"train": Split(records, ())}, Path(folder))["train"]
         again = read(str(path))
     assert list(again.rows) == rows
     assert again.lines.tolist() == list(range(1, len(rows) + 1))

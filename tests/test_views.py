@@ -13,7 +13,7 @@ from instructdiv.views import VIEWS, View, view_text
 CHAT: list[dict[str, Any]] = [
     {"role": "system", "content": "Be kind."},
     {"role": "user", "content": "Add 1 and 1."},
-    {"role": "assistant", "content": "", "tool_calls": [{"name": "add"}]},
+    {"role": "assistant", "content": "", "tool_calls": [{"name": "add", "arguments": {"a": 1}}]},
     {"role": "tool", "content": "2"},
     {"role": "assistant", "content": "It is 2."},
     {"role": "user", "content": "Thanks."},
@@ -21,13 +21,18 @@ CHAT: list[dict[str, Any]] = [
 ]
 
 
+CALLED = '{"name": "add", "arguments": {"a": 1}}'
+
+
 @pytest.mark.parametrize(
     ("view", "text"),
     [
         ("prompt", "Add 1 and 1."),
         ("instruction", "Add 1 and 1."),
-        ("response", "It is 2.\n\nWelcome."),
-        ("conversation", "Add 1 and 1.\n\n2\n\nIt is 2.\n\nThanks.\n\nWelcome."),
+        ("first_turn", "Add 1 and 1."),
+        ("all_user_turns", "Add 1 and 1.\n\nThanks."),
+        ("response", f"{CALLED}\n\nIt is 2.\n\nWelcome."),
+        ("conversation", f"Add 1 and 1.\n\n{CALLED}\n\n2\n\nIt is 2.\n\nThanks.\n\nWelcome."),
     ],
 )
 def test_a_view_shows_its_turns(view: View, text: str) -> None:
@@ -35,7 +40,8 @@ def test_a_view_shows_its_turns(view: View, text: str) -> None:
 
 
 def test_every_view_has_been_looked_at() -> None:
-    assert VIEWS == ("prompt", "instruction", "response", "conversation")
+    shown = ("prompt", "instruction", "response", "conversation", "first_turn", "all_user_turns")
+    assert shown == VIEWS
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -58,6 +64,8 @@ def test_an_unknown_view_lists_the_known_ones() -> None:
         ("instruction", "Add."),
         ("response", "2"),
         ("conversation", "Add.\n\n1 + 1\n\n2"),
+        ("first_turn", "Add.\n\n1 + 1"),
+        ("all_user_turns", "Add.\n\n1 + 1"),
     ],
 )
 def test_a_pool_embeds_what_its_view_shows(view: View, text: str) -> None:

@@ -1,0 +1,61 @@
+"""Layouts: which schema each source of records has, and one row for each conversation."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from instructdiv.records import Records, Row
+from instructdiv.schemas import Schema, recognize, schema_of
+
+_log = logging.getLogger("instructdiv.layouts")
+
+Layout = Schema | str | Mapping[str, Any]
+"""A schema, its name, or a mapping of its columns to those that are there."""
+
+
+def layouts(
+    records: Records, schema: Layout | Sequence[Schema | None] | None = None
+) -> tuple[Schema, ...]:
+    """The schema of each source of records: the given one, or what is recognized.
+
+    Parameters
+    ----------
+    records
+        The records.
+    schema
+        One for all sources, or a sequence of one for each, none where it is to be recognized.
+
+    Raises
+    ------
+    UnknownSchema
+        No schema fits a source.
+    """
+    if isinstance(schema, Schema | str | Mapping):
+        return (schema_of(schema),) * len(records.sources)
+    found: list[Schema] = []
+    for number, name in enumerate(records.sources):
+        given = None if schema is None else schema[number]
+        if given is not None:
+            found.append(given)
+            continue
+        part = records.take(np.flatnonzero(records.source_of == number))
+        found.append(recognize(part.rows))
+        _log.info("%s: %s records, layout %s", name, f"{len(part):,}", found[-1].name)
+    return tuple(found)
+
+
+def unfolded(records: Records, schemas: Sequence[Schema]) -> Records:
+    """The records with one row for each conversation, where a layout holds several in one."""
+    if not any(schema.unfolds for schema in schemas):
+        return records
+    rows: list[Row] = []
+    origins: list[int] = []
+    for number, schema in enumerate(schemas):
+        places = np.flatnonzero(records.source_of == number).tolist()
+        own = [records.rows[place] for place in places]
+        for place, row in schema.unfold(own) if schema.unfolds else enumerate(own):
+            rows.append(row)
+            origins.append(places[place])
+    return records.unfolded(rows, origins)

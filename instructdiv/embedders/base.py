@@ -39,6 +39,10 @@ class Embedder(Part):
         """
         return np.array([max(1, len(_TOKEN.findall(text))) for text in texts], np.int64)
 
+    def overlong(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Which texts are longer than what this embedder sees of them, (n,) bool."""
+        return np.zeros(len(texts), np.bool_)
+
     def describe(self) -> dict[str, str]:
         """What this embedder used that its parameters do not say, for the manifest."""
         return {}

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.util
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.cache import VectorCache, cache_folder
-from instructdiv.embedders.tokenizer import count_tokens
+from instructdiv.embedders.tokenizer import count_tokens, windows
 from instructdiv.errors import ModelNotFound, OutputError
 from instructdiv.files import sha256, write_text
 
@@ -90,7 +91,46 @@ class SentenceTransformer(Embedder):
     backend: Literal["torch", "onnx", "openvino"] = "torch"
     """Passed on to sentence-transformers; the latter two need its own extras."""
 
+    long_texts: Literal["cut", "mean"] = "cut"
+    """Of a text with more tokens than the model takes: cut sees its beginning alone, mean
+    embeds it in windows, and takes their mean by tokens."""
+
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        if self.long_texts == "cut":
+            return self._embedded(texts, progress)
+        distinct = list(dict.fromkeys(texts))
+        pieces = windows(self._folder(), distinct, self._n_seen())
+        n_pieces = np.array([len(own) for own in pieces])
+        weights = np.array([n for own in pieces for _, n in own], np.float32)
+        vectors = self._embedded([piece for own in pieces for piece, _ in own], progress)
+        starts = np.cumsum([0, *n_pieces[:-1]])
+        weights /= np.repeat(np.add.reduceat(weights, starts), n_pieces)
+        weights /= np.linalg.norm(vectors, axis=1)
+        pooled = np.add.reduceat(vectors * weights[:, None], starts)
+        single = n_pieces == 1
+        pooled[single] = vectors[starts[single]]  # as it would be without windows
+        number = {text: i for i, text in enumerate(distinct)}
+        found: NDArray[np.float32] = pooled[[number[text] for text in texts]]
+        return found
+
+    def overlong(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Which texts have more tokens than the model takes, where it sees no more, (n,) bool."""
+        found = super().overlong(texts)
+        if self.long_texts == "mean":
+            return found
+        # A token is of at least one byte: what has no more bytes need not be counted.
+        n_seen = self._n_seen()
+        maybe = np.array(
+            [len(text.encode("utf-8", "replace")) > n_seen for text in texts], np.bool_
+        )
+        found[maybe] = (
+            self.count_tokens([texts[i] for i in np.flatnonzero(maybe).tolist()]) > n_seen
+        )
+        return found
+
+    def _embedded(
+        self, texts: Sequence[str], progress: Progress | None = None
+    ) -> NDArray[np.float32]:
         report = progress or (lambda _stage, _done, _total: None)
         distinct = list(dict.fromkeys(texts))
         report("embed", 0, len(distinct))
@@ -152,6 +192,10 @@ class SentenceTransformer(Embedder):
                 )
                 yield places, np.asarray(vectors, np.float32)[: len(places)]
 
+    def _n_seen(self) -> int:
+        """Tokens of a text that the model takes, without the marks set around it."""
+        return _most_tokens(self._folder()) or int(self._loaded()[0].max_seq_length or 512) - 2
+
     def _folder(self) -> Path:
         return _folder(MINILM if self.model == "minilm" else self.model, self.revision)
 
@@ -197,6 +241,17 @@ def _verified(folder: Path) -> Path:
                 f"{folder / name} is not the file of {MINILM} that it should be; reinstall it"
             )
     return folder
+
+
+@lru_cache(maxsize=8)
+def _most_tokens(folder: Path) -> int | None:
+    """Tokens that a model takes, by its configuration, so as not to load it to know."""
+    try:
+        text = (folder / "sentence_bert_config.json").read_text(encoding="utf-8")
+        found = json.loads(text)["max_seq_length"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found - 2 if isinstance(found, int) and found > 2 else None
 
 
 def tokenizer_folder(model: str) -> Path:

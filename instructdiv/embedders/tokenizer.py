@@ -1,6 +1,6 @@
 """Tokenizer: how many tokens a text has for a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,48 @@ def count_tokens(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
     ModelNotFound
         The folder has no tokenizer.json, or one that cannot be read.
     """
-    tokenizer = _tokenizer(folder)
-    counts = [
-        len(encoding.ids)
-        for start in range(0, len(texts), _PART)
-        for encoding in tokenizer.encode_batch(
-            list(texts[start : start + _PART]), add_special_tokens=False
-        )
-    ]
+    counts = [len(encoding.ids) for encoding in _encoded(folder, texts)]
     return np.maximum(np.array(counts, np.int64), 1)
+
+
+def windows(folder: Path, texts: Sequence[str], size: int) -> list[list[tuple[str, int]]]:
+    """Each text cut between words into pieces of at most so many tokens, with the tokens of each.
+
+    The pieces of a text that fits are the text itself. A word of more tokens is cut too.
+
+    Raises
+    ------
+    ModelNotFound
+        As :func:`count_tokens`.
+    """
+    return [
+        _windows(text, encoding, size)
+        for text, encoding in zip(texts, _encoded(folder, texts), strict=True)
+    ]
+
+
+def _encoded(folder: Path, texts: Sequence[str]) -> Iterator[Any]:
+    tokenizer = _tokenizer(folder)
+    for start in range(0, len(texts), _PART):
+        part = list(texts[start : start + _PART])
+        yield from tokenizer.encode_batch(part, add_special_tokens=False)
+
+
+def _windows(text: str, encoding: Any, size: int) -> list[tuple[str, int]]:
+    n, words = len(encoding.ids), encoding.word_ids
+    if n <= size:
+        return [(text, max(n, 1))]
+    pieces, start = [], 0
+    while start < n:
+        end = min(start + size, n)
+        while start + 1 < end < n and words[end] == words[end - 1]:
+            end -= 1
+        if end == start + 1 and n - start > size:  # one word fills the window
+            end = start + size
+        first, last = encoding.offsets[start][0], encoding.offsets[end - 1][1]
+        pieces.append((text[first:last], end - start))
+        start = end
+    return pieces
 
 
 @lru_cache(maxsize=2)

@@ -28,6 +28,7 @@ from instructdiv.report.curve import coverage_curve
 from instructdiv.report.facts import Distances, Gap, Target
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
+from instructdiv.report.notices import notices
 from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, spread
 from instructdiv.report.provenance import provenance
 from instructdiv.report.redundancy import find_redundancy
@@ -127,6 +128,7 @@ def coverage(
         schemas={}
         if pool.records is None
         else {n: s.name for n, s in zip(pool.records.sources, pool.schemas, strict=True)},
+        notices=tuple(notices(pool)),
         target=aimed_at,
         pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
         metrics=assessed,

@@ -76,6 +76,10 @@ class Summary(TabledDocument):
     schemas: dict[str, str]
     """Layout of each source."""
 
+    notices: tuple[str, ...] = ()
+    """What to know of the data before the numbers: what was left out, what all records share,
+    what was not seen of long texts."""
+
     target: Target | None = None
     """What had to be covered, where it is not the pool itself."""
 
@@ -146,6 +150,7 @@ class Summary(TabledDocument):
         """What is a table, by its title; without the many pairs of groups and clusters."""
         sources: list[list[Cell]] = [[name, schema] for name, schema in self.schemas.items()]
         return {
+            "Notices": Table(["notice"], [[notice] for notice in self.notices]),
             "Metrics": metric_table(self.metrics, self.pool_metrics),
             "Distance to the nearest": distance_table(self.distances),
             "Groups": group_table(self.groups),

@@ -1,0 +1,86 @@
+"""Notices: what a reader should know of the data before the numbers."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from instructdiv.errors import ModelNotFound
+from instructdiv.pool import Pool
+from instructdiv.report.wording import counted, start_of
+
+_FEW = 20
+_CONSTANT = 0.5
+_REASONS = 5
+
+
+def notices(pool: Pool) -> list[str]:
+    """What was left out, what all records of a source share, and what was not seen of long texts.
+
+    Parameters
+    ----------
+    pool
+        The records; of vectors alone nothing is known.
+    """
+    return [] if pool.records is None else [*_left_out(pool), *_constant(pool), *_overlong(pool)]
+
+
+def constant_instruction(pool: Pool) -> bool:
+    """Whether most records of a pool ask the same, about different inputs."""
+    if pool.records is None or len(pool) < _FEW:
+        return False
+    return Counter(pool.instructions).most_common(1)[0][1] > _CONSTANT * len(pool)
+
+
+def _left_out(pool: Pool) -> Iterator[str]:
+    assert pool.records is not None  # noqa: S101
+    for reason, n in pool.records.excluded:
+        yield f"{counted(n, 'record')} left out: {reason}"
+    reasons = Counter(bad.reason for bad in pool.records.quarantine)
+    for reason, n in reasons.most_common(_REASONS):
+        yield f"{counted(n, 'record')} cannot be used: {reason}"
+    others = sum(n for _, n in reasons.most_common()[_REASONS:])
+    if others:
+        yield f"{counted(others, 'record')} cannot be used, for other reasons"
+
+
+def _constant(pool: Pool) -> Iterator[str]:
+    """Sources of which most records ask the same, and views that show of most the same."""
+    assert pool.records is not None  # noqa: S101
+    names = np.array(pool.records.source_names, object)
+    for name in dict.fromkeys(names.tolist()):
+        rows = np.flatnonzero(names == name)
+        if len(rows) < _FEW:
+            continue
+        asked, n = Counter(pool.instruction(i) for i in rows.tolist()).most_common(1)[0]
+        if n <= _CONSTANT * len(rows):
+            continue
+        shown, n_shown = Counter(pool.text(i) for i in rows.tolist()).most_common(1)[0]
+        told = f"{n:,} of {len(rows):,} records of {name} have one instruction, {_quoted(asked)}"
+        if n_shown > _CONSTANT * len(rows):
+            yield (
+                f"{told}; the view {pool.view} shows {_quoted(shown)} of {n_shown:,} of them, so "
+                f"they cannot be told apart: take the view "
+                f"{'prompt' if pool.view == 'instruction' else 'all_user_turns or conversation'}"
+            )
+        else:
+            yield f"{told}; the view {pool.view} shows the input that tells them apart too"
+
+
+def _overlong(pool: Pool) -> Iterator[str]:
+    if pool.embedder is None:
+        return
+    try:
+        n = int(pool.embedder.overlong(pool.texts).sum())
+    except ModelNotFound:
+        return
+    if n:
+        yield (
+            f"{n:,} of {len(pool):,} texts ({n / len(pool):.1%}) are longer than the embedder "
+            "sees: it has seen their beginning alone. To see all of them, give "
+            '--embedder \'{"name": "sentence_transformer", "long_texts": "mean"}\''
+        )
+
+
+def _quoted(text: str) -> str:
+    return f"“{start_of(text, 60)}”"

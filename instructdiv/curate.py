@@ -5,6 +5,7 @@ import json
 import logging
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,16 +23,27 @@ from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, GateFailed, InputError
 from instructdiv.exporters import Exporter
+from instructdiv.exporters.base import Files, Preflight, Split
 from instructdiv.exporters.stanza import checked_trainer, stanza
 from instructdiv.files import MANIFEST, sha256, write_text
 from instructdiv.guidance import leak_check
+from instructdiv.holdout import held_out
+from instructdiv.licenses import UNKNOWN, allowed, licenses_of
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
-from instructdiv.records import Quarantined, Records, is_dataset, names_files
+from instructdiv.records import (
+    Quarantined,
+    Records,
+    is_dataset,
+    names_files,
+    quarantine_lines,
+    read,
+)
 from instructdiv.report import Summary, coverage
 from instructdiv.schemas import Schema
 from instructdiv.selection import Selection, checked_keys
 from instructdiv.selectors import Selector, default_selector
+from instructdiv.sources import SOURCE, constrained, read_sources
 from instructdiv.views import View
 
 if TYPE_CHECKING:
@@ -78,10 +90,15 @@ class Mix:
     arrangement: Arrangement | None = None
     """The order of what was chosen, where it is not that of the selection."""
 
-    @property
+    @cached_property
     def order(self) -> NDArray[np.int64]:
-        """Rows of the pool in the order of the mix, (b,) int64."""
-        return (self.selection if self.arrangement is None else self.arrangement).indices
+        """Rows of the pool in the order of the mix, (m,) int64; what is repeated comes again."""
+        once = (self.selection if self.arrangement is None else self.arrangement).indices
+        times = {source.name: source.repeat for source in self.recipe.sources}
+        if max(times.values(), default=1) == 1:
+            return once
+        repeats = np.array([times[name] for name in self._all_records.source_names])[once]
+        return np.concatenate([once[repeats > round_] for round_ in range(repeats.max())])
 
     @cached_property
     def records(self) -> Records:
@@ -89,6 +106,60 @@ class Mix:
         if self.pool.records is None:
             raise InputError("a pool of vectors alone has no records to write")
         return self.pool.records.take(self.order)
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """What is trained on and, if the recipe holds some out, what is evaluated on, in order."""
+        whole = Split(self.records, self.pool.schemas, self._carried())
+        share = self.recipe.eval_share
+        if not share:
+            return {"train": whole}
+        chosen = np.sort(self.selection.indices)
+        kinds = self.pool.clusters if self.pool.groups is None else self.pool.groups
+        held = chosen[held_out(kinds[chosen], share, self.recipe.seed)]
+        is_held = np.isin(self.order, held)
+        _, first = np.unique(self.order, return_index=True)
+        is_first = np.isin(np.arange(len(self.order)), first)
+        return {
+            "train": whole.take(np.flatnonzero(~is_held).tolist()),
+            "eval": whole.take(np.flatnonzero(is_held & is_first).tolist()),
+        }
+
+    def preflight(self, exporter: Exporter | None = None) -> Preflight:
+        """Which records the trainer would drop, and why; those of the recipe's if not given."""
+        return (exporter or self.recipe.exporter).preflight(self.splits)
+
+    def _carried(self) -> tuple[dict[str, Any], ...] | None:
+        """What each row carries beside its own columns, if anything."""
+        wanted = self.recipe.add_columns
+        if not wanted:
+            return None
+        order, pool = self.order, self.pool
+        rank = np.zeros(len(pool), np.int64)
+        rank[self.selection.indices] = np.arange(1, len(self.selection) + 1)
+        found: dict[str, Any] = {}
+        for name in wanted:
+            if name == "_source":
+                found[name] = self.records.source_names
+            elif name == "_rank":
+                found[name] = rank[order].tolist()
+            elif name == "_gain":
+                found[name] = self.selection.gains[rank[order] - 1].tolist()
+            elif name == "_cluster":
+                found[name] = pool.clusters[order].tolist()
+            else:
+                found[name] = self._turns()[order].tolist()
+        return tuple(
+            dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)
+        )
+
+    def _turns(self) -> NDArray[np.int64]:
+        """(n,) turn of each row of the pool, from 1."""
+        if self.arrangement is None:
+            raise InputError("_turn is that of an arrangement; give an arranger too")
+        turns = np.zeros(len(self.pool), np.int64)
+        turns[self.arrangement.indices] = self.arrangement.turn + 1
+        return turns
 
     @cached_property
     def dataset(self) -> "Dataset":
@@ -117,9 +188,9 @@ class Mix:
     ) -> list[Path]:
         """Write the mix, its manifest, what was dropped, and the summary into a new folder.
 
-        With `trainer` (trl, axolotl, llama_factory, torchtune or transformers; that of the recipe
-        if not given), what to set there so that the order of the mix is kept is written beside
-        it, as ``<trainer>.yaml``.
+        With `trainer` (that of the recipe if not given) the rows have the form that it reads,
+        unless an exporter is given, and what to set there so that the order of the mix is kept
+        is written beside them, as ``<trainer>.yaml``.
 
         Raises
         ------
@@ -128,13 +199,18 @@ class Mix:
         UsageError
             The trainer is not known.
         """
-        mix = self if trainer is None else self._for(checked_trainer(trainer))
+        changed: dict[str, Any] = {} if exporter is None else {"exporter": exporter}
+        if trainer is not None:
+            changed["trainer"] = checked_trainer(trainer)
+            if exporter is None and trainer in Exporter.known():
+                changed["exporter"] = Exporter.from_mapping(trainer)
+        mix = self._with(changed) if changed else self
         mix.summary  # noqa: B018 - measured before the folder is begun
-        return (exporter or self.recipe.exporter).export(mix, path, overwrite=overwrite)
+        return mix.recipe.exporter.export(mix, path, overwrite=overwrite)
 
-    def _for(self, trainer: str) -> "Mix":
-        """The same mix, for a trainer."""
-        mix = replace(self, recipe=self.recipe.model_copy(update={"trainer": trainer}))
+    def _with(self, changed: dict[str, Any]) -> "Mix":
+        """The same mix, to be written otherwise."""
+        mix = replace(self, recipe=self.recipe.model_copy(update=changed))
         mix.__dict__["summary"] = self.summary
         return mix
 
@@ -144,8 +220,11 @@ class Mix:
         Raises
         ------
         GateFailed
-            The coverage is below ``min_coverage``.
+            The coverage is below ``min_coverage``, or the trainer would drop a record and
+            ``fail_on_drop`` is set.
         """
+        if self.recipe.fail_on_drop:
+            self.preflight().check()
         least = self.recipe.min_coverage
         if least is None:
             return
@@ -153,21 +232,28 @@ class Mix:
         if found.value < least:
             raise GateFailed(f"coverage {found.value:.4f} is below the least allowed, {least:g}")
 
-    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
+    def write_beside(self, folder: Path, files: Files, left_out: list[Quarantined]) -> list[Path]:
         """Write what belongs beside the files of the mix; the exporter calls this."""
+        quarantine = [*self._quarantine, *left_out]
+        trainer = self.recipe.trainer
         with _stage("write", self.seconds, self.progress):
             beside = [self._write_dropped(folder / "dropped.parquet")]
             beside += [self.summary.save(folder / f"summary.{end}") for end in ("json", "md")]
             if self.recipe.page:
                 beside.append(self.summary.save(folder / "report.html"))
-            if self._quarantine:
-                beside.append(self._write_quarantine(folder / "quarantine.jsonl"))
-            if self.recipe.trainer is not None:
-                trainer = self.recipe.trainer
-                text = stanza(trainer, [file.relative_to(folder) for file in files])
+            if quarantine:
+                text = "".join(quarantine_lines(quarantine))
+                beside.append(write_text(folder / "quarantine.jsonl", text))
+            if trainer is not None and trainer != self.recipe.exporter.name:
+                train, held = (
+                    [file.relative_to(folder).as_posix() for file in files.get(split, ())]
+                    for split in ("train", "eval")
+                )
+                text = stanza(trainer, train, eval_file=next(iter(held), None))
                 beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
-        text = json.dumps(self._manifest(folder, files, beside), indent=1, ensure_ascii=False)
+        content = self._manifest(folder, files, beside) | {"left_out": len(left_out)}
+        text = json.dumps(content, indent=1, ensure_ascii=False)
         manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return [*beside, manifest]
 
@@ -183,10 +269,11 @@ class Mix:
         of_target = self.target.records if self.target is not None else None
         return [*self._all_records.quarantine, *(of_target.quarantine if of_target else ())]
 
-    def _manifest(self, folder: Path, files: list[Path], beside: list[Path]) -> dict[str, Any]:
+    def _manifest(self, folder: Path, files: Files, beside: list[Path]) -> dict[str, Any]:
         records, change = self._all_records, self.selection.change
         chosen = records.take(self.selection.indices)
         embedder = self.pool.embedder
+        written = [*(file for several in files.values() for file in several), *beside]
         more: dict[str, Any] = {}
         if self.target is not None and self.target.records is not None:
             more["target"] = {
@@ -205,13 +292,15 @@ class Mix:
             "embedder": {} if embedder is None else embedder.describe(),
             "inputs": records.digests(),
             "schemas": [schema.to_mapping() for schema in self.pool.schemas],
-            "mix": [str(file.relative_to(folder)) for file in files],
-            "outputs": {str(f.relative_to(folder)): sha256(f) for f in [*files, *beside]},
+            "mix": [str(file.relative_to(folder)) for file in files["train"]],
+            "eval": [str(file.relative_to(folder)) for file in files.get("eval", ())],
+            "outputs": {str(f.relative_to(folder)): sha256(f) for f in written},
             "counts": {
                 "read": len(records) + len(records.quarantine),
                 "quarantined": len(records.quarantine),
                 "selected": len(chosen),
                 "dropped": len(records) - len(chosen),
+                "excluded": dict(records.excluded),
             },
             "sources": list(records.sources),
             "change": None if change is None else asdict(change),
@@ -250,15 +339,6 @@ class Mix:
         pq.write_table(pa.table(columns), path)
         return path
 
-    def _write_quarantine(self, path: Path) -> Path:
-        # Half a character in the name of a file is then an escape of JSON.
-        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for bad in self._quarantine:
-                line = {"file": bad.file, "line": bad.line, "reason": bad.reason}
-                content = {"content": bad.content}
-                file.write(json.dumps(line | content, ensure_ascii=False, default=str) + "\n")
-        return path
-
 
 @contextmanager
 def _stage(name: str, seconds: dict[str, float], progress: Progress | None) -> Iterator[None]:
@@ -294,11 +374,13 @@ def curate(
     >>> len(curate(Recipe(budget=3, embedder="lexical"), rows).dataset)
     3
     """
-    if data is None and not recipe.data:
+    if data is None and not recipe.data and not recipe.sources:
         raise InputError("the recipe names no data")
+    if data is not None and recipe.sources:
+        raise InputError("the recipe has sources; give it no other data")
     found = recipe.data if data is None else data
     columns = {
-        "group": recipe.group,
+        "group": recipe.group or (SOURCE if recipe.sources else None),
         "costs": recipe.costs,
         "quality": recipe.quality,
         "target_group": recipe.target_group,
@@ -325,11 +407,12 @@ def _curate(
                 quarantine[0],
             )
     selector = recipe.selector.seeded(recipe.seed)
+    budget = constrained(recipe.budget, recipe.sources, len(pool))
     with _stage("select", seconds, progress):
         # A target may be there for the arranger alone.
         covered = aim if selector.covers_target or recipe.arranger is None else None
         selection = selector.select(
-            pool, recipe.budget, target=covered, keep=keep, stability=recipe.stability
+            pool, budget, target=covered, keep=keep, stability=recipe.stability
         )
     arrangement = None
     if recipe.arranger is not None:
@@ -347,6 +430,12 @@ def _pools(
     """The pool to choose from, and the target, if there is one, in one space."""
     if target is None and columns["target_group"] is not None:
         raise InputError("target_group is a column of a target; give a target too")
+    layout: Any = recipe.layout
+    if recipe.sources:
+        data, layout = read_sources(recipe.sources, strict=recipe.strict)
+    if recipe.allow_license:
+        whole = read(data, strict=recipe.strict, encoding=recipe.encoding)
+        data, layout = _allowed(whole, layout, recipe.allow_license)
     sets = {"data": data} | ({} if target is None else {"target": target})
     pools = Pool.together(
         sets,
@@ -356,11 +445,27 @@ def _pools(
         | ({} if target is None else {"target": columns["target_group"]}),
         costs={"data": columns["costs"]},
         quality={"data": columns["quality"]},
-        schemas={"data": recipe.layout},
+        schemas={"data": layout},
         strict=recipe.strict,
+        encoding=recipe.encoding,
         progress=progress,
     )
     return pools["data"], pools.get("target")
+
+
+def _allowed(records: Records, layout: Any, allow: Sequence[str]) -> tuple[Records, Any]:
+    """The records under these licenses, and the layout of each source that is left."""
+    licenses = licenses_of(records)
+    fine = allowed(licenses, allow)
+    others = Counter(
+        f"license {', '.join(own) or UNKNOWN}"
+        for own, ok in zip(licenses, fine.tolist(), strict=True)
+        if not ok
+    )
+    left = replace(records.take(fine), excluded=tuple(others.most_common()))
+    if isinstance(layout, tuple):
+        layout = tuple(layout[i] for i in np.unique(left.source_of).tolist())
+    return left.pruned(), layout
 
 
 def selection_of(path: str | Path, pool: Pool) -> Selection:
@@ -492,6 +597,7 @@ def rebalance(
     # Of a mix the summary says it.
     if mix.target is not None and (leaks := leak_check(mix.pool, mix.target)):
         _log.warning("%s", leaks)
-    if is_dataset(data):
+    if is_dataset(data) and not any(schema.unfolds for schema in mix.pool.schemas):
         return data.select(mix.records.lines - 1)
-    return mix.dataset if names_files(data) else mix.records.rows
+    rows = isinstance(data, Sequence) and not names_files(data)
+    return mix.records.rows if rows else mix.dataset

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -26,9 +26,21 @@ from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.stanza import checked_trainer
 from instructdiv.files import write_text
 from instructdiv.part import Part, explain, json_schema
-from instructdiv.schemas import Schema
+from instructdiv.schemas import Schema, schema_of
 from instructdiv.selectors import Selector, default_selector
+from instructdiv.sources import Source
 from instructdiv.views import View
+
+Carried = Literal["_source", "_rank", "_turn", "_cluster", "_gain"]
+
+
+def _of_sources(sources: Any) -> int | None:
+    """The budget that sources come to, if each says its number of records."""
+    if not isinstance(sources, list | tuple) or not sources:
+        return None
+    records = [s.get("records") if isinstance(s, Mapping) else s.records for s in sources]
+    counts = [n for n in records if type(n) is int]
+    return sum(counts) if len(counts) == len(records) else None
 
 
 def _or_one_string(schema: dict[str, Any]) -> None:
@@ -64,6 +76,16 @@ class Recipe(BaseModel):
     data: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
     """Files, folders or Hub names to read; one may stand alone."""
 
+    sources: tuple[Source, ...] = ()
+    """Data sets in place of data, each with how much of it comes into the mix."""
+
+    allow_license: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
+    """Licenses that records may be under; others, and those of which none is known, are left
+    out. All may come if not given."""
+
+    encoding: str = "utf-8"
+    """How text files are encoded, as Python names it."""
+
     layout: Schema | None = Field(default=None, alias="schema")
     """Layout of the records; recognized if not given."""
 
@@ -71,7 +93,8 @@ class Recipe(BaseModel):
     """What of a record is embedded."""
 
     group: str | None = None
-    """Column of the known groups; source is the name of the file."""
+    """Column of the known groups; source is the name of the file, and the default where there
+    are sources."""
 
     costs: str | None = None
     """Column of the tokens of each record; the embedder's tokenizer counts if not given."""
@@ -111,7 +134,18 @@ class Recipe(BaseModel):
     """Seed of everything that draws at random and has no seed of its own."""
 
     exporter: Exporter = Jsonl()
-    """How the mix is written."""
+    """How the mix is written; in the form of the trainer, if one is given and this is not."""
+
+    eval_share: float = Field(default=0, ge=0, lt=1)
+    """Share of the mix that is held out into a file to evaluate on, drawn from every group, or
+    else cluster, in proportion to its size."""
+
+    add_columns: tuple[Carried, ...] = Field(default=(), json_schema_extra=_or_one_string)
+    """What each written row carries beside its own columns: _source, _rank (place in the order
+    of choice, from 1), _turn (of the arrangement, from 1), _cluster, _gain."""
+
+    fail_on_drop: bool = False
+    """Fail if the trainer would drop a record."""
 
     draws: int = Field(default=64, ge=1)
     """Size-matched random draws that the selection is compared with."""
@@ -127,6 +161,11 @@ class Recipe(BaseModel):
 
     output: str | None = None
     """Folder that the run command writes."""
+
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _by_columns(cls, layout: Any) -> Any:
+        return layout if layout is None else schema_of(layout)
 
     @field_validator("trainer")
     @classmethod
@@ -144,13 +183,22 @@ class Recipe(BaseModel):
                     f"a recipe has no key {', '.join(map(repr, unknown))}; "
                     f"known: {', '.join(known)}"
                 )
-            for files in ("data", "target"):
-                if isinstance(value.get(files), str | Path):
-                    value = dict(value) | {files: (str(value[files]),)}
+            value = dict(value)
+            for several in ("data", "target", "allow_license", "add_columns"):
+                if isinstance(value.get(several), str | Path):
+                    value[several] = (str(value[several]),)
+            if value.get("exporter") is None:
+                trainer = value.get("trainer")
+                value["exporter"] = trainer if trainer in Exporter.known() else Jsonl()
+            if value.get("budget") is None and (budget := _of_sources(value.get("sources"))):
+                value["budget"] = budget
         try:
-            return handler(value)
+            recipe = handler(value)
         except ValidationError as error:
             raise RecipeError(f"recipe: {explain(error)}") from None
+        if recipe.data and recipe.sources:
+            raise RecipeError("a recipe has data or sources, not both")
+        return recipe
 
     @classmethod
     def load(cls, path: str | Path, overrides: Iterable[str] = ()) -> "Recipe":

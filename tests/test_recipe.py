@@ -95,7 +95,9 @@ def test_what_is_not_set_is_not_written() -> None:
 def test_an_unknown_key_lists_the_known_ones() -> None:
     with pytest.raises(RecipeError) as caught:
         idv.Recipe.model_validate({"budget": 1, "selecter": "random", "9": 1})
-    assert "a recipe has no key '9', 'selecter'; known: data, schema, view" in str(caught.value)
+    assert "a recipe has no key '9', 'selecter'; known: data, sources, allow_license" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""Sources: several data sets, how much of each comes into a mix, and under which license."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from instructdiv.budget import Budget, apportion
+from instructdiv.errors import BudgetError, RecipeError
+from instructdiv.part import explain
+from instructdiv.records import Records, read
+from instructdiv.schemas import Schema, schema_of
+
+SOURCE = "source"
+"""Column of the name of the source of each record."""
+
+
+class Source(BaseModel):
+    """One data set of several, with how much of it comes into the mix.
+
+    Each key has its unit in its name. Of ``share`` and ``records`` there is one at most; a
+    source with neither fills what the others leave.
+
+    Raises
+    ------
+    RecipeError
+        A key is unknown or has a wrong value, or there are both a share and records.
+
+    Examples
+    --------
+    >>> Source.model_validate({"data": "code.jsonl", "share": 0.3, "license": "mit"}).share
+    0.3
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    data: tuple[str, ...] = Field(min_length=1)
+    """Files, folders or Hub names to read; one may stand alone."""
+
+    called: str | None = Field(default=None, alias="name")
+    """Name of the source, for floors, caps and reports; that of its file if not given."""
+
+    share: float | None = Field(default=None, ge=0, le=1)
+    """Share of the budget that comes from here."""
+
+    records: int | None = Field(default=None, ge=0, strict=True)
+    """Number of records that come from here."""
+
+    repeat: int = Field(default=1, ge=1, strict=True)
+    """How often each chosen record is written; the budget counts it once."""
+
+    license: str | None = None
+    """License of its records that do not say one of their own."""
+
+    layout: Schema | None = Field(default=None, alias="schema")
+    """Layout of its records; recognized if not given."""
+
+    encoding: str = "utf-8"
+    """How its text files are encoded, as Python names it."""
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (str(value),) if isinstance(value, str | Path) else value
+
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _by_columns(cls, layout: Any) -> Any:
+        return layout if layout is None else schema_of(layout)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, Mapping):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            if unknown := sorted(map(str, value.keys() - {*known, *cls.model_fields})):
+                raise RecipeError(
+                    f"a source has no key {', '.join(map(repr, unknown))}; known: "
+                    f"{', '.join(known)}"
+                )
+        elif not isinstance(value, Source):
+            raise RecipeError(
+                "a source has keys with a unit, as in {data: code.jsonl, share: 0.3}, got "
+                f"{value!r}"
+            )
+        try:
+            source = handler(value)
+        except ValidationError as error:
+            raise RecipeError(f"source: {explain(error)}") from None
+        if source.share is not None and source.records is not None:
+            raise RecipeError(
+                f"the source {source.name!r} has a share and records; give one of them"
+            )
+        return source
+
+    @property
+    def name(self) -> str:
+        """What the source is called."""
+        return self.called or ", ".join(self.data)
+
+
+def read_sources(
+    sources: Sequence[Source], *, strict: bool = False
+) -> tuple[Records, tuple[Schema | None, ...]]:
+    """Read all sources as one, each record with the name of its source.
+
+    Gives the records, and the layout of each of their files that was given.
+
+    Raises
+    ------
+    InputError
+        A source cannot be read.
+    RecipeError
+        Two have the same name.
+    """
+    names = [source.name for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"two sources are called {twice[0]!r}; give each a name of its own")
+    parts, layouts = [], []
+    for source in sources:
+        part = read(list(source.data), strict=strict, encoding=source.encoding)
+        parts.append(part.labelled(source.name, source.license))
+        layouts += [source.layout] * len(part.sources)
+    return Records.joined(parts), tuple(layouts)
+
+
+def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Budget:
+    """The budget with what comes from each source as its floor and its cap.
+
+    Raises
+    ------
+    BudgetError
+        The sources ask for more than the budget, or for records where it counts tokens; the
+        budget has floors or caps of other groups than sources.
+    """
+    asked = [source for source in sources if source.share is not None or source.records is not None]
+    if not asked:
+        return budget
+    if budget.constrained and budget.by != SOURCE:
+        raise BudgetError(
+            "sources with a share or records leave no room for floors and caps of other groups; "
+            "give floors and caps by: source, or no share"
+        )
+    limit = budget.tokens or budget.records or max(1, round((budget.share or 0) * n_records))
+    whole = _whole(asked, limit, in_tokens=budget.tokens is not None)
+    fixed = {source.name: n / limit for source, n in zip(asked, whole.tolist(), strict=True)}
+    return budget.model_copy(
+        update={
+            "floors": (budget.floors or {}) | fixed,
+            "caps": (budget.caps or {}) | fixed,
+            "by": SOURCE,
+        }
+    )
+
+
+def _whole(asked: Sequence[Source], limit: int, *, in_tokens: bool) -> NDArray[np.int64]:
+    """What comes from each source, in whole records or tokens."""
+    counted = sum(source.records or 0 for source in asked)
+    if counted and in_tokens:
+        raise BudgetError("a budget of tokens cannot be shared out in records; give shares")
+    shares = [source.share or 0.0 for source in asked]
+    rest = limit - counted - round(sum(shares) * limit)
+    if sum(shares) > 1 + 1e-9 or rest < 0:
+        told = " + ".join(
+            f"{source.records:,} ({source.name})"
+            if source.records is not None
+            else f"{source.share:g} of the budget ({source.name})"
+            for source in asked
+        )
+        raise BudgetError(f"the sources ask for {told}, more than the budget of {limit:,}")
+    whole = np.array([source.records or 0 for source in asked], np.int64)
+    if sum(shares):
+        by_share = round(sum(shares) * limit)
+        whole += apportion(by_share, shares)
+    return whole

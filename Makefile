@@ -13,16 +13,18 @@ BIN := .venv/bin
 DEMO ?= demo-mix
 DATA ?= ../shared/data
 AXE := 4.14.1
+TRAINERS := trl==1.16.0 llamafactory==0.9.5 torchtune==0.6.1 ms-swift==4.6.0 openai==3.57.0 \
+  unsloth_zoo==2026.10.9 axolotl==0.19.0,addict==2.4.0,colorama==0.4.6,requests==2.34.2
 
 .PHONY: demo test test-all bench bench-large bench-report bench-target bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
 
-test: .venv/dev.installed .venv/browser.installed lint
+test: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: .venv/dev.installed .venv/browser.installed lint
+test-all: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
 	$(BIN)/pytest -n 2
 
 lint: .venv/dev.installed
@@ -68,6 +70,16 @@ bench-data: .venv/dev.installed
 	  npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@$(AXE); \
 	else echo "npm is missing: the page's accessibility will not be tested"; fi
 	@if command -v chromium >/dev/null && [ -d .venv/axe/node_modules ]; then touch $@; fi
+
+# The trainers' own code alone, each in a folder of its own; of one that is not there the tests
+# are skipped, by name.
+.venv/trainers.installed: Makefile | .venv/dev.installed
+	@for trainer in $(TRAINERS); do \
+	  folder=.venv/trainers/$${trainer%%=*}; rm -rf $$folder; \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-compile \
+	  --target $$folder $$(echo $$trainer | tr , ' ') || { rm -rf $$folder; missing=1; \
+	  echo "$$trainer cannot be installed here: its tests in tests/test_trainers.py will be skipped"; }; \
+	done; [ -n "$$missing" ] || touch $@
 
 clean:
 	rm -rf .venv .artifacts $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

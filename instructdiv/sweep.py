@@ -18,8 +18,7 @@ from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, InputError, OutputError, ParameterError, ShapeError
 from instructdiv.exporters import Exporter, Jsonl
-from instructdiv.exporters.stanza import TRAINERS
-from instructdiv.exporters.sweep_script import dataset_info, sweep_script
+from instructdiv.exporters.sweep_script import SWEPT, dataset_info, sweep_script
 from instructdiv.files import MANIFEST, check_free, new_folder, sha256, write_text
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Facts
@@ -126,7 +125,7 @@ class Sweep:
         self,
         path: str | Path,
         *,
-        trainers: str | Iterable[str] = TRAINERS,
+        trainers: str | Iterable[str] = SWEPT,
         exporter: Exporter | None = None,
         overwrite: bool = False,
     ) -> list[Path]:

@@ -1,13 +1,24 @@
-"""What every exporter promises."""
+"""What every exporter promises; tests/test_trainers.py has the trainers themselves look at it."""
 
 import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
+from datasets import load_dataset
+from typer.testing import CliRunner
 
 import instructdiv as idv
-from instructdiv.errors import OutputError
-from instructdiv.exporters import Exporter
+from instructdiv.cli import app
+from instructdiv.errors import GateFailed, OutputError, ParameterError
+from instructdiv.exporters import Exporter, LlamaFactory, Openai, Trl
+from instructdiv.exporters.base import Preflight, Split
+from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.files import sha256
+from instructdiv.records import read
+from instructdiv.schemas import Messages, OpenaiPreference, Preference, Schema
+from tests.trainers.rows import GOOD, LOOK_UP, TOOLS, answered, asked, calls, result
 
 ROWS = [
     {
@@ -15,9 +26,14 @@ ROWS = [
         "instruction": f'Task {i}: \u2028 \x85 é 漢字 "quoted" \\',
         "output": str(i),
         "meta": {"k": [i]},
+        "kind": "abc"[i % 3],
     }
     for i in range(30)
 ]
+PAIRS = [{"prompt": f"Pair {i}?", "chosen": f"Yes, {i}.", "rejected": "No."} for i in range(9)]
+LABELS = [{"prompt": f"Wanted {i}?", "completion": f"{i}.", "label": i > 3} for i in range(9)]
+GENERIC = ["hub_folder", "jsonl", "parquet"]
+TRAINERS = sorted(set(Exporter.known()) - set(GENERIC))
 
 
 @pytest.fixture(params=sorted(Exporter.known()))
@@ -25,15 +41,50 @@ def exporter(request):
     return Exporter.from_mapping(request.param)
 
 
+def mix_of(rows: list[dict[str, Any]], **recipe: Any) -> Any:
+    recipe = {"budget": len(rows), "embedder": idv.Lexical(), "draws": 1} | recipe
+    return idv.curate(idv.Recipe(**recipe), rows)
+
+
 @pytest.fixture(scope="module")
 def mix():
-    return idv.curate(idv.Recipe(budget=12, embedder=idv.Lexical(), draws=2), ROWS)
+    return mix_of(ROWS, budget=12)
 
 
-def test_writes_every_row_whole_and_in_order(exporter, mix, tmp_path):
-    exporter.export(mix, tmp_path / "mix")
+def lines_of(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+
+
+# The files.
+
+
+@pytest.mark.parametrize("name", GENERIC)
+def test_writes_every_row_whole_and_in_order(name, mix, tmp_path):
+    Exporter.from_mapping(name).export(mix, tmp_path / "mix")
     back = idv.load(str(tmp_path / "mix"))
     assert list(back) == [ROWS[i] for i in mix.selection.indices]
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
+    Exporter.from_mapping(name).export(mix, tmp_path / "mix")
+    column = "conversations" if name == "unsloth" else "messages"
+    back = [Messages(column=column).messages(row) for row in idv.load(str(tmp_path / "mix"))]
+    assert back == [conversation.messages for conversation in mix.splits["train"].conversations()]
+
+
+LAYOUTS: dict[str, Schema] = {"openai": OpenaiPreference()}
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name != "ms_swift"])
+def test_both_answers_come_back_as_they_were(name, tmp_path):
+    pairs = mix_of(PAIRS)
+    Exporter.from_mapping(name).export(pairs, tmp_path / "mix")
+    layout = LAYOUTS.get(name, Preference())
+    back = [layout.conversation(row) for row in idv.load(str(tmp_path / "mix"))]
+    for found, given in zip(back, pairs.splits["train"].conversations(), strict=True):
+        assert (found.prompt, found.completion) == (given.prompt, given.completion)
+        assert found.rejected == given.rejected
 
 
 def test_the_manifest_can_rebuild_it(exporter, mix, tmp_path):
@@ -41,6 +92,7 @@ def test_the_manifest_can_rebuild_it(exporter, mix, tmp_path):
     manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
     assert manifest["selection"]["ids"] == [ROWS[i]["id"] for i in mix.selection.indices]
     assert idv.Recipe.model_validate(manifest["recipe"]) == mix.recipe
+    assert (manifest["eval"], manifest["left_out"]) == ([], 0)
     for name, digest in manifest["outputs"].items():
         assert sha256(tmp_path / "mix" / name) == digest
     listed = {tmp_path / "mix" / name for name in [*manifest["outputs"], "manifest.json"]}
@@ -75,13 +127,228 @@ def test_comes_back_from_its_mapping(exporter):
     assert Exporter.from_mapping(exporter.to_mapping()) == exporter
 
 
-def test_the_hub_card_says_what_the_folder_holds(mix, tmp_path):
+# What is held out.
+
+
+def test_some_of_every_group_is_held_out_and_never_trained_on(exporter, tmp_path):
+    held = mix_of(ROWS, group="kind", eval_share=0.2)
+    exporter.export(held, tmp_path / "mix")
+    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
+    files = {name: manifest[key] for name, key in (("train", "mix"), ("eval", "eval"))}
+    ids = {name: [row["id"] for row in split.rows()] for name, split in held.splits.items()}
+    assert sorted(ids["train"] + ids["eval"]) == list(range(30))
+    assert Counter(i % 3 for i in ids["eval"]) == {0: 2, 1: 2, 2: 2}
+    place = {ROWS[row]["id"]: n for n, row in enumerate(held.order.tolist())}
+    for name, (file,) in files.items():
+        assert [place[i] for i in ids[name]] == sorted(place[i] for i in ids[name])
+        written = json.dumps(list(idv.load(str(tmp_path / "mix" / file))))
+        at = [written.index(json.dumps(f"Task {i}: ")[1:-1]) for i in ids[name]]
+        assert at == sorted(at)
+        assert written.count("Task ") == len(ids[name])
+
+
+# What the trainer would drop.
+
+TALK = [{"messages": said} for said in GOOD.values()]
+DROPPED = [
+    {"messages": [asked("Only a question?")]},
+    {"messages": [asked("One?"), asked("Two?"), answered("Both.")]},
+    {"messages": [asked("Three?"), asked("Four?"), answered("Both.")]},
+]
+
+
+def test_what_would_be_dropped_is_left_out_and_reported(tmp_path):
+    talk = mix_of(TALK + DROPPED, exporter="llama_factory")
+    found = talk.preflight()
+    assert len(found) == 3
+    assert str(found).splitlines() == [
+        "LLaMA-Factory would drop 2 rows: roles do not alternate",
+        "LLaMA-Factory would drop 1 row: it does not end with an answer",
+    ]
+    talk.export(tmp_path / "mix")
+    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
+    assert manifest["left_out"] == 3
+    assert len(lines_of(tmp_path / "mix" / "train.jsonl")) == len(TALK)
+    reasons = Counter(row["reason"] for row in lines_of(tmp_path / "mix" / "quarantine.jsonl"))
+    assert reasons == {
+        "LLaMA-Factory would drop it: roles do not alternate": 2,
+        "LLaMA-Factory would drop it: it does not end with an answer": 1,
+    }
+
+
+@pytest.mark.parametrize("name", GENERIC)
+def test_a_form_of_files_drops_nothing(name, tmp_path):
+    talk = mix_of(TALK + DROPPED, exporter=name)
+    assert len(talk.preflight()) == 0
+    talk.export(tmp_path / "mix")
+    assert len(idv.load(str(tmp_path / "mix"))) == len(TALK) + 3
+
+
+def test_a_mix_of_which_nothing_is_left_is_not_written(tmp_path):
+    with pytest.raises(OutputError, match="no record is left to write: LLaMA-Factory would drop"):
+        LlamaFactory().export(mix_of(DROPPED), tmp_path / "mix")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preflight_fails_only_if_something_would_be_dropped():
+    Preflight("TRL", {"train": {}}).check()
+    with pytest.raises(GateFailed, match="TRL would drop 1 row: it has no label"):
+        Preflight("TRL", {"train": {3: "it has no label"}}).check()
+
+
+@pytest.mark.parametrize(("flags", "code"), [([], 0), (["--fail-on-drop"], 3)])
+def test_the_command_line_says_what_is_dropped_and_fails_if_told_to(tmp_path, flags, code):
+    data = tmp_path / "talk.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in TALK + DROPPED), encoding="utf-8")
+    given = ["select", str(data), "--budget", "9", "--embedder", "lexical", "--draws", "1"]
+    given += ["--exporter", "llama_factory", "--output", str(tmp_path / "mix"), *flags]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == code, done.output
+    assert "LLaMA-Factory would drop 2 rows: roles do not alternate" in done.output
+    assert len(lines_of(tmp_path / "mix" / "train.jsonl")) == len(TALK)
+
+
+# What is trained on.
+
+
+@pytest.mark.parametrize(
+    ("rows", "form"), [(TALK, "messages"), (PAIRS, "preference"), (LABELS, "label")]
+)
+@pytest.mark.parametrize("name", TRAINERS)
+def test_the_form_is_told_by_the_records(name, rows, form):
+    fitted = Exporter.from_mapping(name).fitted(mix_of(rows).splits)
+    assert isinstance(fitted, ForTrainer)
+    assert fitted.form == (form if form in fitted.forms else "messages")
+
+
+def test_what_is_left_out_does_not_change_the_form(tmp_path):
+    unlabelled = {"messages": DROPPED[1]["messages"], "label": None}
+    labelled = [{**row, "label": True} for row in TALK]
+    LlamaFactory().export(mix_of([*labelled, unlabelled]), tmp_path / "mix")
+    assert not [row for row in lines_of(tmp_path / "mix" / "train.jsonl") if "kto_tag" in row]
+
+
+def test_a_form_that_the_trainer_does_not_read_is_an_error(tmp_path):
+    axolotl = Exporter.from_mapping({"name": "axolotl", "form": "label"})
+    with pytest.raises(ParameterError, match="axolotl has no form 'label'; known: messages, pref"):
+        axolotl.export(mix_of(LABELS), tmp_path / "mix")
+
+
+def test_rows_carry_what_they_are_told_to_where_the_trainer_bears_it(exporter, tmp_path):
+    carried = mix_of(ROWS, add_columns=("_rank", "_source"))
+    exporter.export(carried, tmp_path / "mix")
+    back = list(idv.load(str(tmp_path / "mix")))
+    if exporter.name == "openai":
+        assert {tuple(row) for row in back} == {("messages",)}
+    else:
+        assert [row["_rank"] for row in back] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("name", ["trl", "axolotl", "ms_swift", "llama_factory"])
+def test_calls_that_come_late_are_read_as_those_that_come_first(name, tmp_path):
+    # datasets tells the types of columns by the first part of a file.
+    rows = [{"messages": [asked(f"{i}? " * 50), answered(f"{i}.")]} for i in range(300)]
+    rows += [{"messages": said, "tools": LOOK_UP} for said in TOOLS.values()]
+    exporter = Exporter.from_mapping(name)
+    [file] = exporter.write({"train": Split(read(rows), (Messages(),))}, tmp_path)["train"]
+    back = load_dataset(
+        "json",
+        data_files=str(file),
+        split="train",
+        chunksize=20_000,
+        cache_dir=str(tmp_path / "cache"),
+    )
+    assert list(back) == lines_of(file)
+
+
+def test_rows_of_plain_talk_have_no_more_than_role_and_content(exporter, tmp_path):
+    files = exporter.write({"train": Split(read(TALK), (Messages(),))}, tmp_path)
+    if isinstance(exporter, ForTrainer):
+        cells = [cell for row in lines_of(files["train"][0]) for cell in row.values() if cell]
+        assert {tuple(turn) for cell in cells for turn in cell} == {("role", "content")}
+
+
+def test_openai_binds_results_to_calls():
+    said = [asked("?"), calls({"a": 1}, {"b": 2}), result("one"), result("two"), answered("!")]
+    for turn in said:
+        turn.pop("tool_call_id", None)
+        for call in turn.get("tool_calls", ()):
+            call.pop("id")
+    conversation = Messages().conversation({"messages": said, "tools": LOOK_UP})
+    written = Openai().row(conversation, "messages")["messages"]
+    ids = [call["id"] for call in written[1]["tool_calls"]]
+    assert len(set(ids)) == 2
+    assert [turn["tool_call_id"] for turn in written[2:4]] == ids
+    assert written[1]["content"] is None
+    assert [json.loads(c["function"]["arguments"]) for c in written[1]["tool_calls"]] == [
+        {"a": 1},
+        {"b": 2},
+    ]
+
+
+def test_reasoning_stands_before_the_answer():
+    said = [asked("91?"), answered("No.", reasoning_content="7 times 13.")]
+    conversation = Messages().conversation({"messages": said})
+    for name in TRAINERS:
+        exporter = Exporter.from_mapping(name)
+        assert isinstance(exporter, ForTrainer)
+        [cell] = [c for c in exporter.row(conversation, "messages").values() if c]
+        assert cell[1] == {
+            "role": "assistant",
+            "content": "<think>\n7 times 13.\n</think>\n\nNo.",
+        }
+
+
+def test_trl_has_mappings_of_arguments_and_llama_factory_json_of_the_call():
+    conversation = Messages().conversation({"messages": TOOLS["a call written as JSON"]})
+    [call] = Trl().row(conversation, "messages")["messages"][1]["tool_calls"]
+    assert call["function"]["arguments"] == {"zone": "Lima"}
+    turn = LlamaFactory().row(conversation, "messages")["messages"][1]
+    assert turn["role"] == "function_call"
+    assert json.loads(turn["content"]) == {"name": "look_up", "arguments": {"zone": "Lima"}}
+
+
+# The card.
+
+
+def test_the_hub_card_says_what_the_folder_holds(tmp_path):
+    from huggingface_hub import DatasetCard
+
+    for name, rows in (("free", ROWS[:15]), ("bound", ROWS[15:])):
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    recipe = idv.Recipe.model_validate(
+        {
+            "sources": [
+                {"data": str(tmp_path / "free.jsonl"), "records": 10, "license": "MIT"},
+                {"data": str(tmp_path / "bound.jsonl"), "records": 6, "license": "CC BY-NC 4.0"},
+            ],
+            "embedder": "lexical",
+            "draws": 1,
+            "eval_share": 0.25,
+            "exporter": "hub_folder",
+        }
+    )
+    folder = tmp_path / "mix"
+    idv.curate(recipe).export(folder)
+    card = DatasetCard.load(folder / "README.md")
+    assert card.data.license == ["cc-by-nc-4.0", "mit"]
+    assert card.data.size_categories == ["n<1K"]
+    assert card.data.configs[0]["data_files"] == [
+        {"split": "train", "path": "data/train-*"},
+        {"split": "validation", "path": "data/validation-*"},
+    ]
+    cells = [line.split(" | ")[1:] for line in card.text.splitlines() if ".jsonl | " in line]
+    assert cells == [["10", "mit |"], ["6", "cc-by-nc-4.0 |"]]
+    back = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in back.items()} == {"train": 12, "validation": 4}
+    assert not {row["id"] for row in back["train"]} & {row["id"] for row in back["validation"]}
+
+
+def test_a_license_that_is_given_stands_on_the_card(mix, tmp_path):
+    from huggingface_hub import DatasetCard
+
     Exporter.from_mapping({"name": "hub_folder", "license": "apache-2.0"}).export(
         mix, tmp_path / "m"
     )
-    from huggingface_hub import DatasetCard
-
-    card = DatasetCard.load(tmp_path / "m" / "README.md")
-    assert card.data.license == "apache-2.0"
-    assert card.data.size_categories == ["n<1K"]
-    assert card.data.configs[0]["data_files"] == [{"split": "train", "path": "data/train-*"}]
+    assert DatasetCard.load(tmp_path / "m" / "README.md").data.license == "apache-2.0"

@@ -23,6 +23,7 @@ import instructdiv as idv
 from instructdiv.errors import GateFailed, InputError, UsageError
 from instructdiv.exporters import Exporter
 from instructdiv.exporters.stanza import TRAINERS, stanza
+from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.files import sha256
 from instructdiv.guidance.order import compare_order
 from instructdiv.guidance.order_audit import OrderAudit, Step, _ids, _of_all_ranks
@@ -45,6 +46,15 @@ FLAGS: dict[str, dict[str, Any]] = {
         "num_train_epochs": 1,
         "ignore_data_skip": False,
     },
+    "ms_swift": {
+        "dataset_shuffle": False,
+        "train_dataloader_shuffle": False,
+        "split_dataset_ratio": 0,
+        "packing": False,
+        "num_train_epochs": 1,
+    },
+    "open_instruct": {"num_train_epochs": 1},
+    "openai": {},
     "torchtune": {"shuffle": False, "epochs": 1},
     "transformers": {
         "train_sampling_strategy": "sequential",
@@ -59,7 +69,19 @@ FLAGS: dict[str, dict[str, Any]] = {
         "num_train_epochs": 1,
         "ignore_data_skip": False,
     },
+    "unsloth": {
+        "train_sampling_strategy": "sequential",
+        "packing": False,
+        "num_train_epochs": 1,
+        "ignore_data_skip": False,
+    },
 }
+FORMS = [
+    (name, form)
+    for name, exporter in Exporter.known().items()
+    if issubclass(exporter, ForTrainer)
+    for form in exporter.forms
+]
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -68,10 +90,11 @@ def test_a_stanza_holds_the_flags_that_keep_the_order(trainer):
     assert {key: settings[key] for key in FLAGS[trainer]} == FLAGS[trainer]
 
 
-@pytest.mark.parametrize("trainer", TRAINERS)
-def test_every_setting_has_a_reason_above_it(trainer):
-    lines = stanza(trainer).splitlines()
-    for key in yaml.safe_load(stanza(trainer)):
+@pytest.mark.parametrize(("trainer", "form"), [*((t, None) for t in TRAINERS), *FORMS])
+def test_every_setting_has_a_reason_above_it(trainer, form):
+    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    lines = text.splitlines()
+    for key in yaml.safe_load(text):
         at = next(i for i, line in enumerate(lines) if line.startswith(f"{key}:"))
         assert lines[at - 1].startswith("# ")
 
@@ -83,6 +106,9 @@ def test_every_setting_has_a_reason_above_it(trainer):
         ("torchtune", lambda s: s["dataset"]["data_files"]),
         ("trl", lambda s: s["datasets"][0]["data_files"]),
         ("llama_factory", lambda s: s["dataset"].split(",")),
+        ("ms_swift", lambda s: s["dataset"]),
+        ("open_instruct", lambda s: s["dataset_mixer_list"][::2]),
+        ("unsloth", lambda s: s["data_files"]["train"]),
     ],
 )
 def test_a_stanza_names_the_data_files_in_their_order(trainer, named):
@@ -97,9 +123,29 @@ def test_a_stanza_names_the_data_files_in_their_order(trainer, named):
     assert "README" not in text
 
 
+@pytest.mark.parametrize(("trainer", "form"), FORMS)
+def test_with_an_evaluation_file_it_is_named_and_nothing_is_split(trainer, form):
+    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    assert "eval" in text
+    settings = yaml.safe_load(text)
+    assert not [key for key in ("val_size", "val_set_size", "test_split_size") if settings.get(key)]
+    named = set(FLAGS[trainer]) - {"shuffle_dataset", "packing", "packing_strategy"}
+    assert named <= settings.keys()
+
+
+@pytest.mark.parametrize("form", [form for trainer, form in FORMS if trainer == "trl"])
+def test_trl_has_the_arguments_of_its_form(form):
+    settings = yaml.safe_load(stanza("trl", form=form))
+    assert ("packing" in settings) == (form in ("messages", "prompt_completion"))
+
+
 def test_an_unknown_trainer_is_told_which_are_known():
-    with pytest.raises(UsageError, match="'trlx'; known: axolotl, llama_factory, torchtune"):
+    with pytest.raises(UsageError, match="'trlx'; known: axolotl, llama_factory, ms_swift"):
         stanza("trlx")
+    with pytest.raises(UsageError, match="torchtune has no form 'label'; known: messages, pref"):
+        stanza("torchtune", form="label")
+    with pytest.raises(UsageError, match="transformers has no form 'messages'; known: none"):
+        stanza("transformers", form="messages")
 
 
 def test_files_that_no_trainer_reads_are_an_error():
@@ -124,7 +170,7 @@ def mix():
     return idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical(), draws=2), ROWS)
 
 
-@pytest.mark.parametrize("exporter", sorted(Exporter.known()))
+@pytest.mark.parametrize("exporter", ["hub_folder", "jsonl", "parquet"])
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, trainer):
     folder = tmp_path / "mix"
@@ -136,6 +182,24 @@ def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, 
     assert path.name not in manifest["mix"]
     assert path.read_text() == stanza(trainer, manifest["mix"])
     assert [row["id"] for row in idv.load(str(folder))] == manifest["selection"]["ids"]
+
+
+@pytest.mark.parametrize("trainer", sorted({trainer for trainer, _ in FORMS}))
+def test_without_an_exporter_the_rows_are_those_of_the_trainer(mix, tmp_path, trainer):
+    folder = tmp_path / "mix"
+    files = mix.export(folder, trainer=trainer)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    text = (folder / f"{trainer}.yaml").read_text()
+    assert text == stanza(trainer, manifest["mix"], form="messages")
+    assert [path.name for path in files].count(f"{trainer}.yaml") == 1
+
+
+def test_of_another_trainer_the_stanza_stands_beside(mix, tmp_path):
+    mix.export(tmp_path / "mix", Exporter.from_mapping("trl"), trainer="transformers")
+    assert {path.name for path in (tmp_path / "mix").glob("*.yaml")} == {
+        "trl.yaml",
+        "transformers.yaml",
+    }
 
 
 def test_an_unknown_trainer_is_told_before_anything_is_measured_or_written(tmp_path):

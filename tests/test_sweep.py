@@ -28,7 +28,7 @@ from instructdiv.errors import (
     UsageError,
 )
 from instructdiv.exporters import Parquet
-from instructdiv.exporters.stanza import TRAINERS
+from instructdiv.exporters.sweep_script import SWEPT
 from instructdiv.files import sha256
 from tests.pools import labels
 from tests.test_diversify import CODE, FOOD, LAW, MUSIC, OTHERS, far
@@ -442,7 +442,7 @@ def test_curves_are_written_too(tmp_path: Path):
 # The scripts.
 
 
-@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("trainer", SWEPT)
 def test_a_shell_reads_every_script(trainer: str, small: Any, tmp_path: Path):
     small.export(tmp_path / "sweep", trainers=[trainer])
     script = tmp_path / "sweep" / f"sweep-{trainer}.sh"
@@ -582,7 +582,7 @@ def test_a_script_without_settings_trains_nothing(small: Any, tmp_path: Path):
     assert len(run.asked) == 2
 
 
-@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("trainer", SWEPT)
 def test_every_trainer_gets_the_mix_the_seed_and_a_folder(trainer: str, small: Any, tmp_path: Path):
     run = Run(small, tmp_path, trainer)
     assert run("5") == 0

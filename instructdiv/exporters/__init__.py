@@ -1,8 +1,29 @@
 """Exporters: forms in which a mix is written, one file each."""
 
+from instructdiv.exporters.axolotl import Axolotl
 from instructdiv.exporters.base import Exporter
 from instructdiv.exporters.hub_folder import HubFolder
 from instructdiv.exporters.jsonl import Jsonl
+from instructdiv.exporters.llama_factory import LlamaFactory
+from instructdiv.exporters.ms_swift import MsSwift
+from instructdiv.exporters.open_instruct import OpenInstruct
+from instructdiv.exporters.openai import Openai
 from instructdiv.exporters.parquet import Parquet
+from instructdiv.exporters.torchtune import Torchtune
+from instructdiv.exporters.trl import Trl
+from instructdiv.exporters.unsloth import Unsloth
 
-__all__ = ["Exporter", "HubFolder", "Jsonl", "Parquet"]
+__all__ = [
+    "Axolotl",
+    "Exporter",
+    "HubFolder",
+    "Jsonl",
+    "LlamaFactory",
+    "MsSwift",
+    "OpenInstruct",
+    "Openai",
+    "Parquet",
+    "Torchtune",
+    "Trl",
+    "Unsloth",
+]

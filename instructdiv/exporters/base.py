@@ -1,24 +1,141 @@
 """Exporter: writes a mix in one form."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, Self
 
+from instructdiv.errors import GateFailed, OutputError
 from instructdiv.files import new_folder
 from instructdiv.part import Part
-from instructdiv.records import Records
+from instructdiv.records import Quarantined, Records, Row
+from instructdiv.schemas import Conversation, Schema
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Records that are written into one file, in their order."""
+
+    records: Records
+    """The records."""
+
+    schemas: tuple[Schema, ...]
+    """Layout of each of their sources."""
+
+    beside: tuple[Mapping[str, Any], ...] | None = None
+    """What each row is to carry beside its own columns, if anything."""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, places: Sequence[int]) -> "Split":
+        """The records at these places, in this order."""
+        beside = None if self.beside is None else tuple(self.beside[i] for i in places)
+        return replace(self, records=self.records.take(places), beside=beside)
+
+    def rows(self) -> Iterator[Row]:
+        """The records as they were read, with what they are to carry."""
+        for place, row in enumerate(self.records.rows):
+            yield dict(row) | self.carried(place)
+
+    def carried(self, place: int) -> dict[str, Any]:
+        """What a row is to carry beside its own columns."""
+        return {} if self.beside is None else dict(self.beside[place])
+
+    def ids(self) -> list[Any] | None:
+        """The id of each record in a column of one type, if they have any."""
+        if "id" not in self.records.columns:
+            return None
+        found = self.records.column("id")
+        kinds = {type(one) for one in found if one is not None}
+        if not kinds or not kinds <= {str, int}:
+            return None
+        if len(kinds) == 1:
+            return found
+        return [None if one is None else str(one) for one in found]
+
+    def conversations(self) -> Iterator[Conversation]:
+        """What each record says."""
+        for row, source in zip(self.records.rows, self.records.source_of.tolist(), strict=True):
+            yield self.schemas[source].conversation(row)
+
+    def whole(self) -> Records:
+        """The records with what they are to carry."""
+        if self.beside is None:
+            return self.records
+        columns = dict.fromkeys(name for one in self.beside for name in one)
+        return replace(
+            self.records,
+            rows=list(self.rows()),
+            columns=tuple(dict.fromkeys([*self.records.columns, *columns])),
+        )
+
+
+Splits = Mapping[str, Split]
+"""``train``, and ``eval`` where some records are held out."""
+
+
+Files = Mapping[str, list[Path]]
+"""Files of each split, and under ``settings`` what else an exporter wrote."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Which records of a mix a trainer would drop, and why; they are left out."""
+
+    trainer: str
+    """Name of the trainer."""
+
+    reasons: Mapping[str, Mapping[int, str]]
+    """For each split, the place of a record in it, and why it would be dropped."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.reasons.values()))
+
+    def __str__(self) -> str:
+        """Which rows, and why, in a line for each reason.
+
+        Examples
+        --------
+        >>> print(Preflight("TRL", {"train": {0: "no answer", 4: "no answer"}}))
+        TRL would drop 2 rows: no answer
+        """
+        found = Counter(reason for places in self.reasons.values() for reason in places.values())
+        return "\n".join(
+            f"{self.trainer} would drop {n:,} row{'' if n == 1 else 's'}: {reason}"
+            for reason, n in found.most_common()
+        )
+
+    def quarantined(self, splits: Splits) -> list[Quarantined]:
+        """What is left out, with where it came from."""
+        return [
+            splits[name].records.quarantined(place, f"{self.trainer} would drop it: {reason}")
+            for name, places in self.reasons.items()
+            for place, reason in places.items()
+        ]
+
+    def check(self) -> None:
+        """Raise if anything would be dropped.
+
+        Raises
+        ------
+        GateFailed
+            Something would be.
+        """
+        if len(self):
+            raise GateFailed(str(self))
 
 
 class Exportable(Protocol):
     """What an exporter needs of a mix."""
 
     @property
-    def records(self) -> Records:
-        """The chosen records, in order."""
+    def splits(self) -> Splits:
+        """The chosen records, in order; those held out apart."""
 
-    def write_beside(self, folder: Path, files: list[Path]) -> list[Path]:
+    def write_beside(self, folder: Path, files: Files, left_out: list[Quarantined]) -> list[Path]:
         """Write the manifest, and what else belongs beside the files of the mix."""
 
 
@@ -26,9 +143,13 @@ class Exporter(Part):
     """Writes the records of a mix, every one whole and in order, with a manifest beside."""
 
     family = "exporter"
+    trainer: ClassVar[str] = ""
+    """Name of the trainer whose form it is, as its users write it; empty for a form of files."""
 
     def export(self, mix: Exportable, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write a mix into a new folder, whole or not at all; gives the files that were written.
+
+        Records that the trainer would drop are left out, and written into quarantine.jsonl.
 
         Raises
         ------
@@ -36,29 +157,30 @@ class Exporter(Part):
             The folder is not empty (and `overwrite` is not set, or the folder is not one
             of ours), cannot be written to, or a value has no place in this form.
         """
+        splits = mix.splits
+        fitted = self.fitted(splits)
+        found = fitted.preflight(splits)
+        kept = {
+            name: split.take([i for i in range(len(split)) if i not in found.reasons[name]])
+            for name, split in splits.items()
+        }
+        if not len(kept["train"]):
+            raise OutputError(f"no record is left to write: {found}")
         with new_folder(path, overwrite) as folder:
-            files = self.write(mix.records, folder)
-            files += mix.write_beside(folder, files)
-        return [Path(path).expanduser() / file.relative_to(folder) for file in files]
+            left = {name: split for name, split in kept.items() if len(split)}
+            files = fitted.write(left, folder)
+            beside = mix.write_beside(folder, files, found.quarantined(splits))
+        written = [file for several in files.values() for file in several] + beside
+        return [Path(path).expanduser() / file.relative_to(folder) for file in written]
+
+    def fitted(self, splits: Splits) -> Self:
+        """The exporter, with what it is to be told by the records."""
+        return self
+
+    def preflight(self, splits: Splits) -> Preflight:
+        """Which records the trainer would drop, and why."""
+        return Preflight(self.trainer or self.name, {name: {} for name in splits})
 
     @abstractmethod
-    def write(self, records: Records, folder: Path) -> list[Path]:
-        """Write the records into a folder; gives the files."""
-
-
-@contextmanager
-def quiet_datasets() -> Iterator[None]:
-    """Keep ``datasets`` from drawing progress bars of its own."""
-    from datasets.utils import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    loud = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if loud:
-            enable_progress_bars()
+    def write(self, splits: Splits, folder: Path) -> Files:
+        """Write the records into a folder; gives the files of each split, and the others."""

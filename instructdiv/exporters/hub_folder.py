@@ -1,9 +1,13 @@
 """A folder as the Hugging Face Hub wants it."""
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from instructdiv.exporters.base import Exporter, quiet_datasets
-from instructdiv.records import Records
+from instructdiv.exporters.base import Exporter, Files, Split, Splits
+from instructdiv.licenses import UNKNOWN, licenses_of
+from instructdiv.records import quiet_datasets
 
 _SHARD_BYTES = 500_000_000
 _SIZES = (
@@ -14,17 +18,23 @@ _SIZES = (
     (10_000_000, "1M<n<10M"),
     (100_000_000, "10M<n<100M"),
 )
+# Names of splits that the Hub shows as what they are.
+_NAMES = {"train": "train", "eval": "validation"}
 
 
 class HubFolder(Exporter):
     """``data/train-*.parquet`` and a ``README.md`` card, ready to be pushed or loaded as it is.
+
+    The card names every source with its records and licenses. Of the mix the license is that
+    of all its sources together.
 
     Examples
     --------
     >>> import tempfile
     >>> from instructdiv.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
-    >>> [path.name for path in HubFolder().write(records, Path(tempfile.mkdtemp()))]
+    >>> files = HubFolder().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))
+    >>> [path.name for several in files.values() for path in several]
     ['train-00000-of-00001.parquet', 'README.md']
     """
 
@@ -32,43 +42,91 @@ class HubFolder(Exporter):
     """Title of the data set on its card."""
 
     license: str | None = None
-    """License identifier for the card; left out if not given."""
+    """License identifier for the card; the licenses of the records if not given."""
 
-    def write(self, records: Records, folder: Path) -> list[Path]:
-        dataset = records.to_dataset()
+    def write(self, splits: Splits, folder: Path) -> Files:
         (folder / "data").mkdir()
-        n_shards = 1 + (dataset.data.nbytes or 0) // _SHARD_BYTES
-        n_shards = min(n_shards, len(dataset))
+        files = {name: self._shards(name, split, folder) for name, split in splits.items()}
+        card = folder / "README.md"
+        card.write_text(self._card(splits), encoding="utf-8", errors="backslashreplace")
+        return files | {"settings": [card]}
+
+    def _shards(self, name: str, split: Split, folder: Path) -> list[Path]:
+        dataset = split.whole().to_dataset()
+        n_shards = min(1 + (dataset.data.nbytes or 0) // _SHARD_BYTES, len(dataset))
         files = []
         with quiet_datasets():
             for i in range(n_shards):
-                path = folder / "data" / f"train-{i:05d}-of-{n_shards:05d}.parquet"
-                dataset.shard(n_shards, i, contiguous=True).to_parquet(path)
-                files.append(path)
-        card = folder / "README.md"
-        card.write_text(self._card(records), encoding="utf-8")
-        return [*files, card]
+                file = f"{_NAMES.get(name, name)}-{i:05d}-of-{n_shards:05d}.parquet"
+                files.append(folder / "data" / file)
+                dataset.shard(n_shards, i, contiguous=True).to_parquet(files[-1])
+        return files
 
-    def _card(self, records: Records) -> str:
+    def _card(self, splits: Splits) -> str:
         from huggingface_hub import DatasetCardData
 
-        n = len(records)
+        licenses: dict[str, Counter[str]] = {}
+        counts: Counter[str] = Counter()
+        for split in splits.values():
+            names = split.records.source_names
+            counts.update(names)
+            for name, own in zip(names, licenses_of(split.records), strict=True):
+                licenses.setdefault(name, Counter()).update(own or (UNKNOWN,))
+        union = sorted({one for own in licenses.values() for one in own})
+        n = sum(counts.values())
         data = DatasetCardData(
             pretty_name=self.pretty_name,
-            license=self.license,
+            license=self.license or _one_or_list(union),
             size_categories=[next((name for most, name in _SIZES if n < most), "n>100M")],
             task_categories=["text-generation"],
             tags=["instruction-tuning", "sft", "instructdiv"],
+            source_datasets=[name for name in counts if _is_on_the_hub(name)] or None,
             configs=[
                 {
                     "config_name": "default",
-                    "data_files": [{"split": "train", "path": "data/train-*"}],
+                    "data_files": [
+                        {"split": _NAMES.get(s, s), "path": f"data/{_NAMES.get(s, s)}-*"}
+                        for s in splits
+                    ],
                 }
             ],
         )
-        sources = "\n".join(f"- {name}" for name in records.sources)
-        return (
-            f"---\n{data.to_yaml()}\n---\n\n# {self.pretty_name}\n\n"
-            f"{n:,} instruction records, chosen with instructdiv; `manifest.json` says how.\n\n"
-            f"Chosen from:\n\n{sources}\n"
+        sizes = ", ".join(f"{_NAMES.get(s, s)} {len(split):,}" for s, split in splits.items())
+        rows = [
+            f"| {_cell(name)} | {count:,} | {', '.join(sorted(licenses[name]))} |"
+            for name, count in counts.most_common()
+        ]
+        terms = (
+            f"The records are under: {', '.join(union)}. A mix may be used as all of them allow"
+            if union != [UNKNOWN]
+            else "Of no record the license is known"
         )
+        unknown = sum(own[UNKNOWN] for own in licenses.values())
+        if unknown and union != [UNKNOWN]:
+            terms += f"; of {unknown:,} records none is known"
+        return "\n".join(
+            [
+                f"---\n{data.to_yaml()}\n---",
+                f"\n# {self.pretty_name}\n",
+                f"{n:,} instruction records ({sizes}), chosen and ordered with instructdiv. "
+                "`manifest.json` holds the recipe that makes them again, the versions, and the "
+                "digests of what was read; `summary.md` says what they cover.\n",
+                f"{terms}.\n",
+                "| source | records | licenses |\n|---|---:|---|",
+                *rows,
+                "",
+            ]
+        )
+
+
+def _is_on_the_hub(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name)) and not Path(name).exists()
+
+
+def _one_or_list(licenses: Iterable[str]) -> str | list[str]:
+    found = list(licenses)
+    return found[0] if len(found) == 1 else found
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

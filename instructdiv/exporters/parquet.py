@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from instructdiv.exporters.base import Exporter, quiet_datasets
-from instructdiv.records import Records
+from instructdiv.exporters.base import Exporter, Files, Splits
+from instructdiv.exporters.jsonl import FILES
+from instructdiv.records import quiet_datasets
 
 
 class Parquet(Exporter):
@@ -12,15 +13,18 @@ class Parquet(Exporter):
     Examples
     --------
     >>> import tempfile
+    >>> from instructdiv.exporters.base import Split
     >>> from instructdiv.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
-    >>> [file] = Parquet().write(records, Path(tempfile.mkdtemp()))
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> [file] = Parquet().write({"train": Split(records, ())}, folder)["train"]
     >>> read(str(file)).rows[0]["output"]
     'Blue'
     """
 
-    def write(self, records: Records, folder: Path) -> list[Path]:
-        path = folder / "mix.parquet"
+    def write(self, splits: Splits, folder: Path) -> Files:
+        files = {name: [folder / f"{FILES.get(name, name)}.parquet"] for name in splits}
         with quiet_datasets():
-            records.to_dataset().to_parquet(path)
-        return [path]
+            for name, split in splits.items():
+                split.whole().to_dataset().to_parquet(files[name][0])
+        return files

@@ -1,45 +1,38 @@
 """Sweep script: trains on each of several files, once for each seed, all else alike."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from instructdiv.exporters.stanza import checked_trainer
+from instructdiv.errors import UsageError
+from instructdiv.exporters import llama_factory
+from instructdiv.exporters.axolotl import Axolotl
+from instructdiv.exporters.settings import DataFiles
+from instructdiv.exporters.torchtune import Torchtune
+from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.exporters.trl import Trl
 
-_TRAIN = "train/$mix.jsonl"
 _RUN = {"seed": "$seed", "output_dir": "$run"}
 
-# What is set in the base file for each run. Files hold rows of messages, whatever they came as.
+
+def _rows(exporter: type[ForTrainer]) -> dict[str, Any]:
+    """What a trainer is told of a file of rows of messages, whatever they came as."""
+    said = exporter.told.data(DataFiles(("train/$mix.jsonl",), form="messages"))
+    return {key: value for key, value, _ in said}
+
+
+# What is set in the base file for each run.
 _OVERLAYS: dict[str, dict[str, Any]] = {
-    "trl": {"datasets": [{"path": "json", "data_files": _TRAIN, "split": "train"}], **_RUN},
-    "axolotl": {
-        "datasets": [
-            {
-                "path": _TRAIN,
-                "ds_type": "json",
-                "type": "chat_template",
-                "field_messages": "messages",
-            }
-        ],
-        "dataset_prepared_path": "$run/prepared",
-        **_RUN,
-    },
-    "llama_factory": {"dataset_dir": "train", "dataset": "$mix", **_RUN},
-    "torchtune": {
-        "dataset": {
-            "_component_": "torchtune.datasets.chat_dataset",
-            "source": "json",
-            "data_files": _TRAIN,
-            "split": "train",
-            "conversation_column": "messages",
-            "conversation_style": "openai",
-        },
-        **_RUN,
-    },
-    "transformers": {"train_file": _TRAIN, **_RUN},
+    "trl": _rows(Trl) | _RUN,
+    "axolotl": _rows(Axolotl) | {"dataset_prepared_path": "$run/prepared"} | _RUN,
+    "llama_factory": {"dataset_dir": "train", "dataset": "$mix"} | _RUN,
+    "torchtune": _rows(Torchtune) | _RUN,
+    "transformers": {"train_file": "train/$mix.jsonl"} | _RUN,
 }
+SWEPT: tuple[str, ...] = tuple(_OVERLAYS)
+"""Names of the trainers for which there is a script."""
+
 _COMMANDS = {
     "trl": 'trl sft --config "$run/config.yaml"',
     "axolotl": 'axolotl train "$run/config.yaml"',
@@ -67,21 +60,23 @@ def sweep_script(trainer: str, names: Sequence[str]) -> str:
     Parameters
     ----------
     trainer
-        One of :data:`instructdiv.exporters.stanza.TRAINERS`.
+        One of :data:`SWEPT`.
     names
         Names of the mixes.
 
     Raises
     ------
     UsageError
-        The trainer is not known.
+        There is no script for the trainer.
 
     Examples
     --------
     >>> "trl sft" in sweep_script("trl", ["share-00", "share-10"])
     True
     """
-    overlay = yaml.safe_dump(_OVERLAYS[checked_trainer(trainer)], sort_keys=False)
+    if trainer not in _OVERLAYS:
+        raise UsageError(f"no script is for the trainer {trainer!r}; known: {', '.join(SWEPT)}")
+    overlay = yaml.safe_dump(_OVERLAYS[trainer], sort_keys=False)
     lines = [
         "#!/bin/sh",
         f"# Trains with {trainer} on each mix of this folder, once for each seed, all else alike.",
@@ -117,18 +112,4 @@ def sweep_script(trainer: str, names: Sequence[str]) -> str:
 
 def dataset_info(names: Sequence[str]) -> str:
     """What LLaMA-Factory reads in ``dataset_info.json`` beside files of rows of messages."""
-    form = {
-        "formatting": "sharegpt",
-        "columns": {"messages": "messages"},
-        "tags": {
-            "role_tag": "role",
-            "content_tag": "content",
-            "user_tag": "user",
-            "assistant_tag": "assistant",
-            "observation_tag": "tool",
-            "function_tag": "function_call",
-            "system_tag": "system",
-        },
-    }
-    entries = {name: {"file_name": f"{name}.jsonl"} | form for name in names}
-    return json.dumps(entries, indent=2) + "\n"
+    return llama_factory.dataset_info({name: f"{name}.jsonl" for name in names})

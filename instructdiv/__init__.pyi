@@ -13,6 +13,7 @@ from . import (
 )
 from .arrangement import Arrangement
 from .budget import Budget, apportion
+from .convert import convert
 from .curate import Mix, curate, rebalance
 from .diversify import Diversified, diversify
 from .embedders import Lexical, Precomputed, SentenceTransformer
@@ -21,6 +22,7 @@ from .guidance import compare_runs, emergence, evidence, leak_check, sweet_spot
 from .mixture import Mixture, mix
 from .plan import Plan, plan
 from .pool import Pool
+from .push import push_to_hub
 from .quotas import balance, powerlaw_counts
 from .recipe import Recipe
 from .records import Records, load
@@ -135,6 +137,7 @@ __all__ = [
     "clusterers",
     "compare",
     "compare_runs",
+    "convert",
     "coverage",
     "curate",
     "dedupe_to",
@@ -155,6 +158,7 @@ __all__ = [
     "mix",
     "plan",
     "powerlaw_counts",
+    "push_to_hub",
     "rebalance",
     "recognize",
     "schemas",

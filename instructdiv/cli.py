@@ -101,10 +101,51 @@ Group = Annotated[
 ]
 Shown = Annotated[
     str,
-    typer.Option("--view", help="What is embedded: prompt, instruction, response, conversation."),
+    typer.Option(
+        "--view",
+        help="What is embedded: prompt, instruction, response, conversation, first_turn, "
+        "all_user_turns.",
+    ),
 ]
 Layout = Annotated[
-    str | None, typer.Option("--schema", help="Layout of the records; recognized if not given.")
+    str | None,
+    typer.Option(
+        "--schema",
+        help="Layout of the records, or a JSON mapping of its columns to those that are there; "
+        "recognized if not given.",
+    ),
+]
+Encoding = Annotated[
+    str, typer.Option("--encoding", help="How text files are encoded, such as latin-1.")
+]
+Allowed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-license", help="Leave out records under other licenses, or none; several times."
+    ),
+]
+HeldOut = Annotated[
+    float,
+    typer.Option(
+        "--eval-share",
+        min=0,
+        max=1,
+        help="Share of the mix, of each group or cluster, that is held out into a file to "
+        "evaluate on.",
+    ),
+]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--add-column",
+        help="Have each row carry _source, _rank, _turn, _cluster or _gain; several times.",
+    ),
+]
+FailOnDrop = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-drop", help="Fail with exit code 3 if the trainer would drop a record."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")]
@@ -112,7 +153,13 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a folder that an earlier run wrote.")
 ]
 Format = Annotated[
-    str, typer.Option("--exporter", help="How the mix is written: jsonl, parquet, hub_folder.")
+    str | None,
+    typer.Option(
+        "--exporter",
+        help="How the mix is written: jsonl, parquet, hub_folder, or for a trainer: trl, axolotl, "
+        "llama_factory, torchtune, unsloth, openai, ms_swift, open_instruct; or a JSON mapping of "
+        "the name and parameters. As the trainer reads it, if one is given, else jsonl.",
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first record that cannot be used.")
@@ -143,8 +190,8 @@ ForTrainer = Annotated[
     str | None,
     typer.Option(
         "--trainer",
-        help="Write what keeps the order in trl, axolotl, llama_factory, torchtune or "
-        "transformers.",
+        help="Write rows and settings for trl, axolotl, llama_factory, torchtune and others, so "
+        "that the order is kept; transformers: settings alone.",
     ),
 ]
 Page = Annotated[
@@ -189,6 +236,8 @@ def _start_log(*, quiet: bool) -> None:
     log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.ERROR if quiet else logging.WARNING)
+    # Which layout was recognized is shown; how a model was loaded is not.
+    logging.getLogger("instructdiv.layouts").setLevel(logging.ERROR if quiet else logging.INFO)
 
 
 def _show_version(wanted: bool) -> None:
@@ -241,6 +290,7 @@ def report(
     group: Group = None,
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -305,8 +355,9 @@ def report(
             view,  # type: ignore[arg-type]
             group,
             groups=({"data": group} if group else {}) | own,
-            schema=schema,
+            schema=_layout(schema),
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         pool = pools["data"]
@@ -373,7 +424,7 @@ def diff(
             _embedder(embedder).seeded(seed),
             view,  # type: ignore[arg-type]
             group,
-            schema=schema,
+            schema=_layout(schema),
             strict=strict,
             progress=progress,
         )
@@ -440,7 +491,7 @@ def compare(
             group,
             groups={"data": group} | ({"target": target_group} if target_group else {}),
             quality={"data": quality},
-            schemas={"data": schema},
+            schemas={"data": _layout(schema)},
             strict=strict,
             progress=progress,
         )
@@ -510,9 +561,14 @@ def select(
     stability: Stability = 0.9,
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
+    allow_license: Allowed = None,
     seed: Seed = 0,
     draws: Draws = 64,
-    exporter: Format = "jsonl",
+    exporter: Format = None,
+    eval_share: HeldOut = 0,
+    add_column: Beside = None,
+    fail_on_drop: FailOnDrop = False,
     page: Page = False,
     min_coverage: Gate = None,
     overwrite: Overwrite = False,
@@ -526,7 +582,7 @@ def select(
     recipe = Recipe.model_validate(
         {
             "data": data,
-            "schema": schema,
+            "schema": _layout(schema),
             "view": view,
             "group": group,
             "costs": costs,
@@ -547,7 +603,12 @@ def select(
             "keep": None if keep is None else str(keep),
             "stability": stability,
             "seed": seed,
-            "exporter": _mapping(exporter),
+            "exporter": exporter and _mapping(exporter),
+            "encoding": encoding,
+            "allow_license": tuple(allow_license or ()),
+            "eval_share": eval_share,
+            "add_columns": tuple(add_column or ()),
+            "fail_on_drop": fail_on_drop,
             "draws": draws,
             "page": page,
             "strict": strict,
@@ -568,6 +629,11 @@ def rebalance(
     target: Aim = None,
     embedder: Vectors = "minilm",
     group: Group = None,
+    encoding: Encoding = "utf-8",
+    allow_license: Allowed = None,
+    trainer: ForTrainer = None,
+    eval_share: HeldOut = 0,
+    fail_on_drop: FailOnDrop = False,
     seed: Seed = 0,
     page: Page = False,
     overwrite: Overwrite = False,
@@ -578,15 +644,22 @@ def rebalance(
     """Write a mix that covers the most under a budget, with the default selector."""
     from instructdiv.recipe import Recipe
 
-    recipe = Recipe(
-        data=tuple(data),
-        group=group,
-        embedder=_embedder(embedder),
-        budget=_budget(budget, unit),
-        target=tuple(target or ()),
-        seed=seed,
-        page=page,
-        strict=strict,
+    recipe = Recipe.model_validate(
+        {
+            "data": data,
+            "group": group,
+            "embedder": _embedder(embedder),
+            "budget": _budget(budget, unit),
+            "target": tuple(target or ()),
+            "encoding": encoding,
+            "allow_license": tuple(allow_license or ()),
+            "trainer": trainer,
+            "eval_share": eval_share,
+            "fail_on_drop": fail_on_drop,
+            "seed": seed,
+            "page": page,
+            "strict": strict,
+        }
     )
     _run(recipe, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
@@ -617,8 +690,12 @@ def arrange(
     costs: Costs = None,
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     seed: Seed = 0,
-    exporter: Format = "jsonl",
+    exporter: Format = None,
+    eval_share: HeldOut = 0,
+    add_column: Beside = None,
+    fail_on_drop: FailOnDrop = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -630,7 +707,7 @@ def arrange(
     recipe = Recipe.model_validate(
         {
             "data": data,
-            "schema": schema,
+            "schema": _layout(schema),
             "view": view,
             "group": group,
             "costs": costs,
@@ -642,7 +719,11 @@ def arrange(
             "arranger": _mapping(arranger),
             "trainer": trainer,
             "seed": seed,
-            "exporter": _mapping(exporter),
+            "exporter": exporter and _mapping(exporter),
+            "encoding": encoding,
+            "eval_share": eval_share,
+            "add_columns": tuple(add_column or ()),
+            "fail_on_drop": fail_on_drop,
             "draws": 1,
             "strict": strict,
         }
@@ -690,7 +771,7 @@ def leaks(
             {"data": data, "target": target},
             _embedder(embedder),
             view,  # type: ignore[arg-type]
-            schemas={"data": schema},
+            schemas={"data": _layout(schema)},
             strict=strict,
             progress=progress,
         )
@@ -709,12 +790,13 @@ def profile(
     embedder: Vectors = "minilm",
     group: Group = None,
     view: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--view",
-            help="What domains are told from: prompt, instruction, response, conversation.",
+            help="What domains are told from, such as instruction; if not given that, or the "
+            "prompt where most records have one instruction.",
         ),
-    ] = "instruction",
+    ] = None,
     schema: Layout = None,
     near_copy: Annotated[
         float,
@@ -731,18 +813,23 @@ def profile(
     """Count the different instructions, and how records and domains are spread over them."""
     from instructdiv.pool import Pool
     from instructdiv.report import instruction_profile
+    from instructdiv.report.notices import constant_instruction
 
     _check_path(output, "profile", ".md", ".json")
     with _progress(quiet) as progress:
-        pool = Pool.of(
+        read = functools.partial(
+            Pool.of,
             data,
             _embedder(embedder).seeded(seed),
-            view,  # type: ignore[arg-type]
-            group,
-            schema=schema,
+            group=group,
+            schema=_layout(schema),
             strict=strict,
             progress=progress,
         )
+        pool = read(view=view or "instruction")  # type: ignore[arg-type]
+        if view is None and constant_instruction(pool):
+            pool = read(view="prompt")
+            typer.echo("most records have one instruction: domains are told from prompts", err=True)
         found = instruction_profile(pool, near_copy=near_copy, progress=progress)
     _give(found, output, as_json)
 
@@ -794,7 +881,7 @@ def diversify(
         typer.Option("--output", "-o", help="Folder to write; without one, the plan alone."),
     ] = None,
     overwrite: Overwrite = False,
-    exporter: Format = "jsonl",
+    exporter: Format = None,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -806,7 +893,7 @@ def diversify(
 
     if output:
         check_free(output, overwrite)
-    written_by = Exporter.from_mapping(_mapping(exporter))
+    written_by = Exporter.from_mapping(_mapping(exporter or "jsonl"))
     parameters: dict[str, Any] = {"radius": radius, "balance": balance, "seed": seed}
     with _progress(quiet) as progress:
         kept, others = _core_and_others(
@@ -895,6 +982,75 @@ def advise(
             progress=progress,
         )
     _give(found, output, as_json)
+
+
+@app.command()
+@_guarded
+def convert(
+    data: Data,
+    output: Annotated[Path, typer.Argument(help="File to write: .jsonl, .json or .parquet.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="Layout to write: messages, alpaca, sharegpt, prompt_completion, or another "
+            "that can be written; or a JSON mapping of its columns to those you want.",
+        ),
+    ],
+    schema: Layout = None,
+    encoding: Encoding = "utf-8",
+    drop_unheld: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unheld",
+            help="Leave out what the layout has no place for, in place of a column _unheld.",
+        ),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write records in another layout; converted back, they are as they were."""
+    from instructdiv.convert import check_form, convert
+
+    check_form(output)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is there already; give another file, or --overwrite")
+    done = convert(
+        data,
+        _layout(to),
+        schema=_layout(schema),
+        strict=strict,
+        encoding=encoding,
+        drop_unheld=drop_unheld,
+    )
+    files = done.save(output)
+    if as_json:
+        typer.echo(json.dumps(done.to_mapping() | {"files": list(map(str, files))}))
+        return
+    typer.echo(f"{done}\nwritten to {', '.join(map(str, files))}")
+
+
+@app.command()
+@_guarded
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder that the exporter hub_folder wrote.")],
+    repository: Annotated[str, typer.Argument(help="Its name on the Hub, as in me/my-mix.")],
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everyone see it; private if not given.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Push; without it, only what would be pushed is told.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Push a mix to the Hub; what would be pushed is shown first."""
+    from instructdiv.push import push_to_hub
+
+    done = push_to_hub(folder, repository, private=not public, dry_run=not yes)
+    typer.echo(json.dumps(done.to_mapping()) if as_json else done)
 
 
 @app.command()
@@ -1086,7 +1242,12 @@ def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quie
     check_free(output, overwrite)  # before the work, not after it
     with _progress(quiet) as progress:
         mix = curate(recipe, progress=progress)
+        found = mix.preflight()
+        if recipe.fail_on_drop and len(found) == len(mix.order):
+            found.check()  # nothing is left to write
         mix.export(output, overwrite=overwrite)
+    if len(found):
+        typer.echo(f"{found}\nleft out, and written to {output / 'quarantine.jsonl'}", err=True)
     _print_mix(mix, output, as_json)
     mix.check()
 
@@ -1135,6 +1296,12 @@ def _mapping(part: str) -> Any:
         return json.loads(part)
     except json.JSONDecodeError as error:
         raise UsageError(f"{part!r} is not JSON: {error}") from None
+
+
+def _layout(schema: str | None) -> Any:
+    from instructdiv.schemas import schema_of
+
+    return None if schema is None else schema_of(_mapping(schema))
 
 
 def _parts(names: str, family: Any) -> list[Any]:
@@ -1315,8 +1482,8 @@ def _print_summary(summary: "Summary", as_json: bool) -> None:
         shown += ["Clusters", "Near copies"]
     shown += [title for title in tables if title.startswith("Reference")]
     _print_tables(summary.headline, {title: tables[title] for title in shown})
-    if summary.quarantined:
-        typer.echo(f"{summary.quarantined:,} records could not be used and were left out")
+    for notice in summary.notices:
+        typer.echo(f"note: {notice}")
 
 
 def _print_json(document: "Document") -> None:

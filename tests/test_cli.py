@@ -698,7 +698,7 @@ def test_what_is_left_out_is_said(data: str, out: Path) -> None:
     with open(data, "a") as file:
         file.write('{"instruction": " ", "output": "b"}\n{"instruction": \n')
     result = _done(*_select(data, out))
-    assert "2 records could not be used and were left out" in result.stdout
+    assert "note: 1 record cannot be used: " in result.stdout
     assert "2 records cannot be used and are left out; the first: " in result.stderr
     assert f"{data} line 44: not JSON" in result.stderr
     assert len((out / "quarantine.jsonl").read_text().splitlines()) == 2
@@ -708,7 +708,7 @@ def test_report_says_what_is_left_out(data: str) -> None:
     with open(data, "a") as file:
         file.write("nope\n")
     result = _done("report", data, *LEXICAL)
-    assert "could not be used and were left out" in result.stdout
+    assert "note: 1 record cannot be used: not JSON" in result.stdout
 
 
 # The page of a mix.
@@ -785,7 +785,7 @@ def test_output_takes_the_place_of_the_recipes(data: str, out: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("selektor=random", "a recipe has no key 'selektor'; known: data, schema"),
+        ("selektor=random", "a recipe has no key 'selektor'; known: data, sources"),
         ("selector=nope", "no selector is named 'nope'; known: cluster_balanced"),
         ("selector.begin=1", "k_center has no parameter 'begin'; known: start"),
         ("seed", "an override has the form key=value, got 'seed'"),

@@ -363,7 +363,8 @@ def test_the_folder_that_is_written_lists_the_rows(done: Any, tmp_path: Path):
     assert tmp_path / "mix" / "manifest.json" in files
     manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
     assert manifest["selection"]["ids"] == ids(done)
-    assert manifest["counts"] == {"read": 88, "quarantined": 0, "selected": 40, "dropped": 48}
+    counts = {"read": 88, "quarantined": 0, "selected": 40, "dropped": 48, "excluded": {}}
+    assert manifest["counts"] == counts
     assert manifest["recipe"]["selector"]["name"] == "specialist"
     assert manifest["recipe"]["selector"]["beyond_share"] == 0.25
     assert [row["id"] for row in idv.load(str(tmp_path / "mix"))] == ids(done)

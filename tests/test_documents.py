@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import instructdiv as idv
 from instructdiv.part import Part
+from instructdiv.sources import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -46,6 +47,9 @@ def reference() -> str:
         "## Recipe",
         "The keys of a recipe, and the arguments of `instructdiv.Recipe`.",
         _fields(idv.Recipe),
+        "## Source",
+        "One of the `sources` of a recipe.",
+        _fields(Source),
         "## Budget",
         "What may be spent, in one of three units.",
         _fields(idv.Budget),

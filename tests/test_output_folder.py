@@ -22,6 +22,7 @@ from instructdiv.curate import Mix
 from instructdiv.errors import OutputError
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.files import sha256
+from instructdiv.layouts import layouts
 from instructdiv.records import DEMO, read
 
 VERBS = ["Bake", "Paint", "Describe", "Sell", "Draw"]
@@ -197,6 +198,7 @@ def test_the_manifest_says_what_came_from_where(data: str, mix: Mix, out: Path) 
         "quarantined": 2,
         "selected": BUDGET,
         "dropped": len(ROWS) - BUDGET,
+        "excluded": {},
     }
     assert manifest["selection"]["indices"] == indices
     assert manifest["selection"]["ids"] == [ROWS[i]["id"] for i in indices]
@@ -235,8 +237,15 @@ def test_our_own_folder_is_read_back_as_the_mix(exporter: str, tmp_path: Path) -
     mix = idv.curate(_recipe(exporter=exporter), rows)
     mix.export(tmp_path / "out")
     again = read(str(tmp_path / "out"))
-    assert [dict(row) for row in again.rows] == [rows[i] for i in mix.selection.indices]
+    chosen = [rows[i] for i in mix.selection.indices]
     assert not again.quarantine
+    if mix.recipe.exporter.trainer:
+        said = [layouts(again)[0].messages(row)[0]["content"] for row in again.rows]
+        assert said == [row["instruction"] for row in chosen]
+        if exporter != "openai":  # which takes no other columns
+            assert again.column("id") == [row["id"] for row in chosen]
+    else:
+        assert [dict(row) for row in again.rows] == chosen
     assert len(idv.rebalance(str(tmp_path / "out"), 3, embedder=idv.Lexical())) == 3
 
 
@@ -377,7 +386,12 @@ def test_a_run_that_dies_while_writing_leaves_nothing_of_it(
     if when in ("mix", "disk full"):
         monkeypatch.setattr(part, "write", half)
     else:
-        monkeypatch.setattr(Mix, f"_write_{when}" if when != "manifest" else "_manifest", _die)
+        places: dict[str, tuple[Any, str]] = {
+            "manifest": (Mix, "_manifest"),
+            "dropped": (Mix, "_write_dropped"),
+            "quarantine": (sys.modules[Mix.__module__], "quarantine_lines"),
+        }
+        monkeypatch.setattr(*places[when], _die)
     with pytest.raises((RuntimeError, OutputError)) as caught:
         small.export(target, overwrite=overwrite)
     assert "on fire" in str(caught.value) or f"cannot write to {target}" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Every real file of a known layout is read as its README says."""
+"""Every real file is read as its README says, converted and back, and written for trainers."""
 
 import gzip
 import json
@@ -13,15 +13,23 @@ import pytest
 from numpy.typing import NDArray
 
 import instructdiv as idv
+from instructdiv.convert import convert
 from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import UnknownSchema
+from instructdiv.exporters import Exporter
+from instructdiv.exporters.base import Split
+from instructdiv.layouts import layouts
+from instructdiv.records import read
+from instructdiv.report.notices import notices
+from instructdiv.schemas.conversation import spoken
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(
     not (DATA / "README.md").is_file(), reason=f"the real data is not here: {DATA}"
 )
 
+TASKS = "multitask/superni_original_files/"
 SCHEMAS = {
     "general/alpaca_random_9229.json.gz": "alpaca",
     "human/dolly_dev.jsonl.gz": "dolly",
@@ -34,29 +42,42 @@ SCHEMAS = {
     "tools/toolformer-similarity-0.7.json.gz": "alpaca",
     "tools/toolformer-similarity-0.6.json.gz": "alpaca",
     "tools/glaive_toolcall_en_demo.json.gz": "sharegpt",
-    "tools/reason_tool_use_demo_50.jsonl.gz": "messages",
+    "tools/reason_tool_use_demo_50.jsonl.gz": "llama_factory_v1",
     "dialogue/gpteacher_roleplay.json.gz": "alpaca",
     "dialogue/sharegpt_dummy_conversation.json.gz": "sharegpt",
-    "dialogue/messages_v1_sft_demo.jsonl.gz": "messages",
-    "preference/sharegpt_dpo_en_demo.json.gz": "sharegpt",
+    "dialogue/messages_v1_sft_demo.jsonl.gz": "llama_factory_v1",
+    "preference/sharegpt_dpo_en_demo.json.gz": "preference",
     "preference/messages_kto_en_demo.json.gz": "messages",
     "multilingual/alpaca_zh_demo.json.gz": "alpaca",
     "multilingual/oaast_sft_zh.json.gz": "alpaca",
     "stress/shakespeare_windows.json.gz": "dolly",
     "multitask/p3_t0_train_dev.jsonl.gz": "prompt_completion",
     "mix/pool_dev.jsonl.gz": "alpaca",
+    "human/self_instruct_seed_tasks.jsonl.gz": "self_instruct",
+    "dialogue/sgd_dev_dialogues.jsonl.gz": "dialogue_turns",
+    "multitask/superni_dev.jsonl.gz": "super_ni",
+    "multilingual/superni_xlingual_dev.jsonl.gz": "super_ni",
+    f"{TASKS}task005_mctaco_wrong_answer_generation_event_duration.json.gz": "super_ni",
+    f"{TASKS}task018_mctaco_temporal_reasoning_presence.json.gz": "super_ni",
+    f"{TASKS}task047_miscellaneous_answering_science_questions.json.gz": "super_ni",
 }
-# Layouts that no schema knows yet, and sidecars of labels.
+# Sidecars of labels, which are no conversations.
 UNKNOWN = [
     "general/alpaca_random_9229.labels.jsonl.gz",
     "human/dolly_dev.labels.jsonl.gz",
-    "human/self_instruct_seed_tasks.jsonl.gz",
-    "dialogue/sgd_dev_dialogues.jsonl.gz",
-    "multitask/superni_dev.jsonl.gz",
-    "multilingual/superni_xlingual_dev.jsonl.gz",
 ]
+TURNS = ("messages", "sharegpt", "preference", "llama_factory_v1", "dialogue_turns", "super_ni")
 # Files with rows that cannot be used, and how many for which reason: there is none.
 LEFT_OUT: dict[str, Counter[str]] = {}
+# Why a trainer would drop rows of a file.
+_NO_TOOLS = {
+    name: {"tools have no place in it"} for name in ("open_instruct", "torchtune", "unsloth")
+}
+DROPPED: dict[str, dict[str, set[str]]] = {
+    "tools/glaive_toolcall_en_demo.json.gz": _NO_TOOLS,
+    "tools/reason_tool_use_demo_50.jsonl.gz": _NO_TOOLS,
+    "multitask/p3_t0_train_dev.jsonl.gz": {"axolotl": {"nothing is answered"}},
+}
 
 
 class _Ones(Embedder):
@@ -81,13 +102,16 @@ def _plain(name: str) -> list[dict[str, Any]]:
         text = file.read().decode("utf-8-sig")
     if ".jsonl" in name:
         return [json.loads(line) for line in text.split("\n") if line]
-    rows: list[dict[str, Any]] = json.loads(text)
-    return rows
+    rows = json.loads(text)
+    if name.startswith(TASKS):
+        task = {"task": Path(name).name.split(".")[0]} | rows
+        rows = [task | one for one in task.pop("Instances")]
+    found: list[dict[str, Any]] = rows
+    return found
 
 
 def test_every_file_of_the_table_is_spoken_of() -> None:
-    original = {name for name in _counts() if "/superni_original_files/" in name}
-    assert set(_counts()) == {*SCHEMAS, *UNKNOWN, *original}
+    assert set(_counts()) == {*SCHEMAS, *UNKNOWN}
     assert sum(_counts().values()) == 120_589
 
 
@@ -100,7 +124,7 @@ def test_load_reads_every_record_of_a_known_layout(name: str) -> None:
     assert set(dataset.column_names) == {key for row in rows for key in row}
     for i in range(0, len(rows), max(1, len(rows) // 50)):
         kept = {key: value for key, value in dataset[i].items() if key in rows[i]}
-        if SCHEMAS[name] in ("messages", "sharegpt"):  # a turn may lack a key that another has
+        if SCHEMAS[name] in TURNS:  # a turn may lack a key that another has
             kept = json.loads(json.dumps(kept), object_hook=_without_none)
             assert kept == json.loads(json.dumps(rows[i]), object_hook=_without_none)
         else:
@@ -132,7 +156,86 @@ def test_an_unknown_layout_is_loaded_whole_and_its_columns_named(name: str) -> N
         idv.recognize(dataset)
     for column in dataset.column_names:
         assert column in str(caught.value)
-    assert "known schemas: messages, sharegpt" in str(caught.value)
+    assert "known schemas: preference, " in str(caught.value)
+
+
+# The way to messages and back.
+
+
+def _comes_back(name: str, rows: list[dict[str, Any]]) -> None:
+    there = convert(rows, "messages")
+    assert not there.quarantine
+    assert len(there.rows) == len(rows)
+    back = convert(list(there.rows), SCHEMAS[name], schema="messages")
+    assert list(back.rows) == rows
+    assert all(
+        json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+        for a, b in zip(back.rows, rows, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_rows_of_every_file_come_back_from_messages(name: str) -> None:
+    rows = _plain(name)
+    _comes_back(name, rows[:: max(1, len(rows) // 200)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_all_rows_of_every_file_come_back_from_messages(name: str) -> None:
+    _comes_back(name, _plain(name))
+
+
+# Every file through every exporter that fits.
+
+
+def _goes_out(name: str, exporter: str, rows: list[dict[str, Any]], folder: Path) -> None:
+    pool = idv.Pool.of(rows, _Ones())
+    assert pool.records is not None
+    splits = {"train": Split(pool.records, pool.schemas)}
+    written_by = Exporter.from_mapping(exporter)
+    found = written_by.preflight(splits)
+    reasons = found.reasons["train"]
+    assert set(reasons.values()) == DROPPED.get(name, {}).get(exporter, set()), found
+    kept = [i for i in range(len(pool)) if i not in reasons]
+    if not kept:
+        return
+    files = written_by.write({"train": splits["train"].take(kept)}, folder)
+    back = read([str(file) for file in files["train"]])
+    assert len(back) == len(kept)
+    assert not back.quarantine
+    if not written_by.trainer:
+        assert idv.recognize(back.rows).name == SCHEMAS[name]
+        return
+    said = layouts(back)[0]
+    for place in range(0, len(kept), max(1, len(kept) // 50)):
+        told = "".join(spoken(m) for m in said.messages(back.rows[place]))
+        for message in pool.messages(kept[place]):
+            assert message["content"].strip() in told
+
+
+@pytest.mark.parametrize("exporter", sorted(Exporter.known()))
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_file_goes_through_every_exporter(name: str, exporter: str, tmp_path: Path) -> None:
+    rows = _plain(name)
+    _goes_out(name, exporter, rows[:: max(1, len(rows) // 100)], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exporter", sorted(Exporter.known()))
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_all_of_every_file_goes_through_every_exporter(
+    name: str, exporter: str, tmp_path: Path
+) -> None:
+    _goes_out(name, exporter, _plain(name), tmp_path)
+
+
+def test_the_constant_instruction_of_a_real_file_is_noticed() -> None:
+    path = DATA / "medical/chatdoctor5k.json.gz"
+    pool = idv.Pool.of(str(path), _Ones())
+    [notice] = [one for one in notices(pool) if "have one instruction" in one]
+    assert notice.startswith("5,452 of 5,452 records")
+    assert len(set(pool.texts)) > 5_000
 
 
 def test_several_real_files_make_one_pool() -> None:

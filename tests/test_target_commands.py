@@ -61,6 +61,7 @@ def test_a_mix_stands_in_the_order_of_its_arrangement(data: str, asked: str, out
     _done(
         *_select(data, out, "--selector", "test_centric", "--target", asked, budget=20),
         "--arranger", '{"name": "far_then_near", "share": 0}', "--trainer", "trl",
+        "--exporter", "jsonl",
     )  # fmt: skip
     manifest = _manifest(out)
     chosen, arranged = manifest["selection"]["indices"], manifest["arrangement"]["indices"]

@@ -42,7 +42,8 @@ def layouts(
             continue
         part = records.take(np.flatnonzero(records.source_of == number))
         found.append(recognize(part.rows))
-        _log.info("%s: %s records, layout %s", name, f"{len(part):,}", found[-1].name)
+        named = name.encode("utf-8", "backslashreplace").decode()
+        _log.info("%s: %s records, layout %s", named, f"{len(part):,}", found[-1].name)
     return tuple(found)
 
 

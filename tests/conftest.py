@@ -31,11 +31,12 @@ def no_other_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def log_as_it_was() -> Iterator[None]:
     """Every command of the command line writes the log its own way: not to the next test too."""
-    log = logging.getLogger("instructdiv")
-    before = log.handlers, log.propagate, log.level
+    log, layouts = map(logging.getLogger, ("instructdiv", "instructdiv.layouts"))
+    before = log.handlers, log.propagate, log.level, layouts.level
     yield
     log.handlers, log.propagate = before[0], before[1]
     log.setLevel(before[2])
+    layouts.setLevel(before[3])
 
 
 @pytest.fixture

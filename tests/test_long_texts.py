@@ -13,8 +13,8 @@ from instructdiv.report.notices import constant_instruction
 
 CATS = "The cat sleeps on the warm roof. " * 60
 ATOMS = "An atom has a nucleus of protons. " * 60
-CUT = SentenceTransformer(cache=False)
-MEAN = SentenceTransformer(cache=False, long_texts="mean")
+CUT = SentenceTransformer()
+MEAN = SentenceTransformer(long_texts="mean")
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -87,10 +87,14 @@ ROWS = [{"instruction": f"Say {n}.", "output": "x"} for n in range(24)]
 
 def test_the_report_says_what_share_was_not_seen_whole() -> None:
     rows = [*ROWS, {"instruction": CATS, "output": "x"}]
-    [notice] = idv.coverage(idv.Pool.of(rows, CUT), draws=1).notices
+    summary = idv.coverage(idv.Pool.of(rows, CUT), draws=1)
+    [notice] = summary.notices
+    assert summary.provenance.cut_share == 0.04
+    assert "the prompt of each record; 4.0% were cut, being too long" in summary.to_html("pca")
     assert notice.startswith("1 of 25 texts (4.0%) are longer than the embedder sees")
     assert '"long_texts": "mean"' in notice
-    assert not idv.coverage(idv.Pool.of(rows, MEAN), draws=1).notices
+    whole = idv.coverage(idv.Pool.of(rows, MEAN), draws=1)
+    assert (whole.notices, whole.provenance.cut_share) == ((), 0.0)
 
 
 # One instruction for all.

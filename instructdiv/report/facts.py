@@ -348,6 +348,10 @@ class Provenance(Facts):
     vectors: str
     """Fingerprint of the pool: a digest of its vectors, in their order."""
 
+    cut_share: float | None = None
+    """Share of the texts of which the embedder saw the beginning alone, since they are longer
+    than it takes; none where that cannot be told."""
+
     view: str | None = None
     """What of a record was embedded, if records were."""
 

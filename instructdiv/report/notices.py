@@ -14,15 +14,27 @@ _CONSTANT = 0.5
 _REASONS = 5
 
 
-def notices(pool: Pool) -> list[str]:
+def notices(pool: Pool, cut: float | None = None) -> list[str]:
     """What was left out, what all records of a source share, and what was not seen of long texts.
 
     Parameters
     ----------
     pool
         The records; of vectors alone nothing is known.
+    cut
+        See :func:`cut_share`.
     """
-    return [] if pool.records is None else [*_left_out(pool), *_constant(pool), *_overlong(pool)]
+    return [] if pool.records is None else [*_left_out(pool), *_constant(pool), *_cut(cut, pool)]
+
+
+def cut_share(pool: Pool) -> float | None:
+    """Share of the texts that are longer than the embedder sees; none where it cannot be told."""
+    if pool.embedder is None or not pool.has_texts:
+        return None
+    try:
+        return float(pool.embedder.overlong(pool.texts).mean())
+    except ModelNotFound:
+        return None
 
 
 def constant_instruction(pool: Pool) -> bool:
@@ -67,17 +79,11 @@ def _constant(pool: Pool) -> Iterator[str]:
             yield f"{told}; the view {pool.view} shows the input that tells them apart too"
 
 
-def _overlong(pool: Pool) -> Iterator[str]:
-    if pool.embedder is None:
-        return
-    try:
-        n = int(pool.embedder.overlong(pool.texts).sum())
-    except ModelNotFound:
-        return
-    if n:
+def _cut(share: float | None, pool: Pool) -> Iterator[str]:
+    if share:
         yield (
-            f"{n:,} of {len(pool):,} texts ({n / len(pool):.1%}) are longer than the embedder "
-            "sees: it has seen their beginning alone. To see all of them, give "
+            f"{round(share * len(pool)):,} of {len(pool):,} texts ({share:.1%}) are longer than "
+            "the embedder sees: it has seen their beginning alone. To see all of them, give "
             '--embedder \'{"name": "sentence_transformer", "long_texts": "mean"}\''
         )
 

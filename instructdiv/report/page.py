@@ -164,7 +164,8 @@ def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
     for source in made.inputs:
         yield "input", [f"{key}: {_plain(value)}" for key, value in source.items()]
     if made.view:
-        yield "embedded", [f"the {made.view} of each record"]
+        cut = "" if made.cut_share is None else f"; {made.cut_share:.1%} were cut, being too long"
+        yield "embedded", [f"the {made.view} of each record{cut}"]
     for name, part in (("embedder", made.embedder), ("selector", made.selector)):
         if part:
             yield name, [f"{key}: {_plain(value)}" for key, value in part.items()]

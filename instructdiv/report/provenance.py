@@ -11,7 +11,9 @@ from instructdiv.report.facts import Provenance
 from instructdiv.selection import Selection
 
 
-def provenance(pool: Pool, selection: Selection | None, draws: int, seed: int) -> Provenance:
+def provenance(
+    pool: Pool, selection: Selection | None, cut_share: float | None, draws: int, seed: int
+) -> Provenance:
     """Fingerprints of a pool and a selection, and the parameters of both."""
     records = pool.records
     chosen = {} if selection is None else dict(selection.selector)
@@ -20,6 +22,7 @@ def provenance(pool: Pool, selection: Selection | None, draws: int, seed: int) -
         version=importlib.metadata.version("instructdiv"),
         inputs=[] if records is None else records.digests(),
         vectors=pool.fingerprint,
+        cut_share=cut_share,
         view=None if records is None else pool.view,
         embedder={}
         if pool.embedder is None

@@ -28,7 +28,7 @@ from instructdiv.report.curve import coverage_curve
 from instructdiv.report.facts import Distances, Gap, Target
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.notices import notices
+from instructdiv.report.notices import cut_share, notices
 from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, spread
 from instructdiv.report.provenance import provenance
 from instructdiv.report.redundancy import find_redundancy
@@ -119,6 +119,7 @@ def coverage(
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
     near = _nearness(pool, kept, goal, seed)
+    cut = cut_share(pool)
     aimed_at = None if goal is None else _about(goal, pool, kept, near_copy)
     summary = Summary(
         headline=_headline(pool, selection, assessed, aimed_at),
@@ -128,7 +129,7 @@ def coverage(
         schemas={}
         if pool.records is None
         else {n: s.name for n, s in zip(pool.records.sources, pool.schemas, strict=True)},
-        notices=tuple(notices(pool)),
+        notices=tuple(notices(pool, cut)),
         target=aimed_at,
         pool_metrics={name: value for found, _ in spreads for name, value in found.items()} | whole,
         metrics=assessed,
@@ -149,7 +150,7 @@ def coverage(
             hold_against(name, inventory, pool, kept, radius)
             for name, inventory in inventories.items()
         ],
-        provenance=provenance(pool, selection, draws, seed),
+        provenance=provenance(pool, selection, cut, draws, seed),
     )
     return summary.on(Ground(pool, kept, labels))
 

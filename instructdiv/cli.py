@@ -394,6 +394,7 @@ def diff(
     group: Group = None,
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     radius: Radius = 0.3,
     seed: Seed = 0,
     output: Annotated[
@@ -426,6 +427,7 @@ def diff(
             group,
             schema=_layout(schema),
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         found = diff(pools["a"], pools["b"], (a, b), radius=radius, seed=seed)
@@ -464,6 +466,7 @@ def compare(
     quality: Scores = None,
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     draws: Draws = 64,
     seed: Seed = 0,
     output: Annotated[
@@ -493,6 +496,7 @@ def compare(
             quality={"data": quality},
             schemas={"data": _layout(schema)},
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         comparison = compare(
@@ -742,6 +746,7 @@ def leaks(
     embedder: Vectors = "minilm",
     view: Shown = "prompt",
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     near: Annotated[
         float,
         typer.Option("--near", min=0, max=1, help="Similarity from which two are near copies."),
@@ -773,6 +778,7 @@ def leaks(
             view,  # type: ignore[arg-type]
             schemas={"data": _layout(schema)},
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         found = leak_check(pools["data"], pools["target"], near=near)
@@ -798,6 +804,7 @@ def profile(
         ),
     ] = None,
     schema: Layout = None,
+    encoding: Encoding = "utf-8",
     near_copy: Annotated[
         float,
         typer.Option("--near-copy", min=-1, max=1, help="Similarity from which two are one."),
@@ -824,6 +831,7 @@ def profile(
             group=group,
             schema=_layout(schema),
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         pool = read(view=view or "instruction")  # type: ignore[arg-type]
@@ -875,6 +883,7 @@ def diversify(
     ] = 1.0,
     embedder: Vectors = "minilm",
     view: Shown = "prompt",
+    encoding: Encoding = "utf-8",
     seed: Seed = 0,
     output: Annotated[
         Path | None,
@@ -897,7 +906,15 @@ def diversify(
     parameters: dict[str, Any] = {"radius": radius, "balance": balance, "seed": seed}
     with _progress(quiet) as progress:
         kept, others = _core_and_others(
-            data, pool, core, group, _embedder(embedder).seeded(seed), view, strict, progress
+            data,
+            pool,
+            core,
+            group,
+            _embedder(embedder).seeded(seed),
+            view,
+            strict,
+            encoding,
+            progress,
         )
         if grid:
             sweep = idv.share_grid(kept, others, budget, progress=progress, **parameters)
@@ -943,6 +960,7 @@ def advise(
     ] = None,
     embedder: Vectors = "minilm",
     view: Shown = "prompt",
+    encoding: Encoding = "utf-8",
     seed: Seed = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
@@ -970,6 +988,7 @@ def advise(
             view,  # type: ignore[arg-type]
             groups=groups,
             strict=strict,
+            encoding=encoding,
             progress=progress,
         )
         found = advise(
@@ -1025,7 +1044,7 @@ def convert(
         encoding=encoding,
         drop_unheld=drop_unheld,
     )
-    files = done.save(output)
+    files = done.save(output, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(done.to_mapping() | {"files": list(map(str, files))}))
         return
@@ -1238,6 +1257,7 @@ def _print_study(study: "Findings", output: Path | None, as_json: bool) -> None:
 def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:
     from instructdiv.curate import curate
     from instructdiv.files import check_free
+    from instructdiv.records import QUARANTINE
 
     check_free(output, overwrite)  # before the work, not after it
     with _progress(quiet) as progress:
@@ -1246,8 +1266,9 @@ def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quie
         if recipe.fail_on_drop and len(found) == len(mix.order):
             found.check()  # nothing is left to write
         mix.export(output, overwrite=overwrite)
-    if len(found):
-        typer.echo(f"{found}\nleft out, and written to {output / 'quarantine.jsonl'}", err=True)
+    if said := str(found):
+        where = f"\nleft out, and written to {output / QUARANTINE}" if len(found) else ""
+        typer.echo(f"{said}{where}", err=True)
     _print_mix(mix, output, as_json)
     mix.check()
 
@@ -1345,6 +1366,7 @@ def _core_and_others(
     embedder: "Embedder",
     view: str,
     strict: bool,
+    encoding: str,
     progress: "Progress | None",
 ) -> tuple[Any, Any]:
     """A core and what may come for it: a group of the data and the others, or other files."""
@@ -1354,7 +1376,7 @@ def _core_and_others(
 
     if (core is None) == (pool is None):
         raise UsageError("what may come are the other groups of the data (--core), or --pool files")
-    more = {"strict": strict, "progress": progress}
+    more = {"strict": strict, "encoding": encoding, "progress": progress}
     if core is None:
         named = _by_name(pool or [], "--pool")
         sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
@@ -1469,7 +1491,12 @@ def _print_mix(mix: "Mix", output: Path, as_json: bool) -> None:
     if mix.selection.change:
         typer.echo(f"\nagainst the earlier mix: {mix.selection.change}")
     page = f", with a page to open: {output / 'report.html'}" if mix.recipe.page else ""
-    typer.echo(f"\nwritten to {output}{page}")
+    left = mix.preflight().reasons
+    kept = {name: len(split) - len(left[name]) for name, split in mix.splits.items()}
+    n_eval = f", {kept['eval']:,} to evaluate on" if "eval" in kept else ""
+    as_chosen = kept["train"] == len(mix.selection)
+    rows = "" if as_chosen else f": {kept['train']:,} rows to train on{n_eval}"
+    typer.echo(f"\nwritten to {output}{rows}{page}")
 
 
 def _print_summary(summary: "Summary", as_json: bool) -> None:

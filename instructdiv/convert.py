@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ from typing import Any
 from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
 from instructdiv.files import new_file, write_text
 from instructdiv.layouts import Layout, layouts, unfolded
-from instructdiv.records import Quarantined, Row, quarantine_lines, quiet_datasets, read
+from instructdiv.records import (
+    QUARANTINE,
+    Quarantined,
+    Row,
+    quarantine_lines,
+    quiet_datasets,
+    read,
+)
 from instructdiv.schemas import Schema, schema_of
 
 UNHELD = "_unheld"
@@ -53,6 +61,10 @@ class Converted:
     def __str__(self) -> str:
         found = ", ".join(f"{name}: {layout}" for name, layout in self.sources.items())
         lines = [f"{len(self.rows):,} records in the layout {self.layout} ({found})"]
+        if len(self.rows) + len(self.quarantine) != self.n_read:
+            lines.append(
+                f"{self.n_read:,} were read; some hold several conversations, or one in many"
+            )
         if self.n_restored:
             lines.append(f"{self.n_restored:,} are as they were before an earlier conversion")
         if self.n_edited:
@@ -84,7 +96,7 @@ class Converted:
             "edited": self.n_edited,
         }
 
-    def save(self, path: str | Path) -> list[Path]:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write the records, and beside them those that are left out, if any are.
 
         The ending says how: .jsonl, .json or .parquet. What is left out is written into a file
@@ -95,18 +107,23 @@ class Converted:
         InputError
             The ending is another.
         OutputError
-            A file cannot be written.
+            A file cannot be written, or that of what is left out is there and `overwrite` is
+            not set.
         """
         path = Path(path)
         check_form(path)
+        beside = path.with_name(f"{path.stem}.{QUARANTINE}")
+        if self.quarantine and beside.exists() and not overwrite:
+            raise OutputError(f"{beside} is there already; move it, or overwrite it")
         if path.suffix == ".parquet":
             with new_file(path) as draft, quiet_datasets():
                 read(list(self.rows)).to_dataset().to_parquet(draft)
         else:
             write_text(path, _written(self.rows, lines=path.suffix == ".jsonl"))
         if not self.quarantine:
+            if overwrite:
+                beside.unlink(missing_ok=True)  # of an earlier run
             return [path]
-        beside = path.with_name(f"{path.stem}.quarantine.jsonl")
         return [path, write_text(beside, "".join(quarantine_lines(self.quarantine)))]
 
 
@@ -196,19 +213,19 @@ class _Conversion:
 
     @classmethod
     def of(cls, row: Row, source: Schema, target: Schema) -> "_Conversion":
-        earlier = row.get(UNHELD)
-        if not isinstance(earlier, Mapping):
-            return cls._forward(row, source, target)
+        held = row.get(UNHELD)
         row = _without(row, UNHELD)
-        origin = _origin(earlier)
-        if origin is None or origin.name != target.name:  # a step on the way
+        if held is None:  # a table has the column in every row
+            return cls._forward(row, source, target)
+        earlier, origin = _earlier(held)
+        if origin.name != target.name:  # a step on the way
             done = cls._forward(row, source, target)
-            return cls(done.row | {UNHELD: dict(earlier)}, done.unheld)
+            steps = earlier.get("steps", 0)
+            passed = earlier | {"steps": steps + 1 if isinstance(steps, int) else 1}
+            return cls(done.row | {UNHELD: passed}, done.unheld)
         restored = _restored(row, source, origin, earlier)
-        if restored is not None:
-            again = cls._forward(restored, origin, source).row
-            if _same(_without(again, UNHELD), row):
-                return cls(restored, is_restored=True)
+        if restored is not None and _is_from(row, source, restored, origin, earlier):
+            return cls(restored, is_restored=True)
         return cls(cls._forward(row, source, target).row, is_edited=True)
 
     @classmethod
@@ -220,11 +237,15 @@ class _Conversion:
         if is_usual and _same(beside | _back(written, source, target), row):
             return cls(written | beside)
         source = source.like(row)
-        back = beside | _back(written, source, target)
+        found = _back(written, source, target)
+        # Of a layout that is only read nothing comes back: what stands in the row is held.
+        back = beside | (found or {k: v for k, v in written.items() if k in own})
         values = {k: v for k, v in row.items() if k not in back or not _same(back[k], v)}
         absent = [k for k in back if k not in row]
+        if source == type(source)() and not values and not absent:
+            return cls(written | beside)
         told = {"schema": source.to_mapping(), "values": values, "absent": absent}
-        return cls(written | beside | {UNHELD: told}, list(values))
+        return cls(written | beside | {UNHELD: told}, [*values, *absent])
 
 
 def _back(written: Row, source: Schema, target: Schema) -> dict[str, Any]:
@@ -235,11 +256,36 @@ def _back(written: Row, source: Schema, target: Schema) -> dict[str, Any]:
         return {}
 
 
-def _origin(earlier: Mapping[str, Any]) -> Schema | None:
+def _earlier(held: Any) -> tuple[dict[str, Any], Schema]:
+    """What an earlier conversion kept, and the layout that it is of.
+
+    Raises
+    ------
+    RowError
+        It is not what a conversion writes.
+    """
     try:
-        return Schema.from_mapping(earlier["schema"])
-    except (InstructdivError, KeyError):
-        return None
+        earlier = dict(json.loads(held) if isinstance(held, str) else held)
+        return earlier, Schema.from_mapping(earlier["schema"])
+    except (InstructdivError, KeyError, TypeError, ValueError, RecursionError):
+        raise RowError(
+            f"the column {UNHELD} is not what convert writes ({held!r:.60}); rename or remove it"
+        ) from None
+
+
+def _is_from(
+    row: Row, source: Schema, restored: Row, origin: Schema, earlier: Mapping[str, Any]
+) -> bool:
+    """Whether a row is what a restored one was converted to, and was not changed since."""
+    try:
+        again = _without(_Conversion._forward(restored, origin, source).row, UNHELD)
+        if not earlier.get("steps"):
+            return _same(again, row)
+        # By way of a third layout it may be written otherwise, but says the same.
+        one, other = source.read(again).messages, source.read(row).messages
+    except RowError:
+        return False
+    return [(m["role"], m["content"]) for m in one] == [(m["role"], m["content"]) for m in other]
 
 
 def _restored(
@@ -251,10 +297,8 @@ def _restored(
         return None
     own = source.columns(row)
     found = {k: v for k, v in row.items() if k not in own}
-    try:
+    with suppress(RowError):  # of a layout that is only read, all was kept
         found |= origin.write(source.read(row))
-    except RowError:
-        found = dict(found)
     return _without(found, *map(str, absent)) | dict(values)
 
 
@@ -266,8 +310,10 @@ def _same(a: Any, b: Any) -> bool:
     """Whether two values are the same JSON: 1 is not true."""
     try:
         return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+    except RecursionError:
+        return a is b
     except (TypeError, ValueError):
-        return bool(a == b)
+        return repr(a) == repr(b)
 
 
 def check_form(path: Path) -> None:
@@ -279,6 +325,6 @@ def check_form(path: Path) -> None:
 def _written(rows: Sequence[Row], *, lines: bool) -> str:
     try:
         found = [json.dumps(row, ensure_ascii=False) for row in rows]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise OutputError(f"JSON has no place for a value ({error}); write .parquet") from error
     return "".join(f"{one}\n" for one in found) if lines else "[" + ",\n".join(found) + "]\n"

@@ -252,7 +252,9 @@ class Mix:
                 text = stanza(trainer, train, eval_file=next(iter(held), None))
                 beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
-        content = self._manifest(folder, files, beside) | {"left_out": len(left_out)}
+        n_written = sum(map(len, self.splits.values())) - len(left_out)
+        content = self._manifest(folder, files, beside)
+        content |= {"written": n_written, "left_out": len(left_out)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         manifest.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return [*beside, manifest]
@@ -436,6 +438,13 @@ def _pools(
     if recipe.allow_license:
         whole = read(data, strict=recipe.strict, encoding=recipe.encoding)
         data, layout = _allowed(whole, layout, recipe.allow_license)
+        left = set(data.source_names)
+        for source in recipe.sources:
+            if (source.share or source.records) and source.name not in left:
+                raise InputError(
+                    f"the source {source.name!r} has no record under a license that is allowed; "
+                    "allow its license, or leave the source out"
+                )
     sets = {"data": data} | ({} if target is None else {"target": target})
     pools = Pool.together(
         sets,

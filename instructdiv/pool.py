@@ -382,7 +382,7 @@ class Pool:
         if column == CLUSTER and CLUSTER not in self._columns:
             labels = _labels(self.clusters.tolist(), len(self))
         elif column is not None:
-            labels = _labels(self._records.column(column), len(self))
+            labels = _labels(self._records.labels(column), len(self))
         else:
             labels = self.groups
         if labels is None:
@@ -642,7 +642,7 @@ def _values(
     if values is None:
         return None
     if isinstance(values, str):
-        return records.column(values)
+        return records.labels(values)
     values = list(values)
     if len(values) != n_read:
         raise ShapeError(f"{len(values)} {name} do not fit {n_read} records")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from instructdiv.errors import InputError, OutputError
-from instructdiv.files import MANIFEST
+from instructdiv.files import MANIFEST, sha256
 from instructdiv.records import quiet_datasets
 
 
@@ -70,30 +70,33 @@ def push_to_hub(
     OutputError
         The Hub did not take it.
     """
-    from datasets import DatasetDict, load_dataset
+    from datasets import load_dataset
     from huggingface_hub import DatasetCard, HfApi
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     folder = Path(folder)
     try:
-        exporter = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["recipe"]["exporter"]
-        if exporter["name"] != "hub_folder":
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        exporter = manifest["recipe"]["exporter"]["name"]
+        if exporter != "hub_folder":
             raise InputError(
-                f"{folder} was written by the exporter {exporter['name']}; write it by hub_folder"
+                f"{folder} was written by the exporter {exporter}; write it by hub_folder"
             )
+        for name in manifest["mix"] + manifest["eval"]:
+            if sha256(folder / name) != manifest["outputs"][name]:
+                raise InputError(f"{folder / name} was changed since the mix was written")
         card = DatasetCard.load(folder / "README.md")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        [config] = card.data.configs
+        named = {one["split"]: str(folder / one["path"]) for one in config["data_files"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder} holds no mix for the Hub: {error}") from error
     try:
         validate_repo_id(repository)
     except HFValidationError as error:
         raise InputError(f"{repository!r} is no name of a data set on the Hub: {error}") from error
-    [config] = card.data.configs
-    named = {one["split"]: str(folder / one["path"]) for one in config["data_files"]}
     with quiet_datasets():
         splits = load_dataset("parquet", data_files=named)
-    assert isinstance(splits, DatasetDict)  # noqa: S101
     given = card.data.license or []
     plan = Push(
         repository,

@@ -186,7 +186,10 @@ class Recipe(BaseModel):
             value = dict(value)
             for several in ("data", "target", "allow_license", "add_columns"):
                 if isinstance(value.get(several), str | Path):
-                    value[several] = (str(value[several]),)
+                    value[several] = (value[several],)
+                if isinstance(value.get(several), list | tuple):
+                    given = value[several]
+                    value[several] = tuple(str(v) if isinstance(v, Path) else v for v in given)
             if value.get("exporter") is None:
                 trainer = value.get("trainer")
                 value["exporter"] = trainer if trainer in Exporter.known() else Jsonl()
@@ -196,9 +199,25 @@ class Recipe(BaseModel):
             recipe = handler(value)
         except ValidationError as error:
             raise RecipeError(f"recipe: {explain(error)}") from None
-        if recipe.data and recipe.sources:
-            raise RecipeError("a recipe has data or sources, not both")
+        recipe._check()
         return recipe
+
+    def _check(self) -> None:
+        if self.data and self.sources:
+            raise RecipeError("a recipe has data or sources, not both")
+        if self.sources and (self.layout is not None or self.encoding != "utf-8"):
+            raise RecipeError("schema and encoding stand with each of the sources, not beside them")
+        written_for = self.exporter.trainer and self.exporter.name
+        if self.trainer and written_for and written_for != self.trainer:
+            raise RecipeError(
+                f"rows of the exporter {written_for} are not for the trainer {self.trainer}; "
+                "give one of them"
+            )
+        if self.fail_on_drop and not written_for:
+            raise RecipeError(
+                f"the exporter {self.exporter.name} drops nothing; fail_on_drop is for that of a "
+                "trainer"
+            )
 
     @classmethod
     def load(cls, path: str | Path, overrides: Iterable[str] = ()) -> "Recipe":

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import logging
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 DEMO = Path(__file__).parent / "data" / "demo.jsonl"
+QUARANTINE = "quarantine.jsonl"
+"""Name of a file of records that were left out, or the end of its name."""
+
+_SPLIT = re.compile(r"(?:^|[/_.-])(train|test|validation|valid|val|dev|eval)(?=[/_.-])")
 
 _log = logging.getLogger("instructdiv")
 
@@ -195,6 +200,10 @@ class Records:
             return [row.get(name) for row in self.rows]
         return list(self.rows[name])  # type: ignore[call-overload]
 
+    def labels(self, name: str) -> list[Any]:
+        """What groups the records: a column, or for ``source`` the name that a source was given."""
+        return self.source_names if name == "source" and self.names else self.column(name)
+
     def digests(self) -> list[dict[str, str]]:
         """SHA-256 of each file, or of the rows where they came from no file."""
         if self.files:
@@ -253,8 +262,8 @@ def load(data: Any, *, strict: bool = False, encoding: str = "utf-8") -> "Datase
     Parameters
     ----------
     data
-        A path (JSON, JSON lines, Parquet, Arrow, CSV, TSV; .gz and .zst; a folder of these,
-        or one written by ``save_to_disk``), a name on the Hugging Face Hub, a
+        A path (JSON, JSON lines, CSV, TSV, also as .gz and .zst; Parquet, Arrow; a folder of
+        these, or one written by ``save_to_disk``), a name on the Hugging Face Hub, a
         ``datasets.Dataset`` or ``IterableDataset``, a sequence of mappings, or a list of paths
         and names. Of several splits it is ``train`` that is read. A JSON object that holds
         its records under ``data``, or under ``Instances`` as a task of
@@ -419,6 +428,7 @@ class _Unread:
 def _known_encoding(encoding: str) -> str:
     try:
         known = codecs.lookup(encoding).name
+        "".encode(known)  # there are codecs that are none of text
     except (LookupError, ValueError) as error:
         raise InputError(f"no encoding is named {encoding!r}; try latin-1 or utf-16") from error
     return "utf-8-sig" if known == "utf-8" else known
@@ -438,12 +448,25 @@ def _sources(item: str, encoding: str) -> list[_Source]:
         )
         if not files:
             raise InputError(f"{item} holds no data files; known: {', '.join(_READERS)}, .gz, .zst")
-        return [_from_file(file, str(file), encoding) for file in files]
+        return [_from_file(file, str(file), encoding) for file in _of_train(files, path)]
     if path.is_file():
         return [_from_file(path, item, encoding)]
     if _reader(path) or path.is_absolute() or item.startswith(("./", "../", "~")):
         raise InputError(f"no file or folder at {item}")
     return [_from_hub(item)]
+
+
+def _of_train(files: list[Path], folder: Path) -> list[Path]:
+    """Of a folder with files of several splits those of train, and those of none."""
+    splits = {file: _SPLIT.search(str(file.relative_to(folder)).lower()) for file in files}
+    of = {file: "train" if found is None else found[1] for file, found in splits.items()}
+    if not any(found is not None and found[1] == "train" for found in splits.values()):
+        return files
+    others = [file for file in files if of[file] != "train"]
+    if others:
+        named = ", ".join(str(file.relative_to(folder)) for file in others[:5])
+        _log.warning("%s: the split train is read, but not %s", folder, named)
+    return [file for file in files if of[file] == "train"]
 
 
 def _mix(folder: Path) -> list[Path]:
@@ -458,6 +481,8 @@ def _mix(folder: Path) -> list[Path]:
 def _hidden(path: Path, folder: Path) -> bool:
     """Whether a file lies under a dot, or in a mix that we wrote into the folder."""
     if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return True
+    if path.name.endswith(QUARANTINE):
         return True
     between = path.relative_to(folder).parents
     return any((folder / parent / MANIFEST).is_file() for parent in between)
@@ -486,8 +511,9 @@ def _from_hub(name: str) -> _Source:
         dataset = datasets.load_dataset(name, split="train")
     except Exception as error:
         raise InputError(
-            f"no file or folder at {name}, and the Hub gave no data set of that name: "
-            f"{type(error).__name__}: {error}"
+            f"no file or folder at {name}, and the Hub gave no data set of that name with a "
+            f"split train: {type(error).__name__}: {error}. One with several configurations can "
+            "be loaded with datasets.load_dataset, and given from Python"
         ) from error
     return _whole(name, _undecoded(dataset))
 
@@ -503,10 +529,10 @@ def _from_file(path: Path, name: str, encoding: str) -> _Source:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         with gzip.open(path) as file:
             return file.read()
-    if path.suffix == ".zst":
+    if path.suffix.lower() == ".zst":
         import pyarrow as pa
 
         with pa.input_stream(str(path), compression="zstd") as stream:
@@ -521,9 +547,10 @@ def _text(path: Path, name: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         called = "UTF-8" if encoding == "utf-8-sig" else encoding
+        guess = "utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin-1"
         raise InputError(
             f"{name} is not {called}: byte 0x{raw[error.start]:02x} at offset {error.start} "
-            f"(line {line}); say how it is encoded, as in --encoding latin-1"
+            f"(line {line}); say how it is encoded, as in --encoding {guess}"
         ) from error
     if not text.strip():
         raise InputError(f"{name} is empty")
@@ -600,14 +627,24 @@ def _valid(row: Any) -> Any:
 
 
 def _read_table(path: Path, name: str, encoding: str) -> _Source:
-    delimiter = "\t" if ".tsv" in path.suffixes else ","
-    text = io.StringIO(_text(path, name, encoding), newline="")
-    rows = csv.DictReader(text, delimiter=delimiter)
+    is_tabs = ".tsv" in [suffix.lower() for suffix in path.suffixes]
+    text = _text(path, name, encoding)
     csv.field_size_limit(1 << 30)
     try:
-        return _checked(name, ((rows.line_num, _cells(row)) for row in rows), [path], "line")
+        return _table(text, name, path, delimiter="\t" if is_tabs else ",")
     except csv.Error as error:
-        raise InputError(f"{name} line {rows.line_num}: {error}") from error
+        if not is_tabs:
+            raise InputError(f"{name}: {error}") from error
+    # Between tabs a quote is often no more than a quote.
+    return _table(text, name, path, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def _table(text: str, name: str, path: Path, **dialect: Any) -> _Source:
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True, **dialect)
+    columns = list(rows.fieldnames or ())
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise InputError(f"{name} has two columns {twice[0]!r}; rename one")
+    return _checked(name, ((rows.line_num, _cells(row)) for row in rows), [path], "line")
 
 
 def _cells(row: dict[str | None, Any]) -> Any:
@@ -617,6 +654,7 @@ def _cells(row: dict[str | None, Any]) -> Any:
 
 
 def _read_parquet(path: Path, name: str, _: str) -> _Source:
+    _check_packed(path, name)
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Dataset
@@ -628,7 +666,13 @@ def _read_parquet(path: Path, name: str, _: str) -> _Source:
     return _whole(name, dataset, [path])
 
 
+def _check_packed(path: Path, name: str) -> None:
+    if path.suffix.lower() in (".gz", ".zst"):
+        raise InputError(f"{name}: only files of text are read packed; unpack it")
+
+
 def _read_arrow(path: Path, name: str, _: str) -> _Source:
+    _check_packed(path, name)
     import pyarrow as pa
     from datasets import Dataset
 
@@ -651,8 +695,9 @@ _READERS: dict[str, Callable[[Path, str, str], _Source]] = {
 
 
 def _reader(path: Path) -> Callable[[Path, str, str], _Source] | None:
-    suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".zst")]
-    return _READERS.get(suffixes[-1].lower()) if suffixes else None
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kinds = [suffix for suffix in suffixes if suffix not in (".gz", ".zst")]
+    return _READERS.get(kinds[-1]) if kinds else None
 
 
 @contextmanager

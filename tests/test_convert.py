@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -207,6 +208,62 @@ def test_any_alpaca_rows_come_back(rows: list[dict[str, Any]]) -> None:
     assert len(there.rows) + len(there.quarantine) == len(rows)
 
 
+# What is kept is looked at before it is believed.
+
+
+def test_a_table_has_the_column_in_every_row_and_it_says_nothing_there(tmp_path: Path) -> None:
+    rows = [{"instruction": "Name it.", "input": "", "output": "x"}, ROWS["alpaca"][1]]
+    path = tmp_path / "there.parquet"
+    convert(rows, "messages").save(path)
+    back = convert(str(path), "alpaca")
+    assert list(back.rows) == rows
+
+
+def test_what_is_kept_may_have_become_text() -> None:
+    there = [dict(row) for row in convert([ROWS["alpaca"][1]], "messages").rows]
+    there[0][UNHELD] = json.dumps(there[0][UNHELD])
+    assert list(convert(there, "alpaca").rows) == [ROWS["alpaca"][1]]
+
+
+@pytest.mark.parametrize("mine", ["mine", {"k": 1}, {"schema": 5}, {"schema": "nonsense"}, [1]])
+def test_a_column_of_that_name_that_is_not_ours_is_refused(mine: Any) -> None:
+    with pytest.raises(InputError, match="the column _unheld is not what convert writes"):
+        convert([ROWS["alpaca"][0] | {UNHELD: mine}], "messages", schema="alpaca")
+
+
+def test_by_way_of_a_third_layout_rows_come_back_too() -> None:
+    row = {
+        "messages": [
+            {"role": "user", "content": "Hi", "name": "Ada"},
+            {"role": "assistant", "content": "Hello"},
+        ]
+    }
+    one = convert([row], "alpaca").rows
+    two = convert(list(one), "prompt_completion").rows
+    assert list(convert(list(two), "messages").rows) == [row]
+
+
+def test_values_that_are_no_json_are_compared_too() -> None:
+    deep: Any = "x"
+    for _ in range(900):
+        deep = [deep]
+    for value in (np.arange(3), {1, 2}, deep):
+        done = convert([ROWS["alpaca"][0] | {"t": value}], "messages", schema="alpaca")
+        assert len(done.rows) == 1
+
+
+def test_paths_of_a_tree_hold_nothing_back() -> None:
+    rows = [
+        {"message_id": "a", "parent_id": None, "text": "Hi", "role": "prompter", "rank": None},
+        {"message_id": "b", "parent_id": "a", "text": "Hello", "role": "assistant", "rank": 0},
+        {"message_id": "c", "parent_id": "a", "text": "Go", "role": "assistant", "rank": 1},
+    ]
+    done = convert(rows, "messages")
+    assert [UNHELD in row for row in done.rows] == [False]
+    assert (done.n_read, done.unheld) == (3, {})
+    assert "3 were read; some hold several conversations, or one in many" in str(done)
+
+
 # The command.
 
 
@@ -238,6 +295,13 @@ def test_bad_rows_are_written_beside_with_file_line_and_reason(tmp_path: Path) -
     lines = [json.loads(x) for x in (tmp_path / "b.quarantine.jsonl").read_text().splitlines()]
     assert [(x["file"], x["line"]) for x in lines] == [(str(a), 2), (str(a), 3)]
     assert lines[1]["content"] == {"prompt": "", "completion": "z"}
+    again = _run(a, tmp_path / "b.json", "--to", "alpaca")
+    assert (again.exit_code, "b.quarantine.jsonl is there already" in again.stderr) == (1, True)
+    assert not (tmp_path / "b.json").exists()
+    a.write_text('{"prompt": "x", "completion": "y"}\n')
+    assert _run(a, b, "--to", "alpaca", "--overwrite").exit_code == 0
+    assert not (tmp_path / "b.quarantine.jsonl").exists()
+    a.write_text('{"prompt": "x", "completion": "y"}\nnope\n')
     strict = _run(a, tmp_path / "c.jsonl", "--to", "alpaca", "--strict")
     assert strict.exit_code == 2
     assert not (tmp_path / "c.jsonl").exists()

@@ -192,8 +192,84 @@ def test_a_mix_of_which_nothing_is_left_is_not_written(tmp_path):
 
 def test_a_preflight_fails_only_if_something_would_be_dropped():
     Preflight("TRL", {"train": {}}).check()
-    with pytest.raises(GateFailed, match="TRL would drop 1 row: it has no label"):
-        Preflight("TRL", {"train": {3: "it has no label"}}).check()
+    Preflight("TRL", {"train": {}}, notes=("of 2 rows the worse answer is not written",)).check()
+    with pytest.raises(GateFailed, match="TRL would drop 1 row: nothing is answered"):
+        Preflight("TRL", {"train": {3: "nothing is answered"}}).check()
+
+
+def left_out(exporter: Exporter, rows: list[dict[str, Any]]) -> dict[int, str]:
+    """Which of these rows are left out, and why."""
+    split = Split(read(rows), (idv.recognize(rows),))
+    return dict(exporter.preflight({"train": split}).reasons["train"])
+
+
+def test_what_has_no_place_is_told_apart_from_what_the_trainer_would_drop(tmp_path):
+    muted = {"messages": [asked("A?"), answered("B.", weight=0), asked("C?"), answered("D.")]}
+    mix = mix_of([*TALK, muted, DROPPED[1]], exporter="llama_factory")
+    assert sorted(str(mix.preflight()).splitlines()) == [
+        "1 row is left out for LLaMA-Factory: it holds an answer that is not to be trained on",
+        "LLaMA-Factory would drop 1 row: roles do not alternate",
+    ]
+    mix.export(tmp_path / "mix")
+    assert {row["reason"] for row in lines_of(tmp_path / "mix" / "quarantine.jsonl")} == {
+        "left out for LLaMA-Factory: it holds an answer that is not to be trained on",
+        "LLaMA-Factory would drop it: roles do not alternate",
+    }
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_an_unwanted_answer_is_trained_on_in_no_form_but_label(name):
+    chats = Exporter.from_mapping({"name": name, "form": "messages"})
+    assert isinstance(chats, ForTrainer)
+    unwanted = dict.fromkeys(range(4), "its answer is marked as not wanted")
+    assert left_out(chats, LABELS) == unwanted
+    if "label" in chats.forms:
+        assert left_out(Exporter.from_mapping(name), LABELS) == {}
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_a_worse_answer_that_is_not_written_is_noted(name):
+    chats = Exporter.from_mapping({"name": name, "form": "messages"})
+    found = mix_of(PAIRS).preflight(chats)
+    note = "of 9 rows the worse answer is not written: the form is messages, not preference"
+    assert (str(found), len(found)) == (note, 0)
+    for rows in (PAIRS, TALK):
+        assert not mix_of(rows).preflight(Exporter.from_mapping(name)).notes
+
+
+@pytest.mark.parametrize("column", ["image", "images", "video", "videos", "audio", "audios"])
+@pytest.mark.parametrize("name", TRAINERS)
+def test_images_in_a_column_are_not_lost_without_a_word(name, column):
+    said = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cat."}]
+    held = [["0.png"], {"bytes": b"0", "path": None}, "0.png", [None], [], None, "", float("nan")]
+    rows = [{"conversations": said, column: cell} for cell in held]
+    shown = dict.fromkeys(range(3), "it shows more than text")
+    assert left_out(Exporter.from_mapping(name), rows) == shown
+
+
+@pytest.mark.parametrize("name", GENERIC)
+def test_a_column_of_the_records_is_never_overwritten(name, tmp_path):
+    taken = mix_of([{**row, "_rank": "mine"} for row in ROWS], add_columns=("_rank",))
+    with pytest.raises(OutputError, match="add_columns would overwrite the column '_rank'"):
+        Exporter.from_mapping(name).export(taken, tmp_path / "mix")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("ids", "written"),
+    [
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, "b", None], ["1", "b", None]),
+        ([1, 2, float("nan")], [1, 2, None]),
+        (["a", float("nan"), 1.5], ["a", None, "1.5"]),
+        ([True, False, True], ["True", "False", "True"]),
+        ([[1], [2], {"a": 3}], ["[1]", "[2]", "{'a': 3}"]),
+    ],
+)
+def test_odd_ids_stay_as_text(ids, written, tmp_path):
+    rows = [{**row, "id": id_} for row, id_ in zip(PAIRS, ids, strict=False)]
+    files = Trl().write({"train": Split(read(rows), (Preference(),))}, tmp_path)
+    assert [row["id"] for row in lines_of(files["train"][0])] == written
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--fail-on-drop"], 3)])
@@ -284,6 +360,38 @@ def test_openai_binds_results_to_calls():
         {"a": 1},
         {"b": 2},
     ]
+
+
+TWO_CALLS = [asked("?"), calls({"a": 1}, {"b": 2})]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ([*TWO_CALLS, result("one"), result("two", 1), answered("!")], None),
+        (TWO_CALLS, None),
+        ([*TWO_CALLS, result("one"), answered("!")], "a call has no result"),
+        ([*TWO_CALLS, asked("Well?"), answered("!")], "a call has no result"),
+        (
+            [*TWO_CALLS, result("one"), result("two", 7), answered("!")],
+            "a result is of a call that is not there",
+        ),
+        ([asked("?"), calls("oops"), result("one")], "the arguments of a call are not JSON"),
+    ],
+)
+def test_openai_takes_calls_only_with_their_results(said, reason):
+    rows = [{"messages": said, "tools": LOOK_UP}]
+    assert left_out(Openai(), rows) == ({0: reason} if reason else {})
+
+
+@pytest.mark.parametrize("name", ["trl", "axolotl", "ms_swift", "llama_factory", "openai"])
+def test_tools_say_that_they_are_functions(name):
+    tools = [{"function": tool["function"]} for tool in LOOK_UP]
+    said = Messages().conversation({"messages": TOOLS["a call"], "tools": tools})
+    exporter = Exporter.from_mapping(name)
+    assert isinstance(exporter, ForTrainer)
+    written = exporter.row(said, "messages")["tools"]
+    assert (json.loads(written) if isinstance(written, str) else written) == LOOK_UP
 
 
 def test_reasoning_stands_before_the_answer():

@@ -101,6 +101,23 @@ def test_what_cannot_be_pushed_says_why(
         idv.push_to_hub(folder, "me/colors", dry_run=False)
 
 
+def test_a_folder_that_was_changed_is_not_pushed(folder: Path, hub: list[Any]) -> None:
+    card = (folder / "README.md").read_text()
+    (folder / "README.md").write_text("# nothing\n")
+    with pytest.raises(InputError, match="holds no mix for the Hub"):
+        idv.push_to_hub(folder, "me/colors", dry_run=False)
+    (folder / "README.md").write_text(card)
+    [train] = (folder / "data").glob("train-*")
+    content = train.read_bytes()
+    train.write_bytes(content + b"x")
+    with pytest.raises(InputError, match="was changed since the mix was written"):
+        idv.push_to_hub(folder, "me/colors", dry_run=False)
+    train.unlink()
+    with pytest.raises(InputError, match="holds no mix for the Hub"):
+        idv.push_to_hub(folder, "me/colors", dry_run=False)
+    assert not hub
+
+
 def test_the_card_names_every_source_and_all_licenses(folder: Path) -> None:
     card = huggingface_hub.DatasetCard.load(folder / "README.md")
     assert sorted(card.data.license) == ["cc0", "mit"]

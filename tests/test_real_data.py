@@ -75,7 +75,11 @@ _NO_TOOLS = {
 }
 DROPPED: dict[str, dict[str, set[str]]] = {
     "tools/glaive_toolcall_en_demo.json.gz": _NO_TOOLS,
-    "tools/reason_tool_use_demo_50.jsonl.gz": _NO_TOOLS,
+    "tools/reason_tool_use_demo_50.jsonl.gz": _NO_TOOLS | {"openai": {"a call has no result"}},
+    "preference/messages_kto_en_demo.json.gz": {
+        name: {"its answer is marked as not wanted"}
+        for name in ("axolotl", "open_instruct", "openai", "torchtune")
+    },
     "multitask/p3_t0_train_dev.jsonl.gz": {"axolotl": {"nothing is answered"}},
 }
 

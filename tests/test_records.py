@@ -255,6 +255,61 @@ def test_a_text_is_read_in_the_encoding_that_is_named(
     assert idv.load(path, encoding=encoding)[0] == rows[0]
 
 
+@pytest.mark.parametrize("encoding", ["base64", "rot13"])
+def test_a_codec_that_is_none_of_text_is_no_encoding(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no encoding is named '{encoding}'"):
+        read(_write(tmp_path, "w.jsonl", GOOD), encoding=encoding)
+
+
+def test_a_mark_of_utf_16_is_advised_as_such(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="as in --encoding utf-16"):
+        read(_write(tmp_path, "w.jsonl", GOOD.decode().encode("utf-16")))
+
+
+def test_quotes_between_tabs_are_text_and_swallow_nothing(tmp_path: Path) -> None:
+    content = 'instruction\toutput\nSay "hi"\tx\n"Open\ty\nEnd"\tz\n"A" or "B"?\tw\n'
+    rows = read(_write(tmp_path, "q.tsv", content)).rows
+    assert [row["instruction"] for row in rows] == ['Say "hi"', '"Open', 'End"', '"A" or "B"?']
+    quoted = 'instruction\toutput\n"two\nlines"\tx\n'
+    assert read(_write(tmp_path, "r.TSV", quoted)).rows[0]["instruction"] == "two\nlines"
+
+
+def test_a_table_that_would_lose_something_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"d\.csv has two columns 'output'; rename one"):
+        read(_write(tmp_path, "d.csv", "instruction,output,output\na,b,c\n"))
+    with pytest.raises(InputError, match=r"e\.csv: "):
+        read(_write(tmp_path, "e.csv", 'instruction,output\n"a,b\nc,d\n'))
+
+
+def test_of_a_folder_of_splits_train_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("train-00000.jsonl", "test-00000.jsonl", "validation.jsonl", "more.jsonl"):
+        _write(tmp_path, name, _lines([{"instruction": name, "output": "x"}]))
+    names = [row["instruction"] for row in read(str(tmp_path)).rows]
+    assert sorted(names) == ["more.jsonl", "train-00000.jsonl"]
+    assert "the split train is read, but not test-00000.jsonl, validation.jsonl" in caplog.text
+    (tmp_path / "train-00000.jsonl").unlink()
+    assert len(read(str(tmp_path))) == 3  # without train among them they are files like others
+
+
+def test_what_was_left_out_before_is_not_read_with_a_folder(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.quarantine.jsonl", "quarantine.jsonl"):
+        _write(tmp_path, name, GOOD)
+    assert len(read(str(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("name", ["W.JSONL.GZ", "w.Json.gz", "w.JSONL"])
+def test_endings_may_be_in_capitals(name: str, tmp_path: Path) -> None:
+    content = gzip.compress(GOOD) if name.lower().endswith("gz") else GOOD
+    assert len(read(_write(tmp_path, name, content))) == 1
+
+
+def test_a_packed_table_of_bytes_says_that_it_must_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only files of text are read packed; unpack it"):
+        read(_write(tmp_path, "w.parquet.gz", gzip.compress(_parquet(ROWS))))
+
+
 def test_an_encoding_that_nobody_knows_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no encoding is named 'latin-one'; try latin-1"):
         read(_write(tmp_path, "w.jsonl", GOOD), encoding="latin-one")

@@ -1,8 +1,10 @@
 """Schemas: layouts are recognized and read as messages."""
 
+import json
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +112,9 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+NAN = float("nan")
+
+
 def part(kind: str, value: str) -> dict[str, str]:
     return {"type": kind, "value": value}
 
@@ -147,6 +152,23 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("question_answer", {"query": "Hi", "response": "Hello"}),
     ("question_answer", {"article": "Hi", "summary": "Hello"}),
     ("question_answer", {"input": "Hi", "output": "Hello"}),
+    ("question_answer", {"question": "Hi", "solution": "Hello"}),
+    ("question_answer", {"problem": "Hi", "answer": "Hello"}),
+    ("question_answer", {"prompt": "Hi", "response": "Hello"}),
+    ("question_answer", {"input": "Hi", "target": "Hello"}),
+    ("question_answer", {"article": "Hi", "highlights": "Hello"}),
+    ("question_answer", {"instruction": "Hi", "completion": "Hello"}),
+    ("question_answer", {"question": "Hi", "answer": "Hello", "response": "Yo"}),
+    ("question_answer", {"question": "Hi", "answer": "Hello", "context": NAN}),
+    ("messages", {"messages": json.dumps(CHAT), "tools": NAN}),
+    ("messages", {"messages": [USER, {"role": "AI", "content": "Hello"}], "functions": "[]"}),
+    ("lima", {"conversations": '["Hi", "Hello"]'}),
+    ("self_instruct", {"instruction": "Hi", "instances": json.dumps(instances())}),
+    ("super_ni", {"definition": "Hi", "Instances": json.dumps(instances())}),
+    ("sharegpt", {"conversations": json.dumps([{"from": "human", "value": "Hi"}])}),
+    ("sharegpt", {"conversations": [{"from": "human", "value": "Hi"}], "system": NAN}),
+    ("alpaca", {"instruction": "Hi", "output": "Hello", "history": "[]"}),
+    ("alpaca", {"instruction": "Hi", "output": "Hello", "history": NAN, "system": NAN}),
     ("sharegpt", {"conversations": [{"from": "user", "value": "Hi"}]}),
     ("sharegpt", {"conversations": [{"from": "human", "value": "Hi"}], "id": "x_24"}),
     ("super_ni", {"Definition": "Hi", "inputs": "", "targets": "Hello", "task_name": "t"}),
@@ -249,7 +271,14 @@ def test_system_and_history_come_before_the_instruction() -> None:
     ]
 
 
-@pytest.mark.parametrize("history", [["x"], [["only a question"]], "text", 5, [{"q": "a"}], [5]])
+def test_a_history_may_be_json() -> None:
+    row = {"instruction": "And you?", "output": "Fine", "history": '[["Hi", "Hello"]]'}
+    assert Alpaca().messages(row)[:2] == CHAT
+
+
+@pytest.mark.parametrize(
+    "history", ["[", "[5]", ["x"], [["only a question"]], "text", 5, [{"q": "a"}], [5]]
+)
 def test_a_history_of_another_form_is_a_row_error(history: Any) -> None:
     with pytest.raises(RowError):
         Alpaca().messages({"instruction": "a", "output": "b", "history": history})
@@ -291,6 +320,45 @@ def test_a_row_of_another_form_does_not_hide_a_layout(name: str, held: Any) -> N
     assert idv.recognize([{column: held}, *LAYOUTS[name] * 2]).name == name
 
 
+ODD = [
+    {"messages": CHAT},
+    {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"},
+    {"instruction": "Hi", "context": "c", "response": "Hello"},
+    {"input": "Hi", "output": "Hello", "system_prompt": "Be kind."},
+]
+
+
+@pytest.mark.parametrize("name", ["alpaca", "question_answer", "sharegpt", "prompt_completion"])
+@pytest.mark.parametrize("odd", ODD, ids=lambda row: "-".join(row))
+def test_one_odd_row_does_not_decide_the_layout(name: str, odd: dict[str, Any]) -> None:
+    rows = [odd, *LAYOUTS[name] * 9]
+    assert idv.recognize(rows).name == name
+    # In a table every row has all the columns, with nothing in most of them.
+    columns = dict.fromkeys(key for row in rows for key in row)
+    table, frame = ([dict.fromkeys(columns, e) | row for row in rows] for e in (None, NAN))
+    assert idv.recognize(frame).name == name
+    assert idv.recognize(datasets.Dataset.from_list(table)).name == name
+
+
+def test_of_layouts_that_none_most_rows_have_the_most_frequent_is_taken() -> None:
+    rows = LAYOUTS["messages"] + LAYOUTS["flan"] + LAYOUTS["alpaca"] * 2 + [{"foo": "a"}] * 3
+    assert idv.recognize(rows).name == "alpaca"
+
+
+def test_a_table_of_which_most_lacks_a_context_is_dolly() -> None:
+    row = LAYOUTS["dolly"][0] | {"context": None}
+    assert idv.recognize([row, row, row | {"context": "c"}]).name == "dolly"
+
+
+def test_messages_that_most_are_replies_are_known_by_their_prompts_too() -> None:
+    assert idv.recognize([PROMPTER, PROMPTER, REPLY]).name == "oasst_flat"
+    assert idv.recognize([PROMPTER, *LAYOUTS["flan"]]).name == "oasst_flat"
+
+
+def test_columns_with_nothing_in_them_tell_the_layout_where_no_row_does() -> None:
+    assert idv.recognize([{"instruction": None, "input": "a", "output": None}]).name == "alpaca"
+
+
 def test_rows_of_one_source_may_use_different_pairs() -> None:
     rows = [{"question": "a", "answer": "b"}, {"problem": "c", "solution": "d"}]
     schema = idv.recognize(rows)
@@ -301,6 +369,28 @@ def test_a_column_may_have_another_name() -> None:
     schema = Alpaca(instruction_column="task", output_columns=("gold",))
     assert schema.messages({"task": "Hi", "gold": "Hello"}) == CHAT
     assert QuestionAnswer(pairs=(("q", "a"),)).messages({"q": "Hi", "a": "Hello"}) == CHAT
+
+
+@pytest.mark.parametrize("column", ["context", "passage"])
+def test_a_question_is_asked_with_its_context(column: str) -> None:
+    row = {"question": "Who?", column: "By Ada.", "answer": "Ada"}
+    schema = idv.recognize([row])
+    assert schema.name == "question_answer"
+    assert schema.prompt(row) == schema.messages(row)[0]["content"] == "Who?\n\nBy Ada."
+    assert schema.instruction(row) == "Who?"
+    assert schema.columns(row) == row.keys()
+    written = {"question": "Who?\n\nBy Ada.", "answer": "Ada"}
+    assert schema.like(row).write(schema.read(row)) == written
+    named = schema_of({"question": "q", column: "c", "answer": "a"})
+    assert named.prompt({"q": "Who?", "c": "By Ada.", "a": "Ada"}) == "Who?\n\nBy Ada."
+    assert named.prompt({"q": "Who?", "c": None, "a": "Ada", "": "7"}) == "Who?"
+
+
+def test_a_response_beside_an_answer_is_read_where_there_is_a_system_prompt() -> None:
+    row = {"system_prompt": "", "question": "Hi", "answer": "Yo", "response": "Hello"}
+    assert idv.recognize([row]).name == "open_orca"
+    rows = [row | {"system_prompt": None}] * 3
+    assert idv.recognize([row, *rows]).name == "question_answer"
 
 
 # Quirks of messages.
@@ -437,6 +527,20 @@ def test_tools_are_json_or_a_list() -> None:
         assert Sharegpt().read({"conversations": [], "tools": held}).tools == tools
 
 
+@pytest.mark.parametrize("given", [{}, {"type": None}, {"type": "function"}])
+def test_a_tool_has_a_type(given: dict[str, Any]) -> None:
+    row = {"messages": CHAT, "tools": [given | {"function": {"name": "add"}}, {"type": "search"}]}
+    assert Messages().read(row).tools == [
+        {"type": "function", "function": {"name": "add"}},
+        {"type": "search"},
+    ]
+
+
+def test_functions_are_read_where_a_table_has_no_tools() -> None:
+    row = {"messages": CHAT, "tools": NAN, "functions": [{"name": "add"}]}
+    assert len(Messages().read(row).tools) == 1
+
+
 @pytest.mark.parametrize("column", ["label", "kto_tag"])
 @pytest.mark.parametrize("name", ["messages", "prompt_completion", "alpaca", "sharegpt"])
 def test_an_answer_may_be_marked_as_unwanted(name: str, column: str) -> None:
@@ -444,6 +548,29 @@ def test_an_answer_may_be_marked_as_unwanted(name: str, column: str) -> None:
     conversation = schema.read(LAYOUTS[name][0] | {column: False})
     assert conversation.label is False
     assert schema.write(conversation)["label"] is False
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({"label": "True"}, True),
+        ({"label": " false "}, False),
+        ({"label": 0}, None),
+        ({"label": 7}, None),
+        ({"label": "1"}, None),
+        ({"label": 3, "kto_tag": "FALSE"}, False),
+        ({"kto_tag": 1}, True),
+        ({"kto_tag": 0}, False),
+        ({"kto_tag": "0"}, False),
+        ({"kto_tag": 2}, None),
+        ({"kto_tag": None}, None),
+        ({"label": [True]}, None),
+    ],
+)
+def test_a_label_may_be_a_text_but_not_the_number_of_a_class(
+    row: dict[str, Any], label: bool | None
+) -> None:
+    assert Alpaca().read(LAYOUTS["alpaca"][0] | row).label is label
 
 
 # Preferences.
@@ -500,6 +627,20 @@ def test_a_longer_prompt_within_the_answers_is_read_once() -> None:
     assert Preference().read(row).messages == [system, *CHAT]
     row = {"prompt": [system, USER], "chosen": CHAT, "rejected": [USER, GO]}
     assert Preference().read(row).messages == [system, *CHAT]
+
+
+@pytest.mark.parametrize("blank", ["Hi ", "\nHi"])
+def test_a_prompt_that_differs_by_blanks_from_its_copy_is_read_once(blank: str) -> None:
+    row = {"prompt": blank, "chosen": CHAT, "rejected": [USER | {"content": "Hi\n"}, GO]}
+    conversation = Preference().read(row)
+    assert (conversation.messages, conversation.rejected) == (CHAT, [GO])
+    row["prompt"] = [{"role": "system", "content": "s"}, USER | {"content": blank}]
+    assert Preference().read(row).completion == [ASSISTANT]
+
+
+def test_an_empty_prompt_of_a_table_is_looked_for_elsewhere() -> None:
+    row = {"prompt": NAN, "question": "Hi", "chosen": "Hello", "rejected": "Go", "system": NAN}
+    assert Preference().read(row).messages == CHAT
 
 
 def test_system_and_input_come_with_the_instruction_of_a_preference() -> None:
@@ -783,6 +924,14 @@ def test_marks_of_baize_within_alpaca_do_not_make_it_baize() -> None:
     assert idv.recognize([row]).name == "alpaca"
 
 
+@pytest.mark.parametrize("held", [np.arange(3), np.array([]), NAN, 5, ["a"], {}])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_odd_cell_matches_or_not_but_never_fails(name: str, held: Any) -> None:
+    for schema in (Schema.from_mapping(name), Schema.from_mapping("baize")):
+        row = LAYOUTS[name][0] | {"input": held, "conversations": held, "data": held}
+        assert schema.matches(list(row), [row]) in (True, False)
+
+
 def test_the_system_of_a_dialogue_answers_but_that_of_messages_does_not() -> None:
     turns = LAYOUTS["dialogue_turns"][0]
     assert idv.recognize([turns]).messages(turns)[1] == ASSISTANT
@@ -884,6 +1033,12 @@ def test_columns_that_lack_one_are_no_layout(columns: list[str]) -> None:
         schema_of({column: column.upper() for column in columns})
 
 
+@pytest.mark.parametrize("given", [3, ["alpaca"], None, Alpaca])
+def test_what_is_no_name_and_no_mapping_is_no_schema(given: Any) -> None:
+    with pytest.raises(ParameterError, match="a schema is the name of a layout or a mapping"):
+        schema_of(given)
+
+
 @pytest.mark.parametrize("name", sorted(LAYOUTS.keys() - {"oasst_flat", "oasst_tree"}))
 def test_a_layout_with_renamed_columns_reads_the_same(name: str) -> None:
     row = LAYOUTS[name][0]
@@ -953,7 +1108,7 @@ def test_an_unknown_role_is_named_with_the_known_ones(role: Any) -> None:
         {"foo": "a", "bar": "b"},
         {"instruction": "a"},
         {"prompt": "a"},
-        {"question": "a", "solution": "b"},
+        {"question": "a", "highlights": "b"},
         {"messages": "text"},
         {"conversations": []},
         {"conversations": [5]},

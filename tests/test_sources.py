@@ -181,7 +181,33 @@ def test_sources_share_out_tokens_too(files: dict[str, str]) -> None:
         assert most - longest < spent[name] <= most
 
 
+def test_the_name_of_a_source_counts_though_rows_have_a_source_of_their_own(tmp_path: Path) -> None:
+    a = _file(tmp_path / "a.jsonl", _rows("code", 20, source="stack"))
+    b = _file(tmp_path / "b.jsonl", _rows("law", 20, source="a"))
+    mix = idv.curate(_recipe({"a": a, "b": b}, {"a": {"share": 0.3}, "b": {}}, budget=20))
+    assert _counts(mix) == {"a": 6, "b": 14}
+    assert {row["source"] for row in mix.records.rows} == {"stack", "a"}
+
+
+def test_what_is_set_beside_sources_in_vain_is_refused(files: dict[str, str]) -> None:
+    for key, value in (("schema", "alpaca"), ("encoding", "latin-1")):
+        with pytest.raises(RecipeError, match="schema and encoding stand with each of the sources"):
+            _recipe(files, {"code": {}}, budget=5, **{key: value})
+    with pytest.raises(RecipeError, match="drops nothing; fail_on_drop is for that of a trainer"):
+        _recipe(files, {"code": {}}, budget=5, fail_on_drop=True)
+    with pytest.raises(
+        RecipeError, match="rows of the exporter openai are not for the trainer trl"
+    ):
+        _recipe(files, {"code": {}}, budget=5, trainer="trl", exporter="openai")
+
+
 # Licenses.
+
+
+def test_a_source_that_licenses_leave_empty_is_named(files: dict[str, str]) -> None:
+    units: dict[str, dict[str, Any]] = {"code": {"license": "MIT"}, "law": {"share": 0.5}}
+    with pytest.raises(InputError, match="the source 'law' has no record under a license that is"):
+        idv.curate(_recipe(files, units, budget=10, allow_license="mit"))
 
 
 def test_licenses_are_named_in_one_form() -> None:

@@ -14,11 +14,9 @@ from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.exporters.turns import (
     answers,
     as_json,
-    of_tools,
     plain,
     tools_text,
     turns,
-    two_messages,
     weight,
 )
 from instructdiv.schemas import Conversation
@@ -80,7 +78,8 @@ class Axolotl(ForTrainer):
 
     trainer = "Axolotl"
     forms = ("messages", "preference")
-    reads_tools = True
+    tools_in = ("messages",)
+    one_message = True
     reads_weights = True
     told = TrainerSettings(
         read_in="axolotl 0.19.0 and 0.21.0",
@@ -120,11 +119,6 @@ class Axolotl(ForTrainer):
         if form == "messages":
             # Sample packing drops it; without, it stays and teaches nothing.
             return None if any(map(answers, conversation.messages)) else "nothing is answered"
-        said = [*conversation.messages, *(conversation.rejected or [])]
-        if conversation.tools or any(map(of_tools, said)):
-            return "tools have no place in it"
-        if not two_messages(conversation):
-            return "an answer is not one message"
         if not conversation.prompt:
             return "nothing comes before the answer"
         # It is looked for in what the template made of it, and an empty one is found at once.

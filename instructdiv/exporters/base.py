@@ -12,6 +12,7 @@ from instructdiv.files import new_folder
 from instructdiv.part import Part
 from instructdiv.records import Quarantined, Records, Row
 from instructdiv.schemas import Conversation, Schema
+from instructdiv.schemas.conversation import is_missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +37,35 @@ class Split:
         return replace(self, records=self.records.take(places), beside=beside)
 
     def rows(self) -> Iterator[Row]:
-        """The records as they were read, with what they are to carry."""
+        """The records as they were read, with what they are to carry.
+
+        Raises
+        ------
+        OutputError
+            A row has a column of that name of its own.
+        """
         for place, row in enumerate(self.records.rows):
-            yield dict(row) | self.carried(place)
+            carried = self.carried(place)
+            for name in carried.keys() & row.keys():
+                raise OutputError(
+                    f"add_columns would overwrite the column {name!r} that the records have; "
+                    "rename it in the data, or leave it out of add_columns"
+                )
+            yield dict(row) | carried
 
     def carried(self, place: int) -> dict[str, Any]:
         """What a row is to carry beside its own columns."""
         return {} if self.beside is None else dict(self.beside[place])
 
     def ids(self) -> list[Any] | None:
-        """The id of each record in a column of one type, if they have any."""
+        """The id of each record in a column of one type, text if need be, if they have any."""
         if "id" not in self.records.columns:
             return None
-        found = self.records.column("id")
+        found = [None if is_missing(one) else one for one in self.records.column("id")]
         kinds = {type(one) for one in found if one is not None}
-        if not kinds or not kinds <= {str, int}:
+        if not kinds:
             return None
-        if len(kinds) == 1:
+        if kinds in ({str}, {int}):
             return found
         return [None if one is None else str(one) for one in found]
 
@@ -83,46 +96,63 @@ Files = Mapping[str, list[Path]]
 
 @dataclass(frozen=True)
 class Preflight:
-    """Which records of a mix a trainer would drop, and why; they are left out."""
+    """Which records of a mix are left out for a trainer, and why."""
 
     trainer: str
     """Name of the trainer."""
 
     reasons: Mapping[str, Mapping[int, str]]
-    """For each split, the place of a record in it, and why it would be dropped."""
+    """For each split, the place of a record in it, and why it is left out."""
+
+    unplaced: frozenset[str] = frozenset()
+    """Those reasons for which the trainer would not drop a record, but learn what it does not
+    say."""
+
+    notes: tuple[str, ...] = ()
+    """What is not written of the records that are not left out."""
 
     def __len__(self) -> int:
         return sum(map(len, self.reasons.values()))
 
     def __str__(self) -> str:
-        """Which rows, and why, in a line for each reason.
+        """The notes, then which rows are left out, and why, in a line for each reason.
 
         Examples
         --------
         >>> print(Preflight("TRL", {"train": {0: "no answer", 4: "no answer"}}))
         TRL would drop 2 rows: no answer
+        >>> print(Preflight("TRL", {"train": {3: "no label"}}, frozenset({"no label"})))
+        1 row is left out for TRL: no label
         """
         found = Counter(reason for places in self.reasons.values() for reason in places.values())
-        return "\n".join(
-            f"{self.trainer} would drop {n:,} row{'' if n == 1 else 's'}: {reason}"
-            for reason, n in found.most_common()
-        )
+        return "\n".join([*self.notes, *(self._line(*counted) for counted in found.most_common())])
+
+    def _line(self, reason: str, n: int) -> str:
+        rows = f"{n:,} row{'' if n == 1 else 's'}"
+        if reason in self.unplaced:
+            return f"{rows} {'is' if n == 1 else 'are'} left out for {self.trainer}: {reason}"
+        return f"{self.trainer} would drop {rows}: {reason}"
+
+    def _of_one(self, reason: str) -> str:
+        if reason in self.unplaced:
+            return f"left out for {self.trainer}: {reason}"
+        return f"{self.trainer} would drop it: {reason}"
 
     def quarantined(self, splits: Splits) -> list[Quarantined]:
         """What is left out, with where it came from."""
         return [
-            splits[name].records.quarantined(place, f"{self.trainer} would drop it: {reason}")
+            splits[name].records.quarantined(place, self._of_one(reason))
             for name, places in self.reasons.items()
             for place, reason in places.items()
         ]
 
     def check(self) -> None:
-        """Raise if anything would be dropped.
+        """Raise if anything is left out.
 
         Raises
         ------
         GateFailed
-            Something would be.
+            Something is.
         """
         if len(self):
             raise GateFailed(str(self))
@@ -149,7 +179,8 @@ class Exporter(Part):
     def export(self, mix: Exportable, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write a mix into a new folder, whole or not at all; gives the files that were written.
 
-        Records that the trainer would drop are left out, and written into quarantine.jsonl.
+        Records that the trainer would drop, or has no place for, are left out, and written
+        into quarantine.jsonl.
 
         Raises
         ------
@@ -178,7 +209,7 @@ class Exporter(Part):
         return self
 
     def preflight(self, splits: Splits) -> Preflight:
-        """Which records the trainer would drop, and why."""
+        """Which records are left out for the trainer, and why."""
         return Preflight(self.trainer or self.name, {name: {} for name in splits})
 
     @abstractmethod

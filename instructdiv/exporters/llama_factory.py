@@ -13,7 +13,7 @@ from instructdiv.exporters.settings import (
     TrainerSettings,
 )
 from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import answers, tools_text, two_messages
+from instructdiv.exporters.turns import answers, tools_text
 from instructdiv.files import write_text
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message, spoken
@@ -95,7 +95,8 @@ class LlamaFactory(ForTrainer):
 
     trainer = "LLaMA-Factory"
     forms = ("messages", "preference", "label")
-    reads_tools = True
+    tools_in = forms
+    one_message = True
     told = TrainerSettings(
         read_in="llamafactory 0.9.5",
         use="Put these lines into the YAML that you give to llamafactory-cli train.",
@@ -118,8 +119,6 @@ class LlamaFactory(ForTrainer):
         said = [*conversation.messages, *(conversation.rejected or [])]
         if any(one.get("tool_calls") and one["content"] for one in said):
             return "a message says something and calls a tool too"
-        if form == "preference" and not two_messages(conversation):
-            return "an answer is not one message"
         rounds = _joined(conversation.prompt if form == "preference" else conversation.messages)
         if rounds and rounds[0]["role"] == "system":
             rounds = rounds[1:]

@@ -10,7 +10,7 @@ from instructdiv.exporters.settings import (
     TrainerSettings,
 )
 from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import as_json, tools_text, turns, weight
+from instructdiv.exporters.turns import as_json, tools_text, turns, weight, worse
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message
 
@@ -42,7 +42,7 @@ class MsSwift(ForTrainer):
 
     trainer = "ms-swift"
     forms = ("messages", "preference", "label")
-    reads_tools = True
+    tools_in = forms
     reads_weights = True
     told = TrainerSettings(
         read_in="ms-swift 4.6.0",
@@ -65,8 +65,7 @@ class MsSwift(ForTrainer):
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
         row: dict[str, Any] = {"messages": _turns(conversation.messages)}
         if form == "preference":
-            worse = [*conversation.prompt, *(conversation.rejected or [])]
-            row["rejected_messages"] = _turns(worse)
+            row["rejected_messages"] = _turns(worse(conversation))
         if form == "label":
             row["label"] = conversation.label
         return row | ({"tools": tools_text(conversation)} if conversation.tools else {})

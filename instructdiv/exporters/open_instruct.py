@@ -10,7 +10,7 @@ from instructdiv.exporters.settings import (
     TrainerSettings,
 )
 from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import plain, two_messages
+from instructdiv.exporters.turns import answered, plain_row
 from instructdiv.schemas import Conversation
 
 
@@ -41,6 +41,7 @@ class OpenInstruct(ForTrainer):
 
     trainer = "open-instruct"
     forms = ("messages", "preference")
+    one_message = True
     told = TrainerSettings(
         read_in="several versions of its repository; none is on PyPI",
         use="Put these lines into the YAML that you give to open_instruct/finetune.py or "
@@ -51,15 +52,7 @@ class OpenInstruct(ForTrainer):
     )
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
-        if form == "preference":
-            return None if two_messages(conversation) else "an answer is not one message"
-        answered = any(said["role"] == "assistant" for said in conversation.messages)
-        return None if answered else "nothing is answered"
+        return None if answered(conversation) else "nothing is answered"
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
-        if form == "messages":
-            return {"messages": plain(conversation.messages)}
-        return {
-            "chosen": plain(conversation.messages),
-            "rejected": plain([*conversation.prompt, *(conversation.rejected or [])]),
-        }
+        return plain_row(conversation, form)

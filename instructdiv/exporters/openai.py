@@ -1,11 +1,11 @@
 """OpenAI: rows and settings of a fine-tuning job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructdiv.exporters.settings import ONE_EPOCH, DataFiles, Form, Settings, TrainerSettings
 from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import as_json, turns, two_messages, weight
+from instructdiv.exporters.turns import as_json, as_mapping, turns, weight
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message
 
@@ -39,7 +39,8 @@ class Openai(ForTrainer):
 
     trainer = "OpenAI"
     forms = ("messages", "preference")
-    reads_tools = True
+    tools_in = forms
+    one_message = True
     reads_weights = True
     reads_parts = True
     reads_tables = False
@@ -55,13 +56,13 @@ class Openai(ForTrainer):
         said = [*conversation.messages, *(conversation.rejected or [])]
         if not all(map(_is_shown, said)):
             return "it shows more than text and images, or not as a user's"
-        if form == "preference" and not two_messages(conversation):
-            return "an answer is not one message"
-        if any(
-            turn["role"] == "tool" and "tool_call_id" not in turn
-            for turn in _bound(conversation.messages)
-        ):
-            return "a tool result comes before any call"
+        if any(isinstance(as_mapping(call), str) for one in said for call in _calls(one)):
+            return "the arguments of a call are not JSON"
+        bound = _bound(conversation.messages)
+        if any(turn["role"] == "tool" and "tool_call_id" not in turn for turn in bound):
+            return "a result is of a call that is not there"
+        if _waits(bound):
+            return "a call has no result"
         if not conversation.messages or conversation.messages[-1]["role"] != "assistant":
             return "it does not end with an answer"
         if not any(weight(one) for one in conversation.messages if one["role"] == "assistant"):
@@ -90,22 +91,47 @@ def _is_shown(said: Message) -> bool:
     return not kinds or (said["role"] == "user" and all(kind in _SHOWN for kind in kinds))
 
 
+def _calls(said: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return said.get("tool_calls") or ()
+
+
+def _waits(bound: list[dict[str, Any]]) -> bool:
+    """Whether the talk goes on before every call has its result."""
+    waiting: set[str] = set()
+    for turn in bound:
+        if turn["role"] == "tool":
+            waiting.discard(turn["tool_call_id"])
+        elif waiting:
+            return True
+        else:
+            waiting = {call["id"] for call in _calls(turn)}
+    return False
+
+
 def _bound(messages: list[Message]) -> list[dict[str, Any]]:
-    """Messages in which every call has an id, and every result that of its call."""
+    """Messages in which every call has an id, and every result that of its call.
+
+    A result without an id is of the first call that waits, and so is one with an id that no
+    call has, if the calls have none.
+    """
     written = turns(messages, as_json)
     waiting: list[str] = []
+    unnamed: set[str] = set()
     for place, (turn, said) in enumerate(zip(written, messages, strict=True)):
         if "parts" in said:
             turn["content"] = said["parts"]
         if "tool_calls" in turn:
             for n, call in enumerate(turn["tool_calls"]):
+                if "id" not in call:
+                    unnamed.add(f"call_{place}_{n}")
                 call["id"] = str(call.get("id", f"call_{place}_{n}"))
                 waiting.append(call["id"])
             turn["content"] = turn["content"] or None
         if said["role"] == "tool":
             turn.pop("name", None)
             told = str(turn.pop("tool_call_id", ""))
-            known = told if told in waiting else next(iter(waiting), None)
+            fits = [one for one in waiting if one == told or not told or one in unnamed]
+            known = told if told in fits else next(iter(fits), None)
             if known is not None:
                 turn["tool_call_id"] = known
                 waiting.remove(known)

@@ -12,7 +12,7 @@ from instructdiv.exporters.settings import (
     reader,
 )
 from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import plain
+from instructdiv.exporters.turns import answered, plain_row
 from instructdiv.schemas import Conversation
 
 
@@ -81,7 +81,7 @@ class Torchtune(ForTrainer):
         roles = [said["role"] for said in conversation.messages]
         if "system" in roles[1:]:
             return "a system text is not at the beginning"
-        if "assistant" not in roles:
+        if not answered(conversation):
             return "nothing is answered"
         pairs = list(zip(["system", *roles], roles, strict=False))
         if any(now == "assistant" and before != "user" for before, now in pairs):
@@ -89,9 +89,4 @@ class Torchtune(ForTrainer):
         return "roles do not alternate" if ("user", "user") in pairs else None
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
-        if form == "messages":
-            return {"messages": plain(conversation.messages)}
-        return {
-            "chosen": plain(conversation.messages),
-            "rejected": plain([*conversation.prompt, *(conversation.rejected or [])]),
-        }
+        return plain_row(conversation, form)

@@ -1,17 +1,22 @@
 """ForTrainer: what the exporters for trainers share: a form, a pre-flight, rows and settings."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, Self
 
 from instructdiv.errors import ParameterError
-from instructdiv.exporters.base import Exporter, Files, Preflight, Split, Splits
+from instructdiv.exporters.base import Exporter, Files, Preflight, Splits
 from instructdiv.exporters.jsonl import write_lines
 from instructdiv.exporters.settings import DataFiles, Form, TrainerSettings
-from instructdiv.exporters.turns import of_tools, weight
+from instructdiv.exporters.turns import of_tools, two_messages, weight
 from instructdiv.files import write_text
+from instructdiv.records import Row
 from instructdiv.schemas import Conversation
+from instructdiv.schemas.conversation import is_missing
+
+_SHOWN_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
+_SHOWS = "it shows more than text"
 
 
 class ForTrainer(Exporter):
@@ -28,14 +33,17 @@ class ForTrainer(Exporter):
     forms: ClassVar[tuple[Form, ...]] = ("messages",)
     """Forms that the trainer can read, the usual one first."""
 
-    reads_tools: ClassVar[bool] = False
-    """Whether it has a place for tools, their calls and their results."""
+    tools_in: ClassVar[tuple[Form, ...]] = ()
+    """Forms with a place for tools, their calls and their results."""
+
+    one_message: ClassVar[bool] = False
+    """Whether each of two answers must be one message of the assistant."""
 
     reads_weights: ClassVar[bool] = False
     """Whether an answer can be kept from being trained on."""
 
     reads_parts: ClassVar[bool] = False
-    """Whether it has a place for images."""
+    """Whether it has a place for images in a message; columns of them have none."""
 
     reads_tables: ClassVar[bool] = True
     """Whether it reads the files with ``datasets``: every column then has a type, which the
@@ -73,31 +81,47 @@ class ForTrainer(Exporter):
 
     def preflight(self, splits: Splits) -> Preflight:
         form = self.form_of(splits)
-        found: dict[str, dict[int, str]] = {}
+        found: dict[str, dict[int, str]] = {name: {} for name in splits}
+        unplaced: set[str] = set()
+        n_halved = 0
         for name, split in splits.items():
-            reasons = ((i, self.why_not(c, form)) for i, c in enumerate(split.conversations()))
-            found[name] = {i: reason for i, reason in reasons if reason}
-        return Preflight(self.trainer, found)
+            for place, (row, said) in enumerate(
+                zip(split.records.rows, split.conversations(), strict=True)
+            ):
+                misfit = _SHOWS if _shows(row) else self.misfit(said, form)
+                reason = misfit or self.fault(said, form)
+                if misfit:
+                    unplaced.add(misfit)
+                if reason:
+                    found[name][place] = reason
+                elif form != "preference" and said.rejected is not None:
+                    n_halved += 1
+        notes = (_halved(n_halved, form),) if n_halved else ()
+        return Preflight(self.trainer, found, frozenset(unplaced), notes)
 
-    def why_not(self, conversation: Conversation, form: Form) -> str | None:
-        """Why a conversation cannot be a row that is trained on, if it cannot."""
+    def misfit(self, conversation: Conversation, form: Form) -> str | None:
+        """Why a row has no place for all that a conversation says, if it has none."""
         if form == "preference" and conversation.rejected is None:
             return "there is no second answer"
         if form == "label" and conversation.label is None:
             return "it has no label"
+        if form != "label" and conversation.label is False:
+            return "its answer is marked as not wanted"
         answers = [*conversation.completion, *(conversation.rejected or [])]
         said = [*conversation.messages, *(conversation.rejected or [])]
         judged = said if form == "messages" else answers
         if not self.reads_parts and any(one.get("parts") for one in said):
-            return "it shows more than text"
-        if not self.reads_tools and (conversation.tools or any(map(of_tools, said))):
+            return _SHOWS
+        if form not in self.tools_in and (conversation.tools or any(map(of_tools, said))):
             return "tools have no place in it"
+        if form == "preference" and self.one_message and not two_messages(conversation):
+            return "an answer is not one message"
         weighed = self.reads_weights and form == "messages"
         if not weighed and any(weight(one) != 1 for one in judged):
             return "it holds an answer that is not to be trained on"
         if any(weight(one) not in (0, 1) for one in judged):
             return "the weight of an answer is neither 0 nor 1"
-        return self.fault(conversation, form)
+        return None
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         """Why the trainer would drop a row that it has a place for, or fail on it."""
@@ -109,17 +133,15 @@ class ForTrainer(Exporter):
 
     def write(self, splits: Splits, folder: Path) -> Files:
         form = self.form_of(splits)
-        named = {name: (PurePosixPath(self.folder) / f"{name}.jsonl").as_posix() for name in splits}
-        (folder / self.folder).mkdir(exist_ok=True)
-        if self.reads_tables:
-            with_tools = any("tools" in self.row(c, form) for c in _said(splits))
-            uneven = any(_is_uneven(self.row(c, form)) for c in _said(splits))
-        else:
-            with_tools = uneven = False
-        files = {
-            name: [write_lines(folder / named[name], self._rows(split, form, with_tools, uneven))]
+        rows = {
+            name: [self.row(said, form) for said in split.conversations()]
             for name, split in splits.items()
         }
+        if self.reads_tables:
+            rows = _tables(splits, rows)
+        named = {name: (PurePosixPath(self.folder) / f"{name}.jsonl").as_posix() for name in splits}
+        (folder / self.folder).mkdir(exist_ok=True)
+        files = {name: [write_lines(folder / named[name], rows[name])] for name in splits}
         return files | {"settings": self.settings(form, named, folder)}
 
     def settings(self, form: Form, files: Mapping[str, str], folder: Path) -> list[Path]:
@@ -127,19 +149,46 @@ class ForTrainer(Exporter):
         data = DataFiles((files["train"],), files.get("eval"), form)
         return [write_text(folder / f"{self.name}.yaml", self.told.text(self.name, data))]
 
-    def _rows(
-        self, split: Split, form: Form, with_tools: bool, uneven: bool
-    ) -> Iterator[dict[str, Any]]:
-        ids = split.ids() if self.reads_tables else None
-        for place, conversation in enumerate(split.conversations()):
-            row = self.row(conversation, form)
-            if ids is not None:
-                row = {"id": ids[place]} | row
-            if self.reads_tables:
-                row |= split.carried(place)
-            if with_tools:
-                row.setdefault("tools", "[]")
-            yield _begun_uneven(row) if uneven and not place else row
+
+def _shows(row: Row) -> bool:
+    """Whether a record has images, videos or sounds beside what it says."""
+    return any(_holds(row.get(column)) for column in _SHOWN_COLUMNS)
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    if isinstance(value, Sized):
+        return len(value) > 0
+    return bool(value) and not is_missing(value)
+
+
+def _halved(n: int, form: Form) -> str:
+    rows = f"{n:,} row{'' if n == 1 else 's'}"
+    return f"of {rows} the worse answer is not written: the form is {form}, not preference"
+
+
+_Written = dict[str, list[dict[str, Any]]]
+
+
+def _tables(splits: Splits, rows: _Written) -> _Written:
+    """The rows of each split with ids, with what they are to carry, and alike enough."""
+    every = [row for several in rows.values() for row in several]
+    with_tools = any("tools" in row for row in every)
+    uneven = any(map(_is_uneven, every))
+    tables: _Written = {}
+    for name, split in splits.items():
+        ids = split.ids()
+        tables[name] = [
+            ({} if ids is None else {"id": ids[place]})
+            | (_begun_uneven(row) if uneven and not place else row)
+            | split.carried(place)
+            | ({"tools": row.get("tools", "[]")} if with_tools else {})
+            for place, row in enumerate(rows[name])
+        ]
+    return tables
 
 
 def _chats(row: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -79,7 +79,7 @@ class Trl(ForTrainer):
     trainer = "TRL"
     folder = "data"
     forms = ("messages", "prompt_completion", "preference", "label")
-    reads_tools = True
+    tools_in = forms
     told = TrainerSettings(
         read_in="trl 1.16.0 and transformers 5.24.0",
         use="Put these lines into the YAML of trl sft --config (or dpo, kto), or give them to "

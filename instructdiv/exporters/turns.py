@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from instructdiv.exporters.settings import Form
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message, call_arguments, call_name, spoken
 
@@ -24,11 +25,28 @@ def answers(said: Message) -> bool:
     return said["role"] == "assistant" and weight(said) > 0 and full
 
 
+def answered(conversation: Conversation) -> bool:
+    """Whether the assistant says anything."""
+    return any(said["role"] == "assistant" for said in conversation.messages)
+
+
+def worse(conversation: Conversation) -> list[Message]:
+    """All that is said if the worse answer is given."""
+    return [*conversation.prompt, *(conversation.rejected or [])]
+
+
 def plain(messages: list[Message]) -> list[dict[str, Any]]:
     """Messages of role and content alone; the reasoning stands in the content."""
     return [
         {"role": said["role"], "content": spoken({**said, "tool_calls": []})} for said in messages
     ]
+
+
+def plain_row(conversation: Conversation, form: Form) -> dict[str, Any]:
+    """A row of plain messages, or of two such chats that differ in the answer."""
+    if form == "messages":
+        return {"messages": plain(conversation.messages)}
+    return {"chosen": plain(conversation.messages), "rejected": plain(worse(conversation))}
 
 
 def turns(

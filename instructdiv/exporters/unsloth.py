@@ -15,7 +15,7 @@ from instructdiv.exporters.settings import (
 )
 from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.exporters.trl import Trl
-from instructdiv.exporters.turns import plain
+from instructdiv.exporters.turns import answered, plain
 from instructdiv.schemas import Conversation
 
 
@@ -65,8 +65,7 @@ class Unsloth(ForTrainer):
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         if form != "messages":
             return Trl().fault(conversation, form)
-        answered = any(said["role"] == "assistant" for said in conversation.messages)
-        return None if answered else "nothing is answered"
+        return None if answered(conversation) else "nothing is answered"
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
         if form == "messages":

@@ -5,11 +5,10 @@ from typing import Any, ClassVar, Self
 
 from instructdiv.schemas.base import (
     Schema,
-    beside,
     exchange,
+    in_columns,
     joined,
     label_of,
-    pairs_of,
 )
 from instructdiv.schemas.conversation import Conversation, Row, text
 
@@ -55,15 +54,8 @@ class Alpaca(Schema):
         return self.model_copy(update={"output_columns": (self._output(row),)})
 
     def write(self, conversation: Conversation) -> dict[str, Any]:
-        system, rounds = pairs_of(conversation, self.name)
-        *history, (asked, answered) = rounds
-        return (
-            ({"system": system} if system else {})
-            | {self.instruction_column: asked, self.input_column: ""}
-            | {self.output_columns[0]: answered}
-            | ({"history": [list(one) for one in history]} if history else {})
-            | beside(conversation)
-        )
+        columns = self.instruction_column, self.input_column, self.output_columns[0]
+        return in_columns(conversation, self.name, *columns)
 
     def prompt(self, row: Row) -> str:
         return joined(row.get(self.instruction_column), self._about(row)) or super().prompt(row)

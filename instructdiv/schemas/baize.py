@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from instructdiv.errors import RowError
 from instructdiv.schemas.base import Schema, beside, label_of, pairs_of
-from instructdiv.schemas.conversation import Conversation, Row, message
+from instructdiv.schemas.conversation import Conversation, Row, is_empty, message
 
 _MARK = re.compile(r"\[\|(Human|AI)\|\] ?")
 
@@ -30,7 +30,7 @@ class Baize(Schema):
     """Column of the conversation."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
-        texts = [row[self.column] for row in rows if row.get(self.column)]
+        texts = [row[self.column] for row in rows if not is_empty(row.get(self.column))]
         marked = [text for text in texts if isinstance(text, str) and _MARK.search(text)]
         alone = not {"instruction", "output", "response"} & set(columns)
         return alone and bool(texts) and 2 * len(marked) >= len(texts)

@@ -11,12 +11,17 @@ from instructdiv.schemas.conversation import (
     Message,
     Row,
     asks,
+    is_empty,
+    is_missing,
+    listed,
     message,
     spoken,
     text,
 )
 
 _LOOK = 100
+_TRUTHS = {"true": True, "false": False}
+_WANTED = {"label": _TRUTHS, "kto_tag": _TRUTHS | {"1": True, "0": False}}
 
 
 class Schema(Part):
@@ -35,9 +40,17 @@ class Schema(Part):
     optional: ClassVar[frozenset[str]] = frozenset()
     """Fields whose columns a record may lack."""
 
+    sparse: ClassVar[frozenset[str]] = frozenset()
+    """Columns that tell the layout of a record though nothing is in them."""
+
     @abstractmethod
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         """Whether records with these columns, of which a few rows are shown, have this layout."""
+
+    def fits(self, row: Row) -> bool:
+        """Whether a record alone has this layout, by the columns that hold something."""
+        columns = [c for c, cell in row.items() if c in self.sparse or not is_missing(cell)]
+        return self.matches(columns, [row])
 
     @abstractmethod
     def read(self, row: Row) -> Conversation:
@@ -136,7 +149,7 @@ def schema_of(given: Schema | str | Mapping[str, Any]) -> Schema:
     Raises
     ------
     ParameterError
-        No layout has such columns.
+        No layout has such columns, or it is nothing of these.
     UnknownPart
         No schema has the name.
 
@@ -145,6 +158,10 @@ def schema_of(given: Schema | str | Mapping[str, Any]) -> Schema:
     >>> schema_of({"instruction": "task", "output": "gold"}).instruction_column
     'task'
     """
+    if not isinstance(given, Schema | str | Mapping):
+        raise ParameterError(
+            f"a schema is the name of a layout or a mapping of its columns, got {given!r:.80}"
+        )
     if not isinstance(given, Mapping) or "name" in given:
         return Schema.from_mapping(given)  # type: ignore[arg-type]
     named = {str(column): str(own) for column, own in given.items()}
@@ -160,6 +177,8 @@ def schema_of(given: Schema | str | Mapping[str, Any]) -> Schema:
 
 def recognize(data: Any) -> Schema:
     """Find the schema of records by their columns and a look at the first 100 rows.
+
+    It is the first that at least half of the rows have, or else that which most have.
 
     Parameters
     ----------
@@ -178,12 +197,17 @@ def recognize(data: Any) -> Schema:
     """
     rows = [data[i] for i in range(min(_LOOK, len(data)))]
     columns = getattr(data, "column_names", None) or list(dict.fromkeys(k for r in rows for k in r))
-    for schema in _by_rank():
-        if schema().matches(columns, rows):
-            return schema()
+    schemas = [schema() for schema in _by_rank()]
+    n_fit = {schema.name: sum(map(schema.fits, rows)) for schema in schemas}
+    most = max(schemas, key=lambda schema: min(2 * n_fit[schema.name], len(rows)))
+    if n_fit[most.name]:
+        return most
+    for schema in schemas:  # columns alone may tell, where no row holds all that it should
+        if schema.matches(columns, rows):
+            return schema
     raise UnknownSchema(
         f"no schema fits the columns {', '.join(map(str, columns)) or '(none)'}; "
-        f"known schemas: {', '.join(s.name for s in _by_rank())}. Name the columns, as in "
+        f"known schemas: {', '.join(n_fit)}. Name the columns, as in "
         '--schema \'{"instruction": "your column", "output": "another"}\''
     )
 
@@ -194,17 +218,21 @@ def _by_rank() -> list[type[Schema]]:
 
 def has(rows: Sequence[Row], column: str, kind: type | tuple[type, ...]) -> bool:
     """Whether at least half of the rows that have a value in a column have one of this kind."""
-    values = [row[column] for row in rows if row.get(column) is not None]
+    values = [row[column] for row in rows if not is_missing(row.get(column))]
     return bool(values) and 2 * sum(isinstance(v, kind) for v in values) >= len(values)
 
 
 def has_turns(rows: Sequence[Row], column: str, *keys: str) -> bool:
     """Whether at least half of the rows with turns in a column have these keys in the first."""
-    first = [
-        row[column][0] for row in rows if isinstance(row.get(column), list) and len(row[column])
-    ]
+    first = first_turns(rows, column)
     fit = [turn for turn in first if isinstance(turn, Mapping) and all(k in turn for k in keys)]
     return bool(first) and 2 * len(fit) >= len(first)
+
+
+def first_turns(rows: Sequence[Row], column: str) -> list[Any]:
+    """The first turn of each row that has turns in a column."""
+    held = [listed(row.get(column)) for row in rows]
+    return [turns[0] for turns in held if isinstance(turns, list) and turns]
 
 
 def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, Any]]:
@@ -215,7 +243,7 @@ def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, 
     RowError
         It does not hold a list of mappings.
     """
-    turns = row.get(column)
+    turns = listed(row.get(column))
     if not isinstance(turns, list | tuple) or not all(isinstance(t, Mapping) for t in turns):
         raise RowError(f"{column!r} is not a list of {called}")
     return list(turns)
@@ -223,10 +251,15 @@ def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, 
 
 def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
     """The conversation of a layout of columns: system and history, where there are any, too."""
-    messages = [message("system", row["system"])] if row.get("system") else []
+    messages = system_of(row)
     for turn in _history(row.get("history")):
         messages += [message("user", turn[0]), message("assistant", turn[1])]
     return [*messages, message("user", joined(asked, about)), message("assistant", answered)]
+
+
+def system_of(row: Row, column: str = "system") -> list[Message]:
+    """The message of a column of system text, if there is any."""
+    return [] if is_empty(row.get(column)) else [message("system", row[column])]
 
 
 def joined(asked: Any, about: Any) -> str:
@@ -236,8 +269,9 @@ def joined(asked: Any, about: Any) -> str:
     return "\n\n".join(said) if said else max(parts, key=len)
 
 
-def _history(turns: Any) -> list[Sequence[Any]]:
-    if not turns:
+def _history(cell: Any) -> list[Sequence[Any]]:
+    turns = listed(cell)
+    if is_empty(turns):
         return []
     pairs = isinstance(turns, list | tuple) and all(
         isinstance(turn, list | tuple) and len(turn) == 2 for turn in turns
@@ -313,14 +347,43 @@ def only_round(conversation: Conversation, layout: str) -> tuple[str, str]:
     return asked, answered
 
 
+def in_columns(
+    conversation: Conversation, layout: str, question: str, about: str | None, answer: str
+) -> dict[str, Any]:
+    """The row of a conversation whose last round has columns of its own, as :func:`exchange` reads.
+
+    All that is asked is in the question, and nothing in the column of what it is about.
+
+    Raises
+    ------
+    RowError
+        Its roles do not alternate, or it holds more than text.
+    """
+    system, rounds = pairs_of(conversation, layout)
+    *history, (asked, answered) = rounds
+    return (
+        ({"system": system} if system else {})
+        | {question: asked}
+        | ({about: ""} if about else {})
+        | {answer: answered}
+        | ({"history": [list(one) for one in history]} if history else {})
+        | beside(conversation)
+    )
+
+
 def beside(conversation: Conversation) -> dict[str, Any]:
     """What stands in columns of its own in every layout: the label of an answer."""
     return {} if conversation.label is None else {"label": conversation.label}
 
 
 def label_of(row: Row) -> bool | None:
-    """Whether an answer is a wanted one, by column ``label`` or ``kto_tag``, if one says so."""
-    for column in ("label", "kto_tag"):
-        if isinstance(row.get(column), bool):
-            return bool(row[column])
+    """Whether an answer is a wanted one, by column ``label`` or ``kto_tag``, if one says so.
+
+    A number in ``label`` may be that of a class, so it says nothing.
+    """
+    for column, known in _WANTED.items():
+        value = row.get(column)
+        told = known.get(str(value).strip().lower()) if isinstance(value, int | str) else None
+        if told is not None:
+            return told
     return None

@@ -13,7 +13,7 @@ Message = dict[str, Any]
 
 _ROLES = {
     "user": "user human prompter input",
-    "assistant": "assistant gpt chatgpt bard model output bot function_call",
+    "assistant": "assistant gpt chatgpt bard model output bot ai function_call",
     "system": "system developer bing",
     "tool": "tool function observation ipython environment",
 }
@@ -77,6 +77,26 @@ def asks(message: Message) -> bool:
     return message["role"] == "user" and bool(message["content"].strip() or message.get("parts"))
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell is None, or NaN, which is how a table may say that there is nothing."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell is missing, or an empty text, list or mapping."""
+    return is_missing(value) or (isinstance(value, str | list | tuple | Mapping) and not value)
+
+
+def listed(value: Any) -> Any:
+    """The list of a cell that holds it as JSON, as a table of texts does; else the cell itself."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
 def text(value: Any) -> str:
     """The text of a cell or a message's content: a string, or the texts of a list of parts.
 
@@ -85,8 +105,8 @@ def text(value: Any) -> str:
     RowError
         It is too deeply nested to be written.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""  # NaN is how a table may say that there is nothing
+    if is_missing(value):
+        return ""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
@@ -225,7 +245,7 @@ def tools(value: Any) -> list[Any]:
     RowError
         It is neither.
     """
-    if value is None or value in ("", [], {}):
+    if is_empty(value):
         return []
     try:
         found = json.loads(value) if isinstance(value, str) else value
@@ -234,12 +254,14 @@ def tools(value: Any) -> list[Any]:
     found = [found] if isinstance(found, Mapping) else found
     if not isinstance(found, list | tuple) or not all(isinstance(tool, Mapping) for tool in found):
         raise RowError(f"'tools' is not a list of tools: {value!r:.80}")
-    return [
-        {"type": "function", "function": dict(tool)}
-        if "function" not in tool and "name" in tool
-        else dict(tool)
-        for tool in found
-    ]
+    return list(map(_tool, found))
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """One tool with its type, which many leave out."""
+    if "function" in tool:
+        return {"type": "function"} | {k: v for k, v in tool.items() if k != "type" or v}
+    return {"type": "function", "function": dict(tool)} if "name" in tool else dict(tool)
 
 
 def spoken(said: Message) -> str:

@@ -1,9 +1,9 @@
 """Dolly: instruction, context and response in columns."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from instructdiv.schemas.base import Schema, beside, exchange, joined, label_of, pairs_of
+from instructdiv.schemas.base import Schema, exchange, has, in_columns, joined, label_of
 from instructdiv.schemas.conversation import Conversation, Row, text
 
 
@@ -18,6 +18,7 @@ class Dolly(Schema):
     """
 
     rank = 49
+    sparse: ClassVar[frozenset[str]] = frozenset({"context"})
 
     instruction_column: str = "instruction"
     """Column of the instruction."""
@@ -30,7 +31,9 @@ class Dolly(Schema):
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         wanted = {self.instruction_column, self.context_column, self.response_column}
-        return wanted <= set(columns)
+        # Where nothing is in the context, another layout may have an input instead.
+        about = "input" not in columns or has(rows, self.context_column, object)
+        return about and wanted <= set(columns)
 
     def read(self, row: Row) -> Conversation:
         asked, about = row.get(self.instruction_column), row.get(self.context_column)
@@ -42,15 +45,8 @@ class Dolly(Schema):
         return (columns | {"system", "history"}) & row.keys()
 
     def write(self, conversation: Conversation) -> dict[str, Any]:
-        system, rounds = pairs_of(conversation, self.name)
-        *history, (asked, answered) = rounds
-        return (
-            ({"system": system} if system else {})
-            | {self.instruction_column: asked, self.context_column: ""}
-            | {self.response_column: answered}
-            | ({"history": [list(one) for one in history]} if history else {})
-            | beside(conversation)
-        )
+        columns = self.instruction_column, self.context_column, self.response_column
+        return in_columns(conversation, self.name, *columns)
 
     def prompt(self, row: Row) -> str:
         asked = joined(row.get(self.instruction_column), row.get(self.context_column))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, label_of, only_text
-from instructdiv.schemas.conversation import Conversation, Row, message
+from instructdiv.schemas.base import Schema, beside, first_turns, label_of, only_text
+from instructdiv.schemas.conversation import Conversation, Row, is_empty, listed, message
 
 
 class Lima(Schema):
@@ -23,12 +23,12 @@ class Lima(Schema):
     """Column of the conversation."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
-        held = [row.get(self.column) for row in rows if row.get(self.column)]
-        fit = [said for said in held if isinstance(said, list) and isinstance(said[0], str)]
-        return bool(held) and 2 * len(fit) >= len(held)
+        n_held = sum(not is_empty(row.get(self.column)) for row in rows)
+        fit = [said for said in first_turns(rows, self.column) if isinstance(said, str)]
+        return bool(fit) and 2 * len(fit) >= n_held
 
     def read(self, row: Row) -> Conversation:
-        said = row.get(self.column)
+        said = listed(row.get(self.column))
         if not isinstance(said, list | tuple) or not all(isinstance(one, str) for one in said):
             raise RowError(f"{self.column!r} is not a list of texts: {said!r:.80}")
         roles = ("user", "assistant")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from instructdiv.schemas.base import beside, has_turns
+from instructdiv.schemas.base import beside, first_turns, has_turns
 from instructdiv.schemas.conversation import Conversation, Message, Row, is_shown, written_calls
 from instructdiv.schemas.messages import Messages
 
@@ -40,8 +40,7 @@ class LlamaFactoryV1(Messages):
 
 def _has_values(rows: Sequence[Row], column: str) -> bool:
     """Whether the first content of most rows is a list of parts with a value."""
-    turns = [row[column] for row in rows if isinstance(row.get(column), list) and row[column]]
-    first = [said[0] for said in turns if isinstance(said[0], Mapping)]
+    first = [said for said in first_turns(rows, column) if isinstance(said, Mapping)]
     return has_turns(first, "content", "value")
 
 

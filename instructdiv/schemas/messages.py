@@ -9,6 +9,7 @@ from instructdiv.schemas.conversation import (
     Conversation,
     Message,
     Row,
+    is_empty,
     message,
     read_calls,
     text,
@@ -46,7 +47,8 @@ class Messages(Schema):
 
     def read(self, row: Row) -> Conversation:
         turns = turns_of(row, self.column, "messages")
-        callable_ = row.get(self.tools_column) or row.get("functions")
+        held = (row.get(column) for column in (self.tools_column, "functions"))
+        callable_ = next((cell for cell in held if not is_empty(cell)), None)
         return Conversation(
             [read_turn(turn) for turn in turns], tools(callable_), None, label_of(row)
         )

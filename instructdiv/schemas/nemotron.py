@@ -1,10 +1,10 @@
 """Nemotron post-training data: messages as input, a text as output."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, only_text
+from instructdiv.schemas.base import Schema, beside, has_turns, label_of, only_text, system_of
 from instructdiv.schemas.conversation import Conversation, Row, message
 from instructdiv.schemas.messages import written_turn
 from instructdiv.schemas.preference import read_messages
@@ -23,6 +23,7 @@ class Nemotron(Schema):
     """
 
     rank = 33
+    sparse: ClassVar[frozenset[str]] = frozenset({"system_prompt"})
 
     input_column: str = "input"
     """Column of the messages before the answer."""
@@ -40,9 +41,8 @@ class Nemotron(Schema):
 
     def read(self, row: Row) -> Conversation:
         asked = read_messages(row.get(self.input_column), "user")
-        system = row.get(self.system_column)
-        if system and [said["role"] for said in asked[:1]] != ["system"]:
-            asked = [message("system", system), *asked]
+        if [said["role"] for said in asked[:1]] != ["system"]:
+            asked = system_of(row, self.system_column) + asked
         answer = message("assistant", row.get(self.output_column))
         return Conversation([*asked, answer], label=label_of(row), asked=len(asked))
 

@@ -1,7 +1,7 @@
 """OASST messages: one a row, each with the name of the one that it replies to."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
 from instructdiv.schemas.base import Schema
@@ -29,6 +29,7 @@ class OasstFlat(Schema):
 
     rank = 19
     unfolds = True
+    sparse: ClassVar[frozenset[str]] = frozenset({"parent_id"})
 
     paths: Paths = "best"
     """Which paths of a tree are read: the one of best rank, or one down to each last answer."""

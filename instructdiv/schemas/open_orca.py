@@ -30,7 +30,10 @@ class OpenOrca(Schema):
     """Column of the answer."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
-        return self.response_column in columns and has(rows, self.question_column, str)
+        # Beside an answer, a response is that of some model, unless a system prompt says more.
+        alone = "answer" not in columns or has(rows, self.system_column, str)
+        asked = has(rows, self.question_column, str)
+        return alone and asked and self.response_column in columns
 
     def read(self, row: Row) -> Conversation:
         before = {"system": row.get(self.system_column)}

@@ -6,8 +6,16 @@ from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
 from instructdiv.schemas import messages, sharegpt
-from instructdiv.schemas.base import Schema, exchange, has, joined
-from instructdiv.schemas.conversation import Conversation, Message, Row, message, text, tools
+from instructdiv.schemas.base import Schema, exchange, has, joined, system_of
+from instructdiv.schemas.conversation import (
+    Conversation,
+    Message,
+    Row,
+    is_empty,
+    message,
+    text,
+    tools,
+)
 
 _HELD = (str, list, Mapping)
 _SPEAKERS = re.compile(r"\n\n(Human|Assistant):")
@@ -63,8 +71,8 @@ class Preference(Schema):
             prompt, chosen, rejected = _split(*texts)
         else:
             prompt, chosen, rejected = _told_apart(prompt, chosen, rejected)
-        if row.get("system") and [said["role"] for said in prompt[:1]] != ["system"]:
-            prompt = [message("system", row["system"]), *prompt]
+        if [said["role"] for said in prompt[:1]] != ["system"]:
+            prompt = system_of(row) + prompt
         return Conversation(prompt + chosen, tools(row.get("tools")), rejected, asked=len(prompt))
 
     def columns(self, row: Row) -> set[str]:
@@ -96,7 +104,7 @@ class Preference(Schema):
     def _asked(self, row: Row) -> str:
         """The column of the prompt; an empty name if it is in the answers."""
         columns = (*self.prompt_columns, self.instruction_column, *self.turns_columns)
-        return next((column for column in columns if row.get(column)), "")
+        return next((column for column in columns if not is_empty(row.get(column))), "")
 
     def _prompt(self, row: Row) -> list[Message]:
         column = self._asked(row)
@@ -160,8 +168,13 @@ def _answer(cell: Any, column: str) -> list[Message]:
 
 def _n_alike(one: Sequence[Message], other: Sequence[Message]) -> int:
     """With how many equal messages two lists begin."""
-    pairs = enumerate(zip(one, other, strict=False))
+    pairs = enumerate(zip(_bare(one), _bare(other), strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _bare(said: Sequence[Message]) -> list[Message]:
+    """Messages without the blanks around them, in which a prompt and its copy may differ."""
+    return [one | {"content": one["content"].strip()} for one in said]
 
 
 def _told_apart(
@@ -170,10 +183,11 @@ def _told_apart(
     """Prompt and answers, of answers that may repeat the prompt or hold it alone."""
     shared = _n_alike(chosen[:-1], rejected[:-1])
     common = chosen[:shared]
-    if not prompt or common[-len(prompt) :] == prompt:
+    asked, copied = _bare(prompt), _bare(common)
+    if not prompt or copied[-len(prompt) :] == asked:
         return common, chosen[shared:], rejected[shared:]
     lengths = range(min(len(prompt), shared), 0, -1)
-    repeated = next((n for n in lengths if prompt[-n:] == common[:n]), 0)
+    repeated = next((n for n in lengths if asked[-n:] == copied[:n]), 0)
     return prompt, chosen[repeated:], rejected[repeated:]
 
 

@@ -13,7 +13,7 @@ from instructdiv.schemas.base import (
     label_of,
     only_round,
 )
-from instructdiv.schemas.conversation import Conversation, Row, text
+from instructdiv.schemas.conversation import Conversation, Row, listed, text
 
 
 class SelfInstruct(Schema):
@@ -57,7 +57,7 @@ class SelfInstruct(Schema):
 
     def unfold(self, rows: Sequence[Row]) -> Iterable[tuple[int, Row]]:
         for place, row in enumerate(rows):
-            instances = row.get(self.instances_column)
+            instances = listed(row.get(self.instances_column))
             if not isinstance(instances, list | tuple) or len(instances) < 2:
                 yield place, row
                 continue
@@ -73,7 +73,7 @@ class SelfInstruct(Schema):
 
     def _instance(self, row: Row) -> Mapping[str, Any]:
         """The first instance of a row."""
-        instances = row.get(self.instances_column)
+        instances = listed(row.get(self.instances_column))
         first = instances[0] if isinstance(instances, list | tuple) and instances else None
         if not isinstance(first, Mapping):
             raise RowError(f"{self.instances_column!r} holds no instance: {instances!r:.80}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, turns_of
+from instructdiv.schemas.base import Schema, beside, has_turns, label_of, system_of, turns_of
 from instructdiv.schemas.conversation import (
     Conversation,
     Message,
@@ -40,9 +40,8 @@ class Sharegpt(Schema):
         return self.column in columns and has_turns(rows, self.column, "from")
 
     def read(self, row: Row) -> Conversation:
-        before = [message("system", row["system"])] if row.get("system") else []
         said = [read_turn(turn) for turn in turns_of(row, self.column)]
-        return Conversation(before + said, tools(row.get("tools")), None, label_of(row))
+        return Conversation(system_of(row) + said, tools(row.get("tools")), None, label_of(row))
 
     def columns(self, row: Row) -> set[str]:
         return {self.column, "system", "tools"} & row.keys()

@@ -14,7 +14,7 @@ from instructdiv.schemas.base import (
     label_of,
     only_round,
 )
-from instructdiv.schemas.conversation import Conversation, Row, text
+from instructdiv.schemas.conversation import Conversation, Row, listed, text
 
 _INSTANCES = "Instances"
 
@@ -88,7 +88,7 @@ class SuperNi(Schema):
 
     def unfold(self, rows: Sequence[Row]) -> Iterable[tuple[int, Row]]:
         for place, row in enumerate(rows):
-            instances = row.get(_INSTANCES)
+            instances = listed(row.get(_INSTANCES))
             if not isinstance(instances, list | tuple) or not instances:
                 yield place, row
                 continue

@@ -126,7 +126,7 @@ class Mix:
         }
 
     def preflight(self, exporter: Exporter | None = None) -> Preflight:
-        """Which records the trainer would drop, and why; those of the recipe's if not given."""
+        """Which records are left out for the trainer, of the recipe if not given, and why."""
         return (exporter or self.recipe.exporter).preflight(self.splits)
 
     def _carried(self) -> tuple[dict[str, Any], ...] | None:
@@ -220,7 +220,7 @@ class Mix:
         Raises
         ------
         GateFailed
-            The coverage is below ``min_coverage``, or the trainer would drop a record and
+            The coverage is below ``min_coverage``, or a record is left out for the trainer and
             ``fail_on_drop`` is set.
         """
         if self.recipe.fail_on_drop:

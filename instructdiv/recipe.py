@@ -145,7 +145,7 @@ class Recipe(BaseModel):
     of choice, from 1), _turn (of the arrangement, from 1), _cluster, _gain."""
 
     fail_on_drop: bool = False
-    """Fail if the trainer would drop a record."""
+    """Fail if a record is left out for the trainer, which would drop it or has no place for it."""
 
     draws: int = Field(default=64, ge=1)
     """Size-matched random draws that the selection is compared with."""

@@ -329,8 +329,9 @@ def test_quiet_still_shows_an_error(out: Path) -> None:
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(data: str, out: Path) -> None:
     result = _done(*_select(data, out))
-    stages = [line.split()[0] for line in result.stderr.splitlines()]
-    assert stages == ["embed", "select", "measure", "write"]
+    layout, *stages = result.stderr.splitlines()
+    assert layout == f"INFO: {data}: 42 records, layout alpaca"
+    assert [stage.split()[0] for stage in stages] == ["embed", "select", "measure", "write"]
     assert "\x1b" not in result.output
 
 
@@ -954,7 +955,7 @@ def test_a_budget_that_cannot_be_spent_is_exit_code_2(
         (["--selector", "{}"], "a selector needs a name; known: "),
         (["--group", "topic"], "no column is named 'topic'; known: instruction, output, domain"),
         (["--schema", "csv"], "no schema is named 'csv'; known: alpaca"),
-        (["--exporter", "zip"], "no exporter is named 'zip'; known: hub_folder"),
+        (["--exporter", "zip"], "no exporter is named 'zip'; known: axolotl, hub_folder"),
         (["--view", "answer"], "view = 'answer'"),
         (["--embedder", "gone.npy"], "gone.npy"),
     ],

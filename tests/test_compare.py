@@ -557,7 +557,7 @@ def test_the_command_prints_a_table_for_each_budget(data: str):
     for said in ("2 selectors on 42 records", "5 records", "10 records", "k_center", "random 5-95"):
         assert said in result.stdout
     stages = [line.split()[0] for line in result.stderr.splitlines()]
-    assert list(dict.fromkeys(stages)) == ["embed", "select", "measure"]
+    assert list(dict.fromkeys(stages)) == ["INFO:", "embed", "select", "measure"]
 
 
 def test_the_command_does_what_the_function_does(data: str, tmp_path: Path):

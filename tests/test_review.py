@@ -146,7 +146,8 @@ def test_a_mask_is_a_mask_and_half_rows_are_none(take):
 def test_system_text_and_tool_calls_are_tokens_too():
     spoken = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
     system = {"role": "system", "content": "word " * 1000}
-    call = {"role": "assistant", "content": None, "tool_calls": [{"arguments": "word " * 500}]}
+    add = {"function": {"name": "add", "arguments": "word " * 500}}
+    call = {"role": "assistant", "content": None, "tool_calls": [add]}
     rows = [{"messages": spoken}, {"messages": [system, *spoken]}, {"messages": [*spoken, call]}]
     costs = Pool.of(rows, embedder="lexical").costs
     assert costs[0] == 2

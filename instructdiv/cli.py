@@ -1031,11 +1031,9 @@ def convert(
     quiet: Quiet = False,
 ) -> None:
     """Write records in another layout; converted back, they are as they were."""
-    from instructdiv.convert import check_form, convert
+    from instructdiv.convert import check_output, convert
 
-    check_form(output)
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} is there already; give another file, or --overwrite")
+    check_output(output, overwrite=overwrite)  # before the work, not after it
     done = convert(
         data,
         _layout(to),

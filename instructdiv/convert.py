@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
-from instructdiv.files import new_file, write_text
+from instructdiv.files import json_of, new_file, write_lines, write_text
 from instructdiv.layouts import Layout, layouts, unfolded
 from instructdiv.records import (
     QUARANTINE,
@@ -107,19 +107,20 @@ class Converted:
         InputError
             The ending is another.
         OutputError
-            A file cannot be written, or that of what is left out is there and `overwrite` is
-            not set.
+            A file cannot be written, or is there and `overwrite` is not set.
         """
         path = Path(path)
-        check_form(path)
+        check_output(path, overwrite=overwrite)
         beside = path.with_name(f"{path.stem}.{QUARANTINE}")
         if self.quarantine and beside.exists() and not overwrite:
             raise OutputError(f"{beside} is there already; move it, or overwrite it")
         if path.suffix == ".parquet":
             with new_file(path) as draft, quiet_datasets():
                 read(list(self.rows)).to_dataset().to_parquet(draft)
+        elif path.suffix == ".jsonl":
+            write_lines(path, self.rows)
         else:
-            write_text(path, _written(self.rows, lines=path.suffix == ".jsonl"))
+            write_text(path, "[" + ",\n".join(map(json_of, self.rows)) + "]\n")
         if not self.quarantine:
             if overwrite:
                 beside.unlink(missing_ok=True)  # of an earlier run
@@ -316,15 +317,17 @@ def _same(a: Any, b: Any) -> bool:
         return repr(a) == repr(b)
 
 
-def check_form(path: Path) -> None:
-    """Raise unless records can be written under this name."""
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Raise unless records can be written there.
+
+    Raises
+    ------
+    InputError
+        The ending is none that is written.
+    OutputError
+        The file is there, and is not to be overwritten.
+    """
     if path.suffix not in FORMS:
         raise InputError(f"records are written as {', '.join(FORMS)}, not as {str(path)!r}")
-
-
-def _written(rows: Sequence[Row], *, lines: bool) -> str:
-    try:
-        found = [json.dumps(row, ensure_ascii=False) for row in rows]
-    except (TypeError, ValueError, RecursionError) as error:
-        raise OutputError(f"JSON has no place for a value ({error}); write .parquet") from error
-    return "".join(f"{one}\n" for one in found) if lines else "[" + ",\n".join(found) + "]\n"
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} is there already; give another file, or overwrite it")

@@ -1,12 +1,14 @@
 """Files: written whole or not at all."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from instructdiv.errors import OutputError
 
@@ -125,6 +127,36 @@ def write_text(path: str | Path, text: str) -> Path:
     with new_file(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
     return Path(path)
+
+
+def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write rows as JSON, one a line, or leave what was there as it was.
+
+    Raises
+    ------
+    OutputError
+        JSON has no place for a value, or the file cannot be written.
+    """
+    with new_file(path) as draft, open(draft, "w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json_of(row) + "\n")
+    return Path(path)
+
+
+def json_of(row: Mapping[str, Any]) -> str:
+    """A row as JSON.
+
+    Raises
+    ------
+    OutputError
+        JSON has no place for a value.
+    """
+    try:
+        return json.dumps(row, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OutputError(
+            f"JSON has no place for a value of the data ({error}); write parquet"
+        ) from error
 
 
 def sha256(path: str | Path) -> str:

@@ -4,18 +4,10 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 from pydantic.fields import FieldInfo
 
 from instructdiv.arrangers import Arranger
@@ -25,7 +17,8 @@ from instructdiv.errors import RecipeError
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.stanza import checked_trainer
 from instructdiv.files import write_text
-from instructdiv.part import Part, explain, json_schema
+from instructdiv.keyed import Keyed
+from instructdiv.part import Part, json_schema
 from instructdiv.schemas import Schema, schema_of
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.sources import Source
@@ -48,7 +41,7 @@ def _or_one_string(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"type": "string"}, several]
 
 
-class Recipe(BaseModel):
+class Recipe(Keyed):
     """Everything that decides what is in a mix.
 
     Raises
@@ -65,13 +58,8 @@ class Recipe(BaseModel):
     True
     """
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        validate_by_name=True,
-        serialize_by_alias=True,
-    )
+    noun = "recipe"
+    example = "{data: data.jsonl, budget: 500}"
 
     data: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
     """Files, folders or Hub names to read; one may stand alone."""
@@ -172,35 +160,20 @@ class Recipe(BaseModel):
     def _known_trainer(cls, trainer: str | None) -> str | None:
         return None if trainer is None else checked_trainer(trainer)
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if isinstance(value, Mapping):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            unknown = sorted(map(str, value.keys() - {*known, *cls.model_fields}))
-            if unknown:
-                raise RecipeError(
-                    f"a recipe has no key {', '.join(map(repr, unknown))}; "
-                    f"known: {', '.join(known)}"
-                )
-            value = dict(value)
-            for several in ("data", "target", "allow_license", "add_columns"):
-                if isinstance(value.get(several), str | Path):
-                    value[several] = (value[several],)
-                if isinstance(value.get(several), list | tuple):
-                    given = value[several]
-                    value[several] = tuple(str(v) if isinstance(v, Path) else v for v in given)
-            if value.get("exporter") is None:
-                trainer = value.get("trainer")
-                value["exporter"] = trainer if trainer in Exporter.known() else Jsonl()
-            if value.get("budget") is None and (budget := _of_sources(value.get("sources"))):
-                value["budget"] = budget
-        try:
-            recipe = handler(value)
-        except ValidationError as error:
-            raise RecipeError(f"recipe: {explain(error)}") from None
-        recipe._check()
-        return recipe
+    def _given(cls, keys: dict[str, Any]) -> dict[str, Any]:
+        for several in ("data", "target", "allow_license", "add_columns"):
+            if isinstance(keys.get(several), str | Path):
+                keys[several] = (keys[several],)
+            if isinstance(keys.get(several), list | tuple):
+                given = keys[several]
+                keys[several] = tuple(str(v) if isinstance(v, Path) else v for v in given)
+        if keys.get("exporter") is None:
+            trainer = keys.get("trainer")
+            keys["exporter"] = trainer if trainer in Exporter.known() else Jsonl()
+        if keys.get("budget") is None and (budget := _of_sources(keys.get("sources"))):
+            keys["budget"] = budget
+        return keys
 
     def _check(self) -> None:
         if self.data and self.sources:

@@ -1,24 +1,16 @@
 """Sources: several data sets, how much of each comes into a mix, and under which license."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 
 from instructdiv.budget import Budget, apportion
 from instructdiv.errors import BudgetError, RecipeError
-from instructdiv.part import explain
+from instructdiv.keyed import Keyed
 from instructdiv.records import Records, read
 from instructdiv.schemas import Schema, schema_of
 
@@ -26,7 +18,7 @@ SOURCE = "source"
 """Column of the name of the source of each record."""
 
 
-class Source(BaseModel):
+class Source(Keyed):
     """One data set of several, with how much of it comes into the mix.
 
     Each key has its unit in its name. Of ``share`` and ``records`` there is one at most; a
@@ -43,13 +35,8 @@ class Source(BaseModel):
     0.3
     """
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        validate_by_name=True,
-        serialize_by_alias=True,
-    )
+    noun = "source"
+    example = "{data: code.jsonl, share: 0.3}: each number has its unit in its key"
 
     data: tuple[str, ...] = Field(min_length=1)
     """Files, folders or Hub names to read; one may stand alone."""
@@ -85,30 +72,9 @@ class Source(BaseModel):
     def _by_columns(cls, layout: Any) -> Any:
         return layout if layout is None else schema_of(layout)
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if isinstance(value, Mapping):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            if unknown := sorted(map(str, value.keys() - {*known, *cls.model_fields})):
-                raise RecipeError(
-                    f"a source has no key {', '.join(map(repr, unknown))}; known: "
-                    f"{', '.join(known)}"
-                )
-        elif not isinstance(value, Source):
-            raise RecipeError(
-                "a source has keys with a unit, as in {data: code.jsonl, share: 0.3}, got "
-                f"{value!r}"
-            )
-        try:
-            source = handler(value)
-        except ValidationError as error:
-            raise RecipeError(f"source: {explain(error)}") from None
-        if source.share is not None and source.records is not None:
-            raise RecipeError(
-                f"the source {source.name!r} has a share and records; give one of them"
-            )
-        return source
+    def _check(self) -> None:
+        if self.share is not None and self.records is not None:
+            raise RecipeError(f"the source {self.name!r} has a share and records; give one of them")
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,7 +19,7 @@ from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, InputError, OutputError, ParameterError, ShapeError
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.sweep_script import SWEPT, dataset_info, sweep_script
-from instructdiv.files import MANIFEST, check_free, new_folder, sha256, write_text
+from instructdiv.files import MANIFEST, check_free, new_folder, sha256, write_lines, write_text
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Facts
 from instructdiv.report.profile import instruction_numbers
@@ -159,7 +159,7 @@ class Sweep:
             train = folder / "train"
             train.mkdir()
             for name, mix in self.mixes.items():
-                files.append(write_text(train / f"{name}.jsonl", _messages(mix)))
+                files.append(write_lines(train / f"{name}.jsonl", _messages(mix)))
             files.append(write_text(train / "dataset_info.json", dataset_info(list(self.mixes))))
             files += [self.plan.save(folder / f"sweep.{end}") for end in ("md", "json")]
             for trainer, script in scripts.items():
@@ -553,9 +553,8 @@ def _curve(
     return Sweep(plan, mixes)
 
 
-def _messages(mix: Mix) -> str:
+def _messages(mix: Mix) -> Iterator[dict[str, Any]]:
     """The records of a mix as rows of messages, in order."""
     if mix.pool.records is None:
         raise InputError("a pool of vectors alone has no records to write")
-    rows = ({"messages": mix.pool.messages(row)} for row in mix.order.tolist())
-    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    return ({"messages": mix.pool.messages(row)} for row in mix.order.tolist())

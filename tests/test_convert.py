@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from instructdiv.cli import app
 from instructdiv.convert import UNHELD, convert
-from instructdiv.errors import InputError
+from instructdiv.errors import InputError, OutputError
 from instructdiv.schemas import Schema
 
 CALL = {"name": "add", "arguments": {"a": 1, "b": [2]}}
@@ -206,6 +206,16 @@ def test_any_alpaca_rows_come_back(rows: list[dict[str, Any]]) -> None:
     kept = [row for i, row in enumerate(rows, 1) if i not in {b.line for b in there.quarantine}]
     assert list(convert(list(there.rows), "alpaca", schema="messages").rows) == kept
     assert len(there.rows) + len(there.quarantine) == len(rows)
+
+
+def test_a_file_that_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
+    done = convert(ROWS["alpaca"][:1], "messages")
+    path = tmp_path / "a.jsonl"
+    path.write_text("thesis")
+    with pytest.raises(OutputError, match="is there already; give another file, or overwrite it"):
+        done.save(path)
+    assert path.read_text() == "thesis"
+    assert done.save(path, overwrite=True) == [path]
 
 
 # What is kept is looked at before it is believed.

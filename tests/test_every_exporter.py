@@ -70,7 +70,7 @@ def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
     Exporter.from_mapping(name).export(mix, tmp_path / "mix")
     column = "conversations" if name == "unsloth" else "messages"
     back = [Messages(column=column).messages(row) for row in idv.load(str(tmp_path / "mix"))]
-    assert back == [conversation.messages for conversation in mix.splits["train"].conversations()]
+    assert back == [conversation.messages for conversation in mix.splits["train"].conversations]
 
 
 LAYOUTS: dict[str, Schema] = {"openai": OpenaiPreference()}
@@ -82,7 +82,7 @@ def test_both_answers_come_back_as_they_were(name, tmp_path):
     Exporter.from_mapping(name).export(pairs, tmp_path / "mix")
     layout = LAYOUTS.get(name, Preference())
     back = [layout.conversation(row) for row in idv.load(str(tmp_path / "mix"))]
-    for found, given in zip(back, pairs.splits["train"].conversations(), strict=True):
+    for found, given in zip(back, pairs.splits["train"].conversations, strict=True):
         assert (found.prompt, found.completion) == (given.prompt, given.completion)
         assert found.rejected == given.rejected
 

@@ -9,7 +9,7 @@ import instructdiv
 
 ROOT = Path(instructdiv.__file__).parent
 LAYERS = [
-    {"part", "errors", "files", "threads", "rows"},
+    {"part", "errors", "files", "threads", "rows", "keyed"},
     {"records", "views", "space", "budget", "schemas", "allowance", "plain", "quotas"},
     {
         "greedy",
@@ -31,6 +31,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Within one level these lean on each other, in this direction only.
 WITHIN = {
     ("part", "errors"),
+    ("keyed", "errors"),
+    ("keyed", "part"),
     ("files", "errors"),
     ("rows", "errors"),
     ("views", "schemas"),

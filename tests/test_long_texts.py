@@ -1,15 +1,19 @@
 """Long texts are seen in windows if asked, and said to be cut if not."""
 
+import json
+from pathlib import Path
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import instructdiv as idv
+from instructdiv.cli import app
 from instructdiv.embedders import SentenceTransformer
 from instructdiv.embedders.sentence_transformer import tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens, windows
-from instructdiv.report.notices import constant_instruction
+from instructdiv.report.notices import constant_instruction, notices
 
 CATS = "The cat sleeps on the warm roof. " * 60
 ATOMS = "An atom has a nucleus of protons. " * 60
@@ -121,15 +125,21 @@ def test_a_constant_instruction_is_noticed_and_the_default_view_shows_the_input(
     assert "they cannot be told apart: take the view prompt" in blind.notices[0]
 
 
+def test_of_many_sources_with_one_instruction_each_a_few_are_named(tmp_path: Path) -> None:
+    for task in range(6):
+        rows = [
+            {"definition": f"Task {task}.", "input": str(i), "output": ["x"]} for i in range(25)
+        ]
+        (tmp_path / f"task{task}.json").write_text(json.dumps(rows))
+    found = notices(idv.Pool.of(str(tmp_path), "lexical"))
+    assert len(found) == 4
+    assert all("25 of 25 records of" in notice for notice in found[:3])
+    assert found[3] == "so it is with 3 more sources"
+
+
 def test_a_profile_tells_domains_from_prompts_where_there_is_one_instruction(
-    tmp_path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
-    import json
-
-    from typer.testing import CliRunner
-
-    from instructdiv.cli import app
-
     path = tmp_path / "a.json"
     path.write_text(json.dumps(CONSTANT))
     args = ["profile", str(path), "--embedder", "lexical"]

@@ -116,7 +116,7 @@ def test_the_recipe_of_a_manifest_makes_the_mix_again(
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (0.3, "a source has keys with a unit"),
+        (0.3, "a source has keys, as in .* each number has its unit in its key, got 0.3"),
         ({"data": "x", "weight": 3}, "no key 'weight'; known: data, name, share"),
         ({"data": "x", "share": 0.3, "records": 5}, "has a share and records; give one"),
         ({"data": "x", "share": 30}, "share"),

@@ -227,7 +227,7 @@ def faults(trainer: str, form: str) -> Iterator[str]:
     records = records_of(form)
     for name in LEFT_OUT[trainer].get(form, {}):
         if name in records and name not in TOOLLESS and name not in UNREAD:
-            said = next(split_of([records[name]]).conversations())
+            said = split_of([records[name]]).conversations[0]
             if not exporter.misfit(said, form):
                 yield name
 
@@ -282,7 +282,7 @@ def check_whole(case: Case, found: dict[str, Any]) -> None:
     left = case.mix.recipe.exporter.fitted(case.mix.splits).preflight(case.mix.splits)
     assert len(left) == json.loads((case.folder / "manifest.json").read_text())["left_out"]
     for split, held in case.mix.splits.items():
-        kept = [c for i, c in enumerate(held.conversations()) if i not in left.reasons[split]]
+        kept = [c for i, c in enumerate(held.conversations) if i not in left.reasons[split]]
         assert kept
         assert len(found[split]) == len(kept), (case.name, split)
         for conversation, row in zip(kept, found[split], strict=True):
@@ -338,7 +338,7 @@ def test_a_trainer_reads_every_row_in_order_and_drops_what_the_preflight_says(tr
 @pytest.mark.parametrize("form", ["preference", "label"])
 def test_unsloth_reads_pairs_and_labels_as_trl_does(form):
     unsloth = Unsloth()
-    for conversation in split_of(list(records_of(form).values())).conversations():
+    for conversation in split_of(list(records_of(form).values())).conversations:
         if not (unsloth.misfit(conversation, form) or unsloth.fault(conversation, form)):
             assert Unsloth().row(conversation, form) == Trl().row(conversation, form)
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -69,10 +70,14 @@ class Split:
             return found
         return [None if one is None else str(one) for one in found]
 
-    def conversations(self) -> Iterator[Conversation]:
+    @cached_property
+    def conversations(self) -> list[Conversation]:
         """What each record says."""
-        for row, source in zip(self.records.rows, self.records.source_of.tolist(), strict=True):
-            yield self.schemas[source].conversation(row)
+        sources = self.records.source_of.tolist()
+        return [
+            self.schemas[source].conversation(row)
+            for row, source in zip(self.records.rows, sources, strict=True)
+        ]
 
     def whole(self) -> Records:
         """The records with what they are to carry."""

@@ -1,12 +1,9 @@
 """JSON lines."""
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
-from instructdiv.errors import OutputError
 from instructdiv.exporters.base import Exporter, Files, Splits
-from instructdiv.records import Row
+from instructdiv.files import write_lines
 
 
 class Jsonl(Exporter):
@@ -32,22 +29,3 @@ class Jsonl(Exporter):
 
 FILES = {"train": "mix"}
 """Name of the file of a split, where it is another."""
-
-
-def write_lines(path: Path, rows: Iterable[Row]) -> Path:
-    """Write rows as JSON, one a line.
-
-    Raises
-    ------
-    OutputError
-        JSON has no place for a value.
-    """
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            try:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            except (TypeError, ValueError) as error:
-                raise OutputError(
-                    f"JSON has no place for a value of the data ({error}); export parquet"
-                ) from error
-    return path

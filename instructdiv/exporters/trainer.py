@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from instructdiv.errors import ParameterError
 from instructdiv.exporters.base import Exporter, Files, Preflight, Splits
-from instructdiv.exporters.jsonl import write_lines
 from instructdiv.exporters.settings import DataFiles, Form, TrainerSettings
 from instructdiv.exporters.turns import of_tools, two_messages, weight
-from instructdiv.files import write_text
+from instructdiv.files import write_lines, write_text
 from instructdiv.records import Row
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import is_missing
@@ -86,7 +85,7 @@ class ForTrainer(Exporter):
         n_halved = 0
         for name, split in splits.items():
             for place, (row, said) in enumerate(
-                zip(split.records.rows, split.conversations(), strict=True)
+                zip(split.records.rows, split.conversations, strict=True)
             ):
                 misfit = _SHOWS if _shows(row) else self.misfit(said, form)
                 reason = misfit or self.fault(said, form)
@@ -134,7 +133,7 @@ class ForTrainer(Exporter):
     def write(self, splits: Splits, folder: Path) -> Files:
         form = self.form_of(splits)
         rows = {
-            name: [self.row(said, form) for said in split.conversations()]
+            name: [self.row(said, form) for said in split.conversations]
             for name, split in splits.items()
         }
         if self.reads_tables:
@@ -214,4 +213,4 @@ def _begun_uneven(row: dict[str, Any]) -> dict[str, Any]:
 
 def _said(splits: Splits) -> Iterator[Conversation]:
     for split in splits.values():
-        yield from split.conversations()
+        yield from split.conversations

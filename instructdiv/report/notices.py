@@ -12,6 +12,7 @@ from instructdiv.report.wording import counted, start_of
 _FEW = 20
 _CONSTANT = 0.5
 _REASONS = 5
+_SOURCES = 3
 
 
 def notices(pool: Pool, cut: float | None = None) -> list[str]:
@@ -59,24 +60,31 @@ def _left_out(pool: Pool) -> Iterator[str]:
 def _constant(pool: Pool) -> Iterator[str]:
     """Sources of which most records ask the same, and views that show of most the same."""
     assert pool.records is not None  # noqa: S101
-    names = np.array(pool.records.source_names, object)
-    for name in dict.fromkeys(names.tolist()):
-        rows = np.flatnonzero(names == name)
+    told: dict[bool, list[str]] = {True: [], False: []}
+    names, number = np.unique(pool.records.source_names, return_inverse=True)
+    by_source = np.split(
+        np.argsort(number, kind="stable"), np.cumsum(np.bincount(number, minlength=len(names)))[:-1]
+    )
+    for name, rows in zip(names.tolist(), by_source, strict=True):
         if len(rows) < _FEW:
             continue
         asked, n = Counter(pool.instruction(i) for i in rows.tolist()).most_common(1)[0]
         if n <= _CONSTANT * len(rows):
             continue
         shown, n_shown = Counter(pool.text(i) for i in rows.tolist()).most_common(1)[0]
-        told = f"{n:,} of {len(rows):,} records of {name} have one instruction, {_quoted(asked)}"
-        if n_shown > _CONSTANT * len(rows):
-            yield (
-                f"{told}; the view {pool.view} shows {_quoted(shown)} of {n_shown:,} of them, so "
-                f"they cannot be told apart: take the view "
-                f"{'prompt' if pool.view == 'instruction' else 'all_user_turns or conversation'}"
-            )
-        else:
-            yield f"{told}; the view {pool.view} shows the input that tells them apart too"
+        same = f"{n:,} of {len(rows):,} records of {name} have one instruction, {_quoted(asked)}"
+        blind = n_shown > _CONSTANT * len(rows)
+        other = "prompt" if pool.view == "instruction" else "all_user_turns or conversation"
+        told[blind].append(
+            f"{same}; the view {pool.view} shows {_quoted(shown)} of {n_shown:,} of them, so they "
+            f"cannot be told apart: take the view {other}"
+            if blind
+            else f"{same}; the view {pool.view} shows the input that tells them apart too"
+        )
+    for several in told.values():
+        yield from several[:_SOURCES]
+        if len(several) > _SOURCES:
+            yield f"so it is with {counted(len(several) - _SOURCES, 'more source')}"
 
 
 def _cut(share: float | None, pool: Pool) -> Iterator[str]:

@@ -45,11 +45,14 @@ def held_out(labels: NDArray[np.generic], share: float, seed: int = 0) -> NDArra
     n_held = max(1, round(share * n))
     if n_held >= n:
         raise BudgetError(f"{share:g} of {n:,} records held out leave nothing to train on")
+    # scikit-learn's splits refuse parts of one record, and fewer records than parts.
     parts, part_of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     random = np.random.default_rng(seed)
     order = random.permutation(len(parts))  # of many small parts not always the first
-    quotas = apportion(n_held, sizes[order], sizes[order]).tolist()
-    for part, quota in zip(order.tolist(), quotas, strict=True):
-        rows = np.flatnonzero(part_of == part)
-        held[random.permutation(rows)[:quota]] = True
+    quotas = np.empty(len(parts), np.int64)
+    quotas[order] = apportion(n_held, sizes[order], sizes[order])
+    rows = random.permutation(n)
+    rows = rows[np.argsort(part_of[rows], kind="stable")]  # part by part, each in a random order
+    place_in_part = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    held[rows] = place_in_part < np.repeat(quotas, sizes)
     return held

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -227,9 +228,45 @@ class Records:
             return self.rows
         columns = {name: self.column(name) for name in self.columns}
         try:
-            return Dataset.from_dict(columns, on_mixed_types="use_json")
+            found = Dataset.from_dict(columns, on_mixed_types="use_json")
+            mixed = {name: f for name, f in found.features.items() if _holds_json(f)}
+            if not mixed:
+                return found
+            columns |= {name: [_as_json(v, f) for v in columns[name]] for name, f in mixed.items()}
+            return Dataset.from_dict(columns, features=found.features)
         except (OverflowError, ValueError, TypeError) as error:
             raise InputError(f"a value has no place in a datasets.Dataset: {error}") from error
+
+
+def _holds_json(feature: Any) -> bool:
+    from datasets import Json, List
+
+    if isinstance(feature, dict):
+        return any(map(_holds_json, feature.values()))
+    return _holds_json(feature.feature) if isinstance(feature, List) else isinstance(feature, Json)
+
+
+def _as_json(value: Any, feature: Any) -> Any:
+    """A value whose parts of mixed types are JSON: ``datasets`` itself rounds to ten decimals."""
+    from datasets import Json, List
+    from datasets.utils.json import ujson_loads
+
+    if value is None:
+        return None
+    if isinstance(feature, dict):
+        return {key: _as_json(value.get(key), own) for key, own in feature.items()}
+    if isinstance(feature, List):
+        return [_as_json(one, feature.feature) for one in value]
+    if not isinstance(feature, Json):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    written = json.dumps(value, ensure_ascii=False)
+    try:
+        ujson_loads(written)
+    except ValueError as error:  # it would stay a text, and all others with it
+        raise OverflowError(f"{error} of {written:.80}; lines of JSON can hold it") from error
+    return written
 
 
 def quarantine_lines(quarantine: Iterable[Quarantined]) -> Iterator[str]:

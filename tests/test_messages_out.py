@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from instructdiv.errors import RowError
+from instructdiv.errors import InputError, RowError
 from instructdiv.exporters import Exporter
 from instructdiv.exporters.base import Split
 from instructdiv.layouts import layouts
@@ -17,6 +17,17 @@ from instructdiv.records import read
 from instructdiv.schemas import Conversation, Messages
 from instructdiv.schemas.conversation import call_name, spoken
 from tests.test_conversations import conversations
+
+_ASKED = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
+
+
+def _called(number: int) -> dict[str, Any]:
+    call = {"name": "f", "arguments": {"x": number}}
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": call}],
+    }
 
 
 def _asking(conversation: Conversation) -> dict[str, Any] | None:
@@ -45,14 +56,28 @@ def _through(exporter: Exporter, rows: list[dict[str, Any]]) -> tuple[list[int],
         return kept, [schema.read(row) for row in back.rows]
 
 
+def _has_a_huge_number(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_a_huge_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_a_huge_number, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
 @pytest.mark.parametrize("name", sorted(Exporter.known()))
 @given(rows=st.lists(conversations().map(_asking), min_size=1, max_size=4))
+@example([{"messages": [_ASKED, _called(-(2**63) - 1)]}])
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_is_said_comes_out_in_order(name: str, rows: list[Any]) -> None:
     rows = [row for row in rows if row is not None]
     if not rows:
         return
-    kept, back = _through(Exporter.from_mapping(name), rows)
+    try:
+        kept, back = _through(Exporter.from_mapping(name), rows)
+    except InputError:  # a table has no place for it, as tests/test_records.py tests
+        assert name in ("parquet", "hub_folder")
+        assert any(map(_has_a_huge_number, rows))
+        return
     assert len(back) == len(kept)
     for place, found in zip(kept, back, strict=True):
         given_ = Messages().read(rows[place])

@@ -158,6 +158,25 @@ def test_load_takes_a_column_of_mixed_types(tmp_path: Path) -> None:
     assert dataset["n"][:] == [1, "two"]
 
 
+def test_a_column_of_mixed_types_keeps_its_values(tmp_path: Path) -> None:
+    cells = [1 / 3, 1e-12, '{"a": 1}', "1", {"x": [2**63, "é", None]}, True, None, float("nan")]
+    found = read([{"cell": cell} for cell in cells]).to_dataset()
+    found.to_parquet(tmp_path / "mix.parquet")
+    for rows in (found[:], read(str(tmp_path / "mix.parquet")).to_dataset()[:]):
+        numbers, rest = rows["cell"][:2], rows["cell"][2:]
+        assert numbers == pytest.approx(cells[:2], rel=1e-15, abs=0)  # as ``datasets`` reads them
+        assert rest == [*cells[2:-1], None]
+    written = pq.read_table(tmp_path / "mix.parquet")["cell"].to_pylist()
+    assert [json.loads(cell) for cell in written[:2]] == cells[:2]
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, 2**64])
+def test_a_number_that_datasets_cannot_read_back_is_named(number: int) -> None:
+    rows = [{"cell": [{"x": number}, "s"]}]
+    with pytest.raises(InputError, match=r"no place .* lines of JSON can hold it"):
+        read(rows).to_dataset()
+
+
 def test_a_number_above_64_bits_has_no_place_in_a_dataset_but_in_json_lines(tmp_path: Path) -> None:
     rows = [{"instruction": "a", "output": "b", "n": 10**20}]
     path = _write(tmp_path, "big.jsonl", _lines(rows))

@@ -29,6 +29,7 @@ from instructdiv.files import MANIFEST, sha256, write_text
 from instructdiv.guidance import leak_check
 from instructdiv.holdout import held_out
 from instructdiv.licenses import UNKNOWN, allowed, licenses_of
+from instructdiv.plain import plain
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
 from instructdiv.records import (
@@ -44,7 +45,7 @@ from instructdiv.schemas import Schema
 from instructdiv.selection import Selection, checked_keys
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.sources import SOURCE, constrained, read_sources
-from instructdiv.views import View
+from instructdiv.views import View, view_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -114,11 +115,12 @@ class Mix:
         share = self.recipe.eval_share
         if not share:
             return {"train": whole}
-        chosen = np.sort(self.selection.indices)
+        chosen, first = np.unique(self.order, return_index=True)
         kinds = self.pool.clusters if self.pool.groups is None else self.pool.groups
-        held = chosen[held_out(kinds[chosen], share, self.recipe.seed)]
+        said = (whole.conversations[place].messages for place in first.tolist())
+        asked = [plain(view_text(messages, "all_user_turns")) for messages in said]
+        held = chosen[held_out(kinds[chosen], share, self.recipe.seed, asked)]
         is_held = np.isin(self.order, held)
-        _, first = np.unique(self.order, return_index=True)
         is_first = np.isin(np.arange(len(self.order)), first)
         return {
             "train": whole.take(np.flatnonzero(~is_held).tolist()),

@@ -126,7 +126,7 @@ class Recipe(Keyed):
 
     eval_share: float = Field(default=0, ge=0, lt=1)
     """Share of the mix that is held out into a file to evaluate on, drawn from every group, or
-    else cluster, in proportion to its size."""
+    else cluster, in proportion to its size; what asks the same stays on one side."""
 
     add_columns: tuple[Carried, ...] = Field(default=(), json_schema_extra=_or_one_string)
     """What each written row carries beside its own columns: _source, _rank (place in the order

@@ -277,6 +277,43 @@ def test_what_is_held_out_is_spread_over_the_parts(
     assert np.array_equal(held, held_out(np.array(labels), share, seed))
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdefgh")), min_size=2, max_size=60),
+    st.floats(0.01, 0.6),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_asks_the_same_stays_on_one_side(records: list[tuple[int, str]], share: float) -> None:
+    labels, asked = np.array([label for label, _ in records]), [text for _, text in records]
+    n = len(set(asked))
+    if max(1, round(share * n)) >= n:
+        with pytest.raises(BudgetError, match=f"of {n} different records held out leave nothing"):
+            held_out(labels, share, asked=asked)
+        return
+    held = held_out(labels, share, asked=asked)
+    sides = {
+        text: {h for h, own in zip(held.tolist(), asked, strict=True) if own == text}
+        for text in asked
+    }
+    assert all(len(side) == 1 for side in sides.values())
+    assert sum(side == {True} for side in sides.values()) == max(1, round(share * n))
+
+
+def test_copies_of_what_is_evaluated_on_are_not_trained_on(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": text, "output": f"{i} {n}"}
+        for i in range(20)
+        for n, text in enumerate((f"Name river {i}.", f"  name RIVER {i}", f"Name  river {i}!"))
+    ]
+    mix = idv.curate(idv.Recipe(budget=60, embedder="lexical", eval_share=0.2), rows)
+    sides = [
+        {"".join(filter(str.isdigit, row["instruction"])) for row in mix.splits[name].rows()}
+        for name in ("train", "eval")
+    ]
+    assert not sides[0] & sides[1]
+    assert [len(side) for side in sides] == [16, 4]
+    assert [len(mix.splits[name]) for name in ("train", "eval")] == [48, 12]
+
+
 def test_the_file_to_evaluate_on_is_disjoint_and_stratified(
     files: dict[str, str], tmp_path: Path
 ) -> None:

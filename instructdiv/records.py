@@ -34,6 +34,10 @@ QUARANTINE = "quarantine.jsonl"
 
 _SPLIT = re.compile(r"(?:^|[/_.-])(train|test|validation|valid|val|dev|eval)(?=[/_.-])")
 
+_ON_HUB = re.compile(
+    r"(?P<path>[^:]+)(?::(?P<config>[^:\[\]]+)(?=:))?(?::(?P<split>[\w.+%:\[\]-]+))?"
+)
+
 _log = logging.getLogger("instructdiv")
 
 
@@ -302,10 +306,10 @@ def load(data: Any, *, strict: bool = False, encoding: str = "utf-8") -> "Datase
         A path (JSON, JSON lines, CSV, TSV, also as .gz and .zst; Parquet, Arrow; a folder of
         these, or one written by ``save_to_disk``), a name on the Hugging Face Hub, a
         ``datasets.Dataset`` or ``IterableDataset``, a sequence of mappings, or a list of paths
-        and names. Of several splits it is ``train`` that is read. A JSON object that holds
-        its records under ``data``, or under ``Instances`` as a task of
-        Super-NaturalInstructions does, is read as these; what a task says of all its
-        instances stands on each of them.
+        and names. Of several splits it is ``train`` that is read; another of the Hub is named
+        as ``name:split``, or ``name:config:split``. A JSON object that holds its records under
+        ``data``, or under ``Instances`` as a task of Super-NaturalInstructions does, is read as
+        these; what a task says of all its instances stands on each of them.
     strict
         Raise on the first record that cannot be read, rather than leave it out.
     encoding
@@ -544,13 +548,19 @@ def _from_disk(path: Path) -> _Source:
 def _from_hub(name: str) -> _Source:
     import datasets
 
+    asked = _ON_HUB.fullmatch(name)
+    if asked is None:
+        raise InputError(
+            f"no file or folder at {name}, nor is it the name of a data set on the Hub"
+        )
+    split = asked["split"] or "train"
     try:
-        dataset = datasets.load_dataset(name, split="train")
+        dataset = datasets.load_dataset(asked["path"], asked["config"], split=split)
     except Exception as error:
         raise InputError(
             f"no file or folder at {name}, and the Hub gave no data set of that name with a "
-            f"split train: {type(error).__name__}: {error}. One with several configurations can "
-            "be loaded with datasets.load_dataset, and given from Python"
+            f"split {split}: {type(error).__name__}: {error}. Another split is named as in "
+            f"{asked['path']}:SPLIT, one of a configuration as in {asked['path']}:CONFIG:SPLIT"
         ) from error
     return _whole(name, _undecoded(dataset))
 

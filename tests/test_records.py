@@ -421,18 +421,40 @@ def test_a_name_that_the_hub_does_not_have_says_so(monkeypatch: pytest.MonkeyPat
     assert "ConnectionError: no network" in str(caught.value)
 
 
-def test_a_name_on_the_hub_is_read_through_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "config", "split"),
+    [
+        ("a/b", None, "train"),
+        ("b", None, "train"),
+        ("a/b:test", None, "test"),
+        ("a/b:train[:10%]", None, "train[:10%]"),
+        ("a/b:main:train+test", "main", "train+test"),
+        ("a/b:2024.1:train[5:]", "2024.1", "train[5:]"),
+    ],
+)
+def test_a_name_on_the_hub_is_read_through_datasets(
+    name: str, config: str | None, split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
 
-    def served(name: str, **options: Any) -> datasets.Dataset:
-        asked.append((name, options))
+    def served(path: str, config: str | None, *, split: str) -> datasets.Dataset:
+        asked.append((path, config, split))
         return datasets.Dataset.from_list(ROWS)
 
     monkeypatch.setattr(datasets, "load_dataset", served)
-    records = read("tatsu-lab/alpaca")
-    assert asked == [("tatsu-lab/alpaca", {"split": "train"})]
-    assert records.sources == ("tatsu-lab/alpaca",)
+    records = read(name)
+    assert asked == [(name.split(":", maxsplit=1)[0], config, split)]
+    assert records.sources == (name,)
     assert len(records) == 3
+
+
+@pytest.mark.parametrize("name", ["https://example.org/rows", "a/b:", ":train", "a/b:x y"])
+def test_what_is_no_name_is_not_sought_on_the_hub(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("the Hub was asked"))
+    with pytest.raises(InputError, match="nor is it the name of a data set on the Hub"):
+        read(name)
 
 
 @pytest.mark.parametrize("data", [5, None, {"instruction": "a"}, b"bytes", object()])

@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import json
+import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,18 +17,23 @@ from instructdiv.curate import Mix
 from instructdiv.diversify import Ground, as_pools, by_name, recipe_of, specialist
 from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
-from instructdiv.errors import BudgetError, InputError, OutputError, ParameterError, ShapeError
+from instructdiv.errors import BudgetError, OutputError, ParameterError, ShapeError
 from instructdiv.exporters import Exporter, Jsonl
-from instructdiv.exporters.sweep_script import SWEPT, dataset_info, sweep_script
+from instructdiv.exporters.llama_factory import LlamaFactory, dataset_info
+from instructdiv.exporters.sweep_script import EXPORTERS, SWEPT, sweep_script
 from instructdiv.files import MANIFEST, check_free, new_folder, sha256, write_lines, write_text
 from instructdiv.pool import Pool
+from instructdiv.records import QUARANTINE, quarantine_lines
 from instructdiv.report.facts import Facts
 from instructdiv.report.profile import instruction_numbers
 from instructdiv.report.tables import Cell as Written
 from instructdiv.report.tables import Table, TabledDocument, count, rounded, share
+from instructdiv.schemas import Messages
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
 from instructdiv.views import View
+
+_log = logging.getLogger("instructdiv")
 
 Rows = NDArray[np.int64]
 
@@ -131,15 +137,16 @@ class Sweep:
     ) -> list[Path]:
         """Write every mix into a folder of its own, with a script that trains on all of them.
 
-        Beside the folders stand ``train/<mix>.jsonl``, the same records as messages, which every
-        trainer reads whatever layouts were mixed, ``sweep.md`` and ``sweep.json``, and
-        ``sweep-<trainer>.sh`` for each trainer.
+        Beside the folders stand ``sweep.md`` and ``sweep.json``, and for each trainer
+        ``sweep-<trainer>.sh`` and ``train/<trainer>/<mix>.jsonl``: the same records as the
+        conversations that it reads, whatever layouts were mixed. Those that it would drop, or
+        that its rows have no place for, are told, and stand in ``<mix>.quarantine.jsonl``.
 
         Raises
         ------
         OutputError
             The folder is not empty (and `overwrite` is not set), cannot be written to, or holds
-            what was trained.
+            what was trained; or a trainer has no place for any record of a mix.
         UsageError
             A trainer is not known.
         """
@@ -156,11 +163,8 @@ class Sweep:
                 for name, mix in self.mixes.items()
                 for file in (exporter or Jsonl()).export(mix, folder / name)
             ]
-            train = folder / "train"
-            train.mkdir()
-            for name, mix in self.mixes.items():
-                files.append(write_lines(train / f"{name}.jsonl", _messages(mix)))
-            files.append(write_text(train / "dataset_info.json", dataset_info(list(self.mixes))))
+            for trainer in scripts:
+                files += self._write_rows(trainer, folder / "train" / trainer)
             files += [self.plan.save(folder / f"sweep.{end}") for end in ("md", "json")]
             for trainer, script in scripts.items():
                 files.append(write_text(folder / f"sweep-{trainer}.sh", script))
@@ -171,6 +175,33 @@ class Sweep:
             }
             files.append(write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n"))
         return [Path(path).expanduser() / file.relative_to(folder) for file in files]
+
+    def _write_rows(self, trainer: str, folder: Path) -> list[Path]:
+        """Write every mix as the rows that a trainer reads."""
+        folder.mkdir(parents=True)
+        files = []
+        for name, mix in self.mixes.items():
+            rows: Iterable[Mapping[str, Any]]
+            exporter = EXPORTERS.get(trainer)
+            if exporter is None:
+                rows = map(Messages().write, mix.splits["train"].conversations)
+            else:
+                found = exporter.preflight(mix.splits)
+                kept = found.kept(mix.splits)
+                if not len(kept["train"]):
+                    raise OutputError(
+                        f"of {name} nothing is left to train on: {found}; name other trainers"
+                    )
+                if len(found):
+                    _log.warning("%s: %s", name, found)
+                    left_out = "".join(quarantine_lines(found.quarantined(mix.splits)))
+                    files.append(write_text(folder / f"{name}.{QUARANTINE}", left_out))
+                rows = exporter.rows(kept)["train"]
+            files.append(write_lines(folder / f"{name}.jsonl", rows))
+        if trainer == LlamaFactory.name:
+            entries = dataset_info({name: f"{name}.jsonl" for name in self.mixes})
+            files.append(write_text(folder / "dataset_info.json", entries))
+        return files
 
     def __str__(self) -> str:
         return self.plan.headline
@@ -551,10 +582,3 @@ def _curve(
         notes=[f"cannot be made: {', '.join(failed)}"] if failed else [],
     )
     return Sweep(plan, mixes)
-
-
-def _messages(mix: Mix) -> Iterator[dict[str, Any]]:
-    """The records of a mix as rows of messages, in order."""
-    if mix.pool.records is None:
-        raise InputError("a pool of vectors alone has no records to write")
-    return ({"messages": mix.pool.messages(row)} for row in mix.order.tolist())

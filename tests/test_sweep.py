@@ -322,7 +322,9 @@ def test_a_curve_may_have_one_point(curve: Any):
 # What is written.
 
 
-def test_every_mix_is_written_twice_in_its_order(sweep: Any, tmp_path: Path):
+def test_every_mix_is_written_as_it_is_and_for_every_trainer_in_its_order(
+    sweep: Any, tmp_path: Path
+):
     folder = tmp_path / "a sweep"
     files = sweep.export(folder)
     assert sorted(files) == sorted(path for path in folder.rglob("*") if path.is_file())
@@ -331,13 +333,14 @@ def test_every_mix_is_written_twice_in_its_order(sweep: Any, tmp_path: Path):
         assert list(idv.load(str(folder / name))) == rows
         manifest = json.loads((folder / name / "manifest.json").read_text())
         assert manifest["selection"]["ids"] == [row["id"] for row in rows]
-        lines = (folder / "train" / f"{name}.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == [
-            {"messages": mix.pool.messages(row)} for row in mix.order.tolist()
-        ]
-        assert [json.loads(line)["messages"][0]["content"] for line in lines] == [
-            row["instruction"] for row in rows
-        ]
+        for trainer in SWEPT:
+            lines = (folder / "train" / trainer / f"{name}.jsonl").read_text().splitlines()
+            assert [[m["content"] for m in json.loads(line)["messages"]] for line in lines] == [
+                [m["content"] for m in mix.pool.messages(row)] for row in mix.order.tolist()
+            ]
+            assert [json.loads(line)["messages"][0]["content"] for line in lines] == [
+                row["instruction"] for row in rows
+            ]
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["sweep"] == list(sweep.mixes)
     for name, digest in manifest["outputs"].items():
@@ -350,12 +353,14 @@ def test_every_mix_is_written_twice_in_its_order(sweep: Any, tmp_path: Path):
 
 def test_llama_factory_is_told_where_the_files_are_and_what_they_hold(small: Any, tmp_path: Path):
     small.export(tmp_path / "sweep", trainers=["llama_factory"])
-    info = json.loads((tmp_path / "sweep" / "train" / "dataset_info.json").read_text())
+    info = json.loads(
+        (tmp_path / "sweep" / "train" / "llama_factory" / "dataset_info.json").read_text()
+    )
     assert list(info) == ["share-00", "share-25"]
     for entry in info.values():
-        assert (tmp_path / "sweep" / "train" / entry["file_name"]).is_file()
+        assert (tmp_path / "sweep" / "train" / "llama_factory" / entry["file_name"]).is_file()
         assert entry["formatting"] == "sharegpt"
-        assert entry["columns"] == {"messages": "messages"}
+        assert entry["columns"] == {"messages": "messages", "tools": "tools"}
         assert entry["tags"]["role_tag"] == "role"
         assert entry["tags"]["user_tag"] == "user"
     assert [path.name for path in (tmp_path / "sweep").glob("*.sh")] == ["sweep-llama_factory.sh"]
@@ -373,17 +378,70 @@ def test_layouts_that_differ_are_messages_where_they_are_trained_on(tmp_path: Pa
     ]
     found = idv.share_grid(CODE, {"law": chat}, shares=[0.2], embedder="lexical")
     found.export(tmp_path / "sweep", trainers=["trl"])
-    lines = (tmp_path / "sweep" / "train" / "share-20.jsonl").read_text("utf-8").splitlines()
+    lines = (
+        (tmp_path / "sweep" / "train" / "trl" / "share-20.jsonl").read_text("utf-8").splitlines()
+    )
     assert len(lines) == 40
     roles = {tuple(m["role"] for m in json.loads(line)["messages"]) for line in lines}
     assert roles == {("user", "assistant")}
     assert any("é" in line for line in lines)
 
 
+def _calling(i: int) -> dict[str, Any]:
+    call = {"type": "function", "function": {"name": "court", "arguments": {"of": str(i)}}}
+    return {
+        "messages": [
+            {"role": "user", "content": f"Which court hears appeal {i}?"},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "content": "the next higher"},
+            {"role": "assistant", "content": "The next higher."},
+        ],
+        "tools": [{"type": "function", "function": {"name": "court", "parameters": {}}}],
+    }
+
+
+def test_each_trainer_reads_calls_in_its_form_or_is_told_that_it_cannot(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    calls = [_calling(i) for i in range(9)]
+    found = idv.share_grid(CODE, {"law": calls}, shares=[0.2], embedder="lexical")
+    found.export(tmp_path / "sweep")
+    rows = {
+        trainer: list(map(json.loads, (folder / "share-20.jsonl").read_text().splitlines()))
+        for trainer in SWEPT
+        if (folder := tmp_path / "sweep" / "train" / trainer).is_dir()
+    }
+    assert {name: len(own) for name, own in rows.items()} == {
+        name: 32 if name == "torchtune" else 40 for name in SWEPT
+    }
+    roles = {
+        name: Counter(m["role"] for row in own for m in row["messages"])
+        for name, own in rows.items()
+    }
+    assert roles["llama_factory"]["function_call"] == roles["llama_factory"]["tool"] == 8
+    assert roles["trl"]["tool"] == roles["axolotl"]["tool"] == roles["transformers"]["tool"] == 8
+    [said] = [r.getMessage() for r in caplog.records if "torchtune" in r.getMessage()]
+    assert said == "share-20: 8 rows are left out for torchtune: tools have no place in it"
+    left_out = tmp_path / "sweep" / "train" / "torchtune" / "share-20.quarantine.jsonl"
+    assert len(left_out.read_text().splitlines()) == 8
+    manifest = json.loads((tmp_path / "sweep" / "manifest.json").read_text())
+    assert "train/torchtune/share-20.quarantine.jsonl" in manifest["outputs"]
+
+
+def test_a_sweep_that_a_trainer_has_no_place_for_is_not_written(tmp_path: Path):
+    calls = [_calling(i) for i in range(12)]
+    found = idv.share_grid(calls, {"code": CODE}, shares=[0.5], embedder="lexical")
+    with pytest.raises(OutputError, match=r"of share-00 nothing is left .* name other trainers"):
+        found.export(tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+    found.export(tmp_path / "sweep", trainers=["trl", "transformers"])
+    assert (tmp_path / "sweep" / "train" / "trl" / "share-50.jsonl").is_file()
+
+
 def test_another_exporter_writes_the_mixes(small: Any, tmp_path: Path):
     small.export(tmp_path / "sweep", exporter=Parquet(), trainers=["trl"])
     assert (tmp_path / "sweep" / "share-25" / "mix.parquet").is_file()
-    assert (tmp_path / "sweep" / "train" / "share-25.jsonl").is_file()
+    assert (tmp_path / "sweep" / "train" / "trl" / "share-25.jsonl").is_file()
 
 
 def test_a_sweep_is_written_whole_or_not_at_all(small: Any, tmp_path: Path):
@@ -539,7 +597,9 @@ def test_a_script_trains_on_each_mix_once_for_each_seed(small: Any, tmp_path: Pa
             "model_name_or_path": "tiny",
             "seed": int(seed),
             "nested": {"a": [1, 2]},
-            "datasets": [{"path": "json", "data_files": f"train/{mix}.jsonl", "split": "train"}],
+            "datasets": [
+                {"path": "json", "data_files": f"train/trl/{mix}.jsonl", "split": "train"}
+            ],
             "output_dir": f"runs/trl/{mix}-seed-{seed}",
         }
         assert (run.folder / config["datasets"][0]["data_files"]).is_file()
@@ -595,7 +655,7 @@ def test_every_trainer_gets_the_mix_the_seed_and_a_folder(trainer: str, small: A
         assert mix in told.replace(config["output_dir"], "")
         assert "$" not in told
         if trainer != "llama_factory":
-            assert f"train/{mix}.jsonl" in told
+            assert f"train/{trainer}/{mix}.jsonl" in told
 
 
 @pytest.mark.parametrize(("trainer", "name"), [("torchtune", "RECIPE"), ("transformers", "SCRIPT")])

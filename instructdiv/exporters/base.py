@@ -143,6 +143,13 @@ class Preflight:
             return f"left out for {self.trainer}: {reason}"
         return f"{self.trainer} would drop it: {reason}"
 
+    def kept(self, splits: Splits) -> Splits:
+        """What is not left out."""
+        return {
+            name: split.take([i for i in range(len(split)) if i not in self.reasons[name]])
+            for name, split in splits.items()
+        }
+
     def quarantined(self, splits: Splits) -> list[Quarantined]:
         """What is left out, with where it came from."""
         return [
@@ -196,10 +203,7 @@ class Exporter(Part):
         splits = mix.splits
         fitted = self.fitted(splits)
         found = fitted.preflight(splits)
-        kept = {
-            name: split.take([i for i in range(len(split)) if i not in found.reasons[name]])
-            for name, split in splits.items()
-        }
+        kept = found.kept(splits)
         if not len(kept["train"]):
             raise OutputError(f"no record is left to write: {found}")
         with new_folder(path, overwrite) as folder:

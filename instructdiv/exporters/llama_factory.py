@@ -29,25 +29,20 @@ _TAGS = {
     "system_tag": "system",
 }
 _COLUMNS: dict[Form, tuple[str, ...]] = {
-    "messages": (),
-    "preference": ("chosen", "rejected"),
-    "label": ("kto_tag",),
+    "messages": ("messages", "tools"),
+    "preference": ("messages", "tools", "chosen", "rejected"),
+    "label": ("messages", "tools", "kto_tag"),
 }
 # What LLaMA-Factory itself puts between the results of calls that were made at once.
 _BETWEEN_RESULTS = "\n</tool_response>\n<tool_response>\n"
 
 
-def dataset_info(
-    files: Mapping[str, str], form: Form = "messages", columns: tuple[str, ...] = ("messages",)
-) -> str:
-    """What LLaMA-Factory reads in ``dataset_info.json``: files of rows of messages, by name.
-
-    Columns that are named must be in the file, and others are not read.
-    """
+def dataset_info(files: Mapping[str, str], form: Form = "messages") -> str:
+    """What LLaMA-Factory reads in ``dataset_info.json``: files of our rows, by name."""
     held: dict[str, Any] = {"formatting": "sharegpt"}
     if form == "preference":
         held["ranking"] = True
-    held |= {"columns": {name: name for name in columns + _COLUMNS[form]}, "tags": _TAGS}
+    held |= {"columns": {name: name for name in _COLUMNS[form]}, "tags": _TAGS}
     entries = {name: {"file_name": file} | held for name, file in files.items()}
     return json.dumps(entries, indent=2) + "\n"
 
@@ -148,8 +143,7 @@ class LlamaFactory(ForTrainer):
 
     def settings(self, form: Form, files: Mapping[str, str], folder: Path) -> list[Path]:
         named = {_NAMES[split]: file for split, file in files.items()}
-        text = dataset_info(named, form, ("messages", "tools"))
-        described = write_text(folder / "dataset_info.json", text)
+        described = write_text(folder / "dataset_info.json", dataset_info(named, form))
         return [described, *super().settings(form, files, folder)]
 
 

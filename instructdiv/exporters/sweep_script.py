@@ -1,13 +1,13 @@
 """Sweep script: trains on each of several files, once for each seed, all else alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from instructdiv.errors import UsageError
-from instructdiv.exporters import llama_factory
 from instructdiv.exporters.axolotl import Axolotl
+from instructdiv.exporters.llama_factory import LlamaFactory
 from instructdiv.exporters.settings import DataFiles
 from instructdiv.exporters.torchtune import Torchtune
 from instructdiv.exporters.trainer import ForTrainer
@@ -16,9 +16,21 @@ from instructdiv.exporters.trl import Trl
 _RUN = {"seed": "$seed", "output_dir": "$run"}
 
 
+EXPORTERS: Mapping[str, ForTrainer] = {
+    one.name: one
+    for one in (
+        Trl(form="messages"),
+        Axolotl(form="messages"),
+        LlamaFactory(form="messages"),
+        Torchtune(form="messages"),
+    )
+}
+"""What makes the rows that a trainer reads; one that has none reads messages."""
+
+
 def _rows(exporter: type[ForTrainer]) -> dict[str, Any]:
-    """What a trainer is told of a file of rows of messages, whatever they came as."""
-    said = exporter.told.data(DataFiles(("train/$mix.jsonl",), form="messages"))
+    """What a trainer is told of a file of its rows."""
+    said = exporter.told.data(DataFiles((f"train/{exporter.name}/$mix.jsonl",), form="messages"))
     return {key: value for key, value, _ in said}
 
 
@@ -26,9 +38,9 @@ def _rows(exporter: type[ForTrainer]) -> dict[str, Any]:
 _OVERLAYS: dict[str, dict[str, Any]] = {
     "trl": _rows(Trl) | _RUN,
     "axolotl": _rows(Axolotl) | {"dataset_prepared_path": "$run/prepared"} | _RUN,
-    "llama_factory": {"dataset_dir": "train", "dataset": "$mix"} | _RUN,
+    "llama_factory": {"dataset_dir": "train/llama_factory", "dataset": "$mix"} | _RUN,
     "torchtune": _rows(Torchtune) | _RUN,
-    "transformers": {"train_file": "train/$mix.jsonl"} | _RUN,
+    "transformers": {"train_file": "train/transformers/$mix.jsonl"} | _RUN,
 }
 SWEPT: tuple[str, ...] = tuple(_OVERLAYS)
 """Names of the trainers for which there is a script."""
@@ -52,10 +64,11 @@ _MERGE = (
 
 
 def sweep_script(trainer: str, names: Sequence[str]) -> str:
-    """A shell script that trains on ``train/<name>.jsonl`` of each name, with several seeds.
+    """A shell script that trains on the rows of each mix, with several seeds.
 
-    It is given a YAML file with everything that stays the same, and sets the data, the seed and
-    the output folder of each run. A run that is done is not done again.
+    The rows are in ``train/<trainer>/<name>.jsonl``. The script is given a YAML file with
+    everything that stays the same, and sets the data, the seed and the output folder of each
+    run. A run that is done is not done again.
 
     Parameters
     ----------
@@ -108,8 +121,3 @@ def sweep_script(trainer: str, names: Sequence[str]) -> str:
         "done",
     ]
     return "\n".join(lines) + "\n"
-
-
-def dataset_info(names: Sequence[str]) -> str:
-    """What LLaMA-Factory reads in ``dataset_info.json`` beside files of rows of messages."""
-    return llama_factory.dataset_info({name: f"{name}.jsonl" for name in names})

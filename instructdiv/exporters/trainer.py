@@ -130,14 +130,17 @@ class ForTrainer(Exporter):
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
         """The row of a conversation that the trainer does not drop, in one of its forms."""
 
-    def write(self, splits: Splits, folder: Path) -> Files:
+    def rows(self, splits: Splits) -> dict[str, list[dict[str, Any]]]:
+        """The rows of each split, as they are written, of what the trainer does not drop."""
         form = self.form_of(splits)
         rows = {
             name: [self.row(said, form) for said in split.conversations]
             for name, split in splits.items()
         }
-        if self.reads_tables:
-            rows = _tables(splits, rows)
+        return _tables(splits, rows) if self.reads_tables else rows
+
+    def write(self, splits: Splits, folder: Path) -> Files:
+        form, rows = self.form_of(splits), self.rows(splits)
         named = {name: (PurePosixPath(self.folder) / f"{name}.jsonl").as_posix() for name in splits}
         (folder / self.folder).mkdir(exist_ok=True)
         files = {name: [write_lines(folder / named[name], rows[name])] for name in splits}

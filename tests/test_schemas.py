@@ -512,6 +512,28 @@ def test_a_call_of_llama_factory_that_is_not_json_is_a_row_error() -> None:
         said({"role": "assistant", "content": [part("tool_call", "add")]})
 
 
+@pytest.mark.parametrize("mark", [{"train": False}, {"weight": 0}, {"weight": 0, "train": True}])
+def test_an_answer_that_is_not_trained_on_is_told_in_every_layout_of_turns(
+    mark: dict[str, Any],
+) -> None:
+    asked, answered = {"from": "human", "value": "?"}, {"from": "gpt", "value": "!"} | mark
+    row = {"conversations": [asked | {"train": False}, answered, asked, answered | {"train": True}]}
+    [_, first, _, last] = Sharegpt().read(row).messages
+    assert first["weight"] == 0
+    assert last.get("weight", 1) == mark.get("weight", 1)
+    there = idv.convert([row], "messages").rows
+    assert [m.get("weight", 1) for m in there[0]["messages"] if m["role"] == "assistant"] == [
+        0,
+        mark.get("weight", 1),
+    ]
+    assert list(idv.convert(list(there), "sharegpt").rows) == [row]
+    turns = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": "!"} | mark,
+    ]
+    assert Messages().read({"messages": turns}).messages[1]["weight"] == 0
+
+
 def test_a_weight_is_a_number() -> None:
     assert (
         said({"role": "assistant", "content": "", "weight": None, "loss_weight": 1})["weight"] == 1

@@ -147,6 +147,21 @@ def message(role: Any, content: Any, **others: Any) -> Message:
     return {"role": known, "content": text(content)} | _shown(content) | more
 
 
+def weight_of(turn: Mapping[str, Any]) -> float | None:
+    """How much a turn counts in training, if it says so; Axolotl says it with ``train``.
+
+    Raises
+    ------
+    RowError
+        The weight is not a number.
+    """
+    weights = (turn[key] for key in ("weight", "loss_weight") if turn.get(key) is not None)
+    weight = next(weights, None)
+    if weight is not None and not isinstance(weight, int | float):
+        raise RowError(f"the weight of a message is not a number: {weight!r:.80}")
+    return 0 if weight is None and turn.get("train") is False else weight
+
+
 def _shown(content: Any) -> dict[str, Any]:
     """The parts of a content that holds more than text."""
     if isinstance(content, list | tuple) and any(map(is_shown, content)):

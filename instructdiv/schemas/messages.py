@@ -15,6 +15,7 @@ from instructdiv.schemas.conversation import (
     text,
     tool_calls,
     tools,
+    weight_of,
 )
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -84,7 +85,7 @@ def read_turn(turn: Mapping[str, Any]) -> Message:
         tool_call_id=turn.get("tool_call_id"),
         name=turn.get("name"),
         reasoning_content=next((text(turn[key]) for key in _REASONING if turn.get(key)), thought),
-        weight=_weight(turn),
+        weight=weight_of(turn),
     )
 
 
@@ -111,14 +112,6 @@ def _calls_in(part: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"a tool_call is not JSON of a name and arguments: {part.get('value')!r:.80}"
         )
     return calls
-
-
-def _weight(turn: Mapping[str, Any]) -> float | None:
-    weights = (turn[key] for key in ("weight", "loss_weight") if turn.get(key) is not None)
-    weight = next(weights, None)
-    if weight is not None and not isinstance(weight, int | float):
-        raise RowError(f"the weight of a message is not a number: {weight!r:.80}")
-    return weight
 
 
 def plain_text(messages: Sequence[Message], role: str) -> str | None:

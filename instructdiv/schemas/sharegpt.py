@@ -14,6 +14,7 @@ from instructdiv.schemas.conversation import (
     spoken,
     tool_calls,
     tools,
+    weight_of,
     written_calls,
 )
 
@@ -60,8 +61,8 @@ def read_turn(turn: Mapping[str, Any]) -> Message:
     """One turn as a message; a call of a tool as such, if it is written as one."""
     role, value = turn.get("from"), turn.get("value")
     if role == "function_call" and (calls := tool_calls(value)) is not None:
-        return message("assistant", "", tool_calls=calls)
-    return message(role, value)
+        return message("assistant", "", tool_calls=calls, weight=weight_of(turn))
+    return message(role, value, weight=weight_of(turn))
 
 
 def written_turns(said: Message) -> list[dict[str, Any]]:

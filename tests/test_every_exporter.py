@@ -17,7 +17,7 @@ from instructdiv.exporters.base import Preflight, Split
 from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.files import sha256
 from instructdiv.records import read
-from instructdiv.schemas import Messages, OpenaiPreference, Preference, Schema
+from instructdiv.schemas import Messages, Preference
 from tests.trainers.rows import GOOD, LOOK_UP, TOOLS, answered, asked, calls, result
 
 ROWS = [
@@ -73,18 +73,27 @@ def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
     assert back == [conversation.messages for conversation in mix.splits["train"].conversations]
 
 
-LAYOUTS: dict[str, Schema] = {"openai": OpenaiPreference()}
-
-
-@pytest.mark.parametrize("name", [name for name in TRAINERS if name != "ms_swift"])
+@pytest.mark.parametrize("name", TRAINERS)
 def test_both_answers_come_back_as_they_were(name, tmp_path):
     pairs = mix_of(PAIRS)
     Exporter.from_mapping(name).export(pairs, tmp_path / "mix")
-    layout = LAYOUTS.get(name, Preference())
-    back = [layout.conversation(row) for row in idv.load(str(tmp_path / "mix"))]
+    rows = idv.load(str(tmp_path / "mix"))
+    layout = idv.recognize(rows)
+    back = [layout.conversation(row) for row in rows]
     for found, given in zip(back, pairs.splits["train"].conversations, strict=True):
         assert (found.prompt, found.completion) == (given.prompt, given.completion)
         assert found.rejected == given.rejected
+
+
+@pytest.mark.parametrize("name", ["axolotl", "ms_swift", "openai"])
+def test_an_answer_that_is_not_trained_on_comes_back_as_such(name, tmp_path):
+    said = [asked("A?"), answered("B.", weight=0), asked("C?"), answered("D.")]
+    rows = [{"messages": said} for _ in range(3)]
+    mix_of(rows, budget=3).export(tmp_path / "mix", Exporter.from_mapping(name))
+    for row in idv.load(str(tmp_path / "mix")):
+        found = Messages().messages(row)
+        weights = [m.get("weight", 1) for m in found if m["role"] == "assistant"]
+        assert weights == [0, 1]
 
 
 def test_the_manifest_can_rebuild_it(exporter, mix, tmp_path):

@@ -17,6 +17,7 @@ from instructdiv.schemas import (
     Dolly,
     Lima,
     LlamaFactoryV1,
+    MarkedText,
     Messages,
     Nemotron,
     OasstFlat,
@@ -30,6 +31,7 @@ from instructdiv.schemas import (
     Sharegpt,
     SuperNi,
     UnnaturalInstructions,
+    Xlam,
     schema_of,
 )
 
@@ -69,6 +71,7 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
             ]
         }
     ],
+    "marked_text": [{"text": "### Human: Hi### Assistant: Hello"}],
     "messages": [{"messages": CHAT}],
     "nemotron": [{"input": [USER], "output": "Hello", "system_prompt": "", "reasoning": "off"}],
     "oasst_flat": [PROMPTER, REPLY],
@@ -96,6 +99,7 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
     ],
     "preference": [{"prompt": "Hi", "chosen": "Hello", "rejected": "Go", "score_chosen": 9.0}],
     "prompt_completion": [{"prompt": "Hi", "completion": "Hello"}],
+    "prompt_only": [{"prompt": CHAT}],
     "question_answer": [{"question": "Hi", "answer": "Hello"}],
     "self_instruct": [
         {"name": "greet", "instruction": "Hi", "instances": instances(), "is_classification": False}
@@ -109,6 +113,12 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
         {"instruction": "Hi", "instances": instances(constraints="None."), "reformulations": []}
     ],
     "wildchat": [{"conversation": [turn | {"toxic": False} for turn in CHAT], "model": "m"}],
+    "xlam": [{"query": "Hi", "answers": '[{"name": "greet"}]', "tools": '[{"name": "greet"}]'}],
+    "xtuner": [{"conversation": [{"input": "Hi", "output": "Hello"}]}],
+}
+GREETED = {"type": "function", "function": {"name": "greet", "arguments": None}}
+SAID = dict.fromkeys(LAYOUTS, CHAT) | {
+    "xlam": [USER, {"role": "assistant", "content": "", "tool_calls": [GREETED]}]
 }
 
 
@@ -174,6 +184,39 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("super_ni", {"Definition": "Hi", "inputs": "", "targets": "Hello", "task_name": "t"}),
     ("super_ni", {"Definition": ["Hi"], "Instances": instances(), "Source": ["x"]}),
     ("super_ni", {"definition": [], "input": "Hi", "target": ["Hello"]}),
+    ("messages", {"messages": CHAT, "system": "", "system_prompt": None}),
+    ("xtuner", {"conversation": [{"system": "", "input": "Hi", "output": "Hello"}], "source": "s"}),
+    ("prompt_only", {"prompt": "Hi"}),
+    ("prompt_only", {"prompt": [USER], "id": 7}),
+    ("prompt_only", {"question_id": 81, "category": "writing", "turns": ["Hi"]}),
+    ("prompt_only", {"key": 1, "prompt": "Hi", "instruction_id_list": ["a:b"], "kwargs": [{}]}),
+    ("prompt_only", {"question": "Hi", "subject": "high school physics", "answer": None}),
+    ("marked_text", {"text": "### Instruction:\nHi\n\n### Response:\nHello"}),
+    ("marked_text", {"text": "\n\nHuman: Hi\n\nAssistant: Hello"}),
+    ("marked_text", {"chat": "USER: Hi\n\n\nASSISTANT: Hello <|endoftext|>\n\n\n", "system": ""}),
+    ("marked_text", {"text": "<s>[INST] Hi [/INST] Hello </s>"}),
+    ("marked_text", {"text": "<|user|>\nHi</s>\n<|assistant|>\nHello</s>\n"}),
+    (
+        "marked_text",
+        {"text": "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n"},
+    ),
+    (
+        "marked_text",
+        {"text": "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>"},
+    ),
+    (
+        "marked_text",
+        {
+            "text": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|>"
+        },
+    ),
+    ("question_answer", {"query": "Hi", "answer": "Hello"}),
+    ("question_answer", {"question": "Hi", "generated_solution": "Hello", "expected_answer": "1"}),
+    ("question_answer", {"question": "Hi", "best_answer": "Hello", "correct_answers": ["Hello"]}),
+    ("question_answer", {"question": "Hi", "answers": {"text": ["Hello"], "answer_start": [1]}}),
+    ("question_answer", {"question": "Hi", "answers": ["Hello", "Hey"]}),
+    ("question_answer", {"dialogue": "Hi", "summary": "Hello"}),
 ]
 
 
@@ -191,7 +234,7 @@ def test_a_layout_is_recognized_and_read(name: str) -> None:
     schema = idv.recognize(LAYOUTS[name])
     assert schema.name == name
     row = first(schema, LAYOUTS[name])
-    assert schema.messages(row) == CHAT
+    assert schema.messages(row) == SAID[name]
     assert schema.prompt(row) == schema.instruction(row) == "Hi"
 
 
@@ -200,7 +243,7 @@ def test_a_layout_is_recognized_in_a_dataset(name: str) -> None:
     dataset = datasets.Dataset.from_list(LAYOUTS[name] * 3)
     schema = idv.recognize(dataset)
     assert schema.name == name
-    assert schema.messages(first(schema, dataset)) == CHAT
+    assert schema.messages(first(schema, dataset)) == SAID[name]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -214,7 +257,7 @@ def test_a_conversation_is_read_from_the_columns_that_are_named(name: str) -> No
     schema = idv.recognize(LAYOUTS[name])
     row = first(schema, LAYOUTS[name])
     assert schema.columns(row) <= row.keys()
-    assert schema.messages({column: row[column] for column in schema.columns(row)}) == CHAT
+    assert schema.messages({column: row[column] for column in schema.columns(row)}) == SAID[name]
 
 
 MAY_LACK = {
@@ -688,6 +731,215 @@ def test_a_system_text_comes_before_a_prompt_that_has_none(column: str) -> None:
     assert Preference().read(row | {column: [own, USER]}).prompt == [own, USER]
 
 
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize("column", ["system", "system_prompt"])
+@pytest.mark.parametrize("said", ["Be brief.", [{"type": "text", "text": "Be brief."}]])
+def test_a_system_text_beside_turns_is_read_once(column: str, said: Any) -> None:
+    shared = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    for row in (
+        {"messages": CHAT},
+        {"messages": [SYSTEM, *CHAT]},
+        {"conversations": CHAT},
+        {"conversations": shared},
+        {"conversations": [{"from": "system", "value": "Be brief."}, *shared]},
+        {"conversation": [{"input": "Hi", "output": "Hello"}]},
+        {"text": "USER: Hi\nASSISTANT: Hello"},
+    ):
+        schema = idv.recognize([row | {column: said}])
+        assert schema.messages(row | {column: said}) == [SYSTEM, *CHAT]
+        assert column in schema.columns(row | {column: said})
+        assert schema.messages(row | {column: None})[-2:] == CHAT
+    other = {"messages": [{"role": "system", "content": "Be kind."}, *CHAT], column: said}
+    assert [m["content"] for m in Messages().messages(other)[:2]] == ["Be brief.", "Be kind."]
+    [there] = idv.convert([{"messages": CHAT, column: said}], "alpaca").rows
+    assert there["system"] == "Be brief."
+    assert list(idv.convert([there], "messages").rows) == [{"messages": CHAT, column: said}]
+
+
+def test_a_worse_answer_beside_messages_is_that_of_ms_swift() -> None:
+    go = {"role": "assistant", "content": "Go"}
+    for worse in (
+        {"rejected_response": "Go"},
+        {"rejected_response": [go]},
+        {"rejected_messages": [USER, go]},
+        {"rejected_messages": json.dumps([USER, go])},
+    ):
+        found = Messages().read({"messages": CHAT} | worse)
+        assert (found.prompt, found.completion, found.rejected) == ([USER], [ASSISTANT], [go])
+    told = Messages().read(
+        {"messages": [*CHAT, *CHAT], "rejected_messages": [*CHAT, USER, go], "system": "Be brief."}
+    )
+    assert (told.prompt, told.rejected) == ([SYSTEM, *CHAT, USER], [go])
+    assert Messages().read({"messages": CHAT, "rejected_response": ""}).rejected is None
+    with pytest.raises(
+        RowError, match="'rejected_response' is neither a text nor a list of messages: 5"
+    ):
+        Messages().read({"messages": CHAT, "rejected_response": 5})
+
+
+def test_calls_and_results_of_anthropic_are_those_of_everyone() -> None:
+    row = {
+        "system": "Be brief.",
+        "messages": [
+            {"role": "user", "content": "1 + 2, 3 + 4?"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Add.", "signature": "x"},
+                    {"type": "text", "text": "Let me see."},
+                    {"type": "tool_use", "id": "a", "name": "add", "input": {"of": [1, 2]}},
+                    {"type": "tool_use", "id": "b", "name": "add", "input": {"of": [3, 4]}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "a", "content": "3"},
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "b",
+                        "content": [{"type": "text", "text": "7"}],
+                    },
+                    {"type": "text", "text": "And?"},
+                ],
+            },
+            {"role": "assistant", "content": "3 and 7."},
+        ],
+        "tools": [{"name": "add", "description": "Adds.", "input_schema": {"type": "object"}}],
+    }
+    found = Messages().read(row)
+    calls = [
+        {"type": "function", "id": i, "function": {"name": "add", "arguments": {"of": of}}}
+        for i, of in (("a", [1, 2]), ("b", [3, 4]))
+    ]
+    assert found.messages == [
+        SYSTEM,
+        {"role": "user", "content": "1 + 2, 3 + 4?"},
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": calls,
+            "reasoning_content": "Add.",
+        },
+        {"role": "tool", "content": "3", "tool_call_id": "a"},
+        {"role": "tool", "content": "7", "tool_call_id": "b"},
+        {"role": "user", "content": "And?"},
+        {"role": "assistant", "content": "3 and 7."},
+    ]
+    function = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}}
+    assert found.tools == [{"type": "function", "function": function}]
+
+
+CHOICES = ["red", "blue"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer"),
+    [
+        (CHOICES, 1),
+        (CHOICES, "B"),
+        ({"text": CHOICES, "label": ["A", "B"]}, "B"),
+        ({"A": "red", "B": "blue"}, "B "),
+    ],
+)
+@pytest.mark.parametrize("column", ["choices", "options"])
+def test_a_question_shows_its_choices_and_the_answer_is_one(
+    choices: Any, answer: Any, column: str
+) -> None:
+    row = {"question": "Which color?", column: choices, "answer": answer}
+    assert idv.recognize([row]).name == "question_answer"
+    asked, answered = QuestionAnswer().messages(row)
+    assert asked["content"] == "Which color?\nA. red\nB. blue"
+    assert answered["content"] == "B. blue"
+    assert QuestionAnswer().instruction(row) == "Which color?"
+    assert QuestionAnswer().columns(row) == set(row)
+    told = row | {"question": "Which color: red or blue?"}
+    assert [m["content"] for m in QuestionAnswer().messages(told)] == [told["question"], "blue"]
+    there = idv.convert([row], "messages").rows
+    assert list(idv.convert(list(there), "question_answer").rows) == [row]
+
+
+@pytest.mark.parametrize("answer", [True, 2, -1, "C", "blue, I think", None, 0.5])
+def test_an_answer_that_is_none_of_the_choices_stays(answer: Any) -> None:
+    row = {"question": "Which color?", "choices": CHOICES, "answer": answer}
+    asked, answered = QuestionAnswer().messages(row)
+    assert asked["content"] == "Which color?\nA. red\nB. blue"
+    plain = QuestionAnswer().messages({"question": "Which color?", "answer": answer})
+    assert answered == plain[1]
+
+
+@pytest.mark.parametrize("choices", [[], None, "red, blue", [1, 2], 5, {"A": 1}, ["x"] * 27])
+def test_choices_of_another_form_are_not_shown(choices: Any) -> None:
+    row = {"question": "Which color?", "choices": choices, "answer": "blue"}
+    assert [m["content"] for m in QuestionAnswer().messages(row)] == ["Which color?", "blue"]
+
+
+def test_answers_that_may_be_wrong_are_not_read() -> None:
+    with pytest.raises(RowError, match="'answers' holds answers that are no texts"):
+        QuestionAnswer().read({"question": "?", "answers": [{"text": "a", "score": 1}]})
+
+
+def test_a_marked_text_has_a_system_text_tools_and_many_turns() -> None:
+    text = (
+        "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello </s>"
+        "<s>[INST] Hi [/INST] Hello </s>"
+    )
+    assert MarkedText().messages({"text": text}) == [SYSTEM, *CHAT, *CHAT]
+    text = "Be brief. ### Instruction: Hi ### Input: there ### Response: Hello"
+    assert MarkedText().messages({"text": text}) == [
+        SYSTEM,
+        {"role": "user", "content": "Hi\n\nthere"},
+        ASSISTANT,
+    ]
+    text = "USER: Hi\n\nASSISTANT: wait\n\nFUNCTION RESPONSE: {}\n\nASSISTANT: Hello"
+    assert [m["role"] for m in MarkedText().messages({"chat": text})] == [
+        "user", "assistant", "tool", "assistant",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["A novel.", "", 5, None, "### Human: Hi", "### Assistant: Hello"])
+def test_a_text_without_marks_of_both_is_no_conversation(text: Any) -> None:
+    with pytest.raises(UnknownSchema):
+        idv.recognize([{"text": text}])
+    with pytest.raises(RowError):
+        MarkedText().messages({"text": text})
+
+
+def test_prompts_alone_are_a_target_but_never_taken_for_what_has_an_answer() -> None:
+    answers = {
+        "expected_answer": "4",
+        "response_j": "Hello",
+        "Gold": ["x"],
+        "note": "a text of four words",
+        "kept": {"a": ["a text of four words"]},
+    }
+    for column, held in answers.items():
+        with pytest.raises(UnknownSchema, match="where nothing is answered"):
+            idv.recognize([{"question": "Hi", column: held}])
+        row = {"question": "Hi", column: held}
+        assert schema_of({"prompt": "question"}).messages(row) == [USER]
+    assert schema_of("prompt_only").messages({"turns": ["Hi", "Hello"]}) == [
+        USER,
+        {"role": "user", "content": "Hello"},
+    ]
+
+
+def test_calls_of_xlam_are_written_for_a_trainer() -> None:
+    calls = [{"name": "add", "arguments": {"a": 1}}, {"name": "sub", "arguments": {}}]
+    tools = [{"name": "add", "description": "Adds.", "parameters": {"a": {"type": "int"}}}]
+    for write in (json.dumps, list):
+        row = {"query": "1 + 1?", "answers": write(calls), "tools": write(tools)}
+        assert idv.recognize([row]).name == "xlam"
+        [there] = idv.convert([row], "messages").rows
+        called = there["messages"][1]["tool_calls"]
+        assert [call["function"] for call in called] == calls
+        assert there["tools"] == [{"type": "function", "function": tools[0]}]
+    with pytest.raises(RowError, match="is not JSON"):
+        Xlam().read(row | {"answers": "add(1)"})
+
+
 @pytest.mark.parametrize("answer", [None, [], {"text": "Hello"}, {"role": "narrator"}])
 @pytest.mark.parametrize("column", ["chosen", "rejected"])
 def test_a_preference_needs_both_answers(answer: Any, column: str) -> None:
@@ -1034,8 +1286,6 @@ def test_columns_of_other_names_say_the_layout(columns: list[str], name: str) ->
     "columns",
     [
         [],
-        ["instruction"],
-        ["prompt"],
         ["input"],
         ["output"],
         ["tools"],
@@ -1071,11 +1321,12 @@ def test_a_layout_with_renamed_columns_reads_the_same(name: str) -> None:
     own = schema_of(renamed)
     other = {renamed.get(column, column): value for column, value in row.items()}
     if isinstance(own, type(schema)):
-        assert own.messages(other) == CHAT
+        assert own.messages(other) == SAID[name]
     else:  # one column is in several layouts, and the usual one is meant
         assert (own.name, name) in {
             ("sharegpt", "chatml"),
             ("sharegpt", "lima"),
+            ("wildchat", "xtuner"),
             ("messages", "llama_factory_v1"),
         }
 
@@ -1128,14 +1379,11 @@ def test_an_unknown_role_is_named_with_the_known_ones(role: Any) -> None:
     "row",
     [
         {"foo": "a", "bar": "b"},
-        {"instruction": "a"},
-        {"prompt": "a"},
         {"question": "a", "highlights": "b"},
         {"messages": "text"},
         {"conversations": []},
         {"conversations": [5]},
         {"data": {"a": "b"}},
-        {"turns": [{"role": "user", "content": "a"}]},
         {"inputs": [1, 2], "targets": [3]},
         {"input": [1, 2], "output": [3]},
         {"topic": "a", "input": "no marks"},
@@ -1152,10 +1400,11 @@ def test_an_unknown_layout_names_its_columns_and_the_known_schemas(row: dict[str
     assert str(caught.value) == (
         f"no schema fits the columns {', '.join(row)}; known schemas: preference, "
         "openai_preference, llama_factory_v1, messages, sharegpt, chatml, lima, wildchat, "
-        "ultrachat, dialogue_turns, oasst_tree, oasst_flat, baize, super_ni, "
-        "unnatural_instructions, self_instruct, nemotron, p3, flan, open_orca, dolly, alpaca, "
-        "prompt_completion, question_answer. Name the columns, as in --schema "
-        '\'{"instruction": "your column", "output": "another"}\''
+        "xtuner, ultrachat, dialogue_turns, oasst_tree, oasst_flat, baize, super_ni, "
+        "unnatural_instructions, self_instruct, nemotron, p3, flan, open_orca, xlam, dolly, "
+        "alpaca, prompt_completion, question_answer, marked_text, prompt_only. Name the columns, "
+        'as in --schema \'{"instruction": "your column", "output": "another"}\', or '
+        '\'{"prompt": "your column"}\' where nothing is answered'
     )
 
 

@@ -10,6 +10,7 @@ from instructdiv.schemas.dolly import Dolly
 from instructdiv.schemas.flan import Flan
 from instructdiv.schemas.lima import Lima
 from instructdiv.schemas.llama_factory_v1 import LlamaFactoryV1
+from instructdiv.schemas.marked_text import MarkedText
 from instructdiv.schemas.messages import Messages
 from instructdiv.schemas.nemotron import Nemotron
 from instructdiv.schemas.oasst_flat import OasstFlat
@@ -19,6 +20,7 @@ from instructdiv.schemas.openai_preference import OpenaiPreference
 from instructdiv.schemas.p3 import P3
 from instructdiv.schemas.preference import Preference
 from instructdiv.schemas.prompt_completion import PromptCompletion
+from instructdiv.schemas.prompt_only import PromptOnly
 from instructdiv.schemas.question_answer import QuestionAnswer
 from instructdiv.schemas.self_instruct import SelfInstruct
 from instructdiv.schemas.sharegpt import Sharegpt
@@ -26,6 +28,8 @@ from instructdiv.schemas.super_ni import SuperNi
 from instructdiv.schemas.ultrachat import Ultrachat
 from instructdiv.schemas.unnatural_instructions import UnnaturalInstructions
 from instructdiv.schemas.wildchat import Wildchat
+from instructdiv.schemas.xlam import Xlam
+from instructdiv.schemas.xtuner import Xtuner
 
 __all__ = [
     "P3",
@@ -38,6 +42,7 @@ __all__ = [
     "Flan",
     "Lima",
     "LlamaFactoryV1",
+    "MarkedText",
     "Messages",
     "Nemotron",
     "OasstFlat",
@@ -46,6 +51,7 @@ __all__ = [
     "OpenaiPreference",
     "Preference",
     "PromptCompletion",
+    "PromptOnly",
     "QuestionAnswer",
     "Schema",
     "SelfInstruct",
@@ -54,6 +60,8 @@ __all__ = [
     "Ultrachat",
     "UnnaturalInstructions",
     "Wildchat",
+    "Xlam",
+    "Xtuner",
     "recognize",
     "schema_of",
 ]

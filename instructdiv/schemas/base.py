@@ -19,6 +19,9 @@ from instructdiv.schemas.conversation import (
     text,
 )
 
+SYSTEM_COLUMNS = ("system", "system_prompt")
+"""Columns of system text beside a conversation."""
+
 _LOOK = 100
 _TRUTHS = {"true": True, "false": False}
 _WANTED = {"label": _TRUTHS, "kto_tag": _TRUTHS | {"1": True, "0": False}}
@@ -208,7 +211,8 @@ def recognize(data: Any) -> Schema:
     raise UnknownSchema(
         f"no schema fits the columns {', '.join(map(str, columns)) or '(none)'}; "
         f"known schemas: {', '.join(n_fit)}. Name the columns, as in "
-        '--schema \'{"instruction": "your column", "output": "another"}\''
+        '--schema \'{"instruction": "your column", "output": "another"}\', or '
+        '\'{"prompt": "your column"}\' where nothing is answered'
     )
 
 
@@ -260,6 +264,14 @@ def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
 def system_of(row: Row, column: str = "system") -> list[Message]:
     """The message of a column of system text, if there is any."""
     return [] if is_empty(row.get(column)) else [message("system", row[column])]
+
+
+def with_system(row: Row, said: list[Message]) -> list[Message]:
+    """Messages with the system text that stands beside them, if there is one."""
+    for column in SYSTEM_COLUMNS:
+        if isinstance(row.get(column), str | list | tuple) and (told := system_of(row, column)):
+            return said if said[:1] == told else told + said
+    return said
 
 
 def joined(asked: Any, about: Any) -> str:

@@ -13,7 +13,7 @@ Message = dict[str, Any]
 
 _ROLES = {
     "user": "user human prompter input",
-    "assistant": "assistant gpt chatgpt bard model output bot ai function_call",
+    "assistant": "assistant gpt chatgpt chatbot bard model output bot ai function_call",
     "system": "system developer bing",
     "tool": "tool function observation ipython environment",
 }
@@ -148,7 +148,9 @@ def message(role: Any, content: Any, **others: Any) -> Message:
 
 
 def weight_of(turn: Mapping[str, Any]) -> float | None:
-    """How much a turn counts in training, if it says so; Axolotl says it with ``train``.
+    """How much a turn counts in training, if it says so.
+
+    Axolotl says it with ``train`` or ``training``, ms-swift with ``loss``.
 
     Raises
     ------
@@ -159,7 +161,8 @@ def weight_of(turn: Mapping[str, Any]) -> float | None:
     weight = next(weights, None)
     if weight is not None and not isinstance(weight, int | float):
         raise RowError(f"the weight of a message is not a number: {weight!r:.80}")
-    return 0 if weight is None and turn.get("train") is False else weight
+    is_muted = any(turn.get(key) is False for key in ("train", "training", "loss"))
+    return 0 if weight is None and is_muted else weight
 
 
 def _shown(content: Any) -> dict[str, Any]:
@@ -276,7 +279,11 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     """One tool with its type, which many leave out."""
     if "function" in tool:
         return {"type": "function"} | {k: v for k, v in tool.items() if k != "type" or v}
-    return {"type": "function", "function": dict(tool)} if "name" in tool else dict(tool)
+    if "name" not in tool:
+        return dict(tool)
+    # Anthropic's name of the parameters.
+    named = {"parameters" if k == "input_schema" else k: v for k, v in tool.items()}
+    return {"type": "function", "function": named}
 
 
 def spoken(said: Message) -> str:

@@ -1,31 +1,44 @@
 """Messages: the chat layout of OpenAI and TRL."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, turns_of
+from instructdiv.schemas.base import (
+    SYSTEM_COLUMNS,
+    Schema,
+    beside,
+    has_turns,
+    label_of,
+    turns_of,
+    with_system,
+)
 from instructdiv.schemas.conversation import (
     Conversation,
     Message,
     Row,
     is_empty,
+    listed,
     message,
     read_calls,
     text,
+    tool_call,
     tool_calls,
     tools,
     weight_of,
 )
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
+_WORSE = ("rejected_messages", "rejected_response")
 
 
 class Messages(Schema):
     """Column ``messages``: a list of mappings with ``role`` and ``content``; ``tools`` beside.
 
-    Content is text, or a list of parts with ``text`` or ``value``. Tool calls stay, and so do
-    images, sounds and videos, as ``parts``.
+    Content is text, or a list of parts with ``text`` or ``value``. Tool calls stay, also those of
+    Anthropic's parts, and so do images, sounds and videos, as ``parts``. Columns ``system`` and
+    ``rejected_messages`` or ``rejected_response`` (ms-swift) may stand beside.
 
     Examples
     --------
@@ -47,15 +60,15 @@ class Messages(Schema):
         return has_turns(rows, self.column, "role")
 
     def read(self, row: Row) -> Conversation:
-        turns = turns_of(row, self.column, "messages")
+        said = with_system(row, read_turns(turns_of(row, self.column, "messages")))
         held = (row.get(column) for column in (self.tools_column, "functions"))
         callable_ = next((cell for cell in held if not is_empty(cell)), None)
-        return Conversation(
-            [read_turn(turn) for turn in turns], tools(callable_), None, label_of(row)
-        )
+        rejected, asked = _worse(row, said)
+        return Conversation(said, tools(callable_), rejected, label_of(row), asked)
 
     def columns(self, row: Row) -> set[str]:
-        return {self.column, self.tools_column, "functions"} & row.keys()
+        beside = {self.tools_column, "functions", *SYSTEM_COLUMNS, *_WORSE}
+        return {self.column, *beside} & row.keys()
 
     def write(self, conversation: Conversation) -> dict[str, Any]:
         callable_ = {self.tools_column: conversation.tools} if conversation.tools else {}
@@ -64,6 +77,51 @@ class Messages(Schema):
 
     def _asked_in(self) -> str:
         return f"a user turn of {self.column!r}"
+
+
+def _worse(row: Row, said: list[Message]) -> tuple[list[Message] | None, int | None]:
+    """The worse answer, if there is one, and how many messages come before both, if that tells."""
+    column = next((column for column in _WORSE if not is_empty(row.get(column))), None)
+    if column is None:
+        return None, None
+    cell = listed(row[column])
+    if isinstance(cell, str):
+        return [message("assistant", cell)], None
+    if not isinstance(cell, list | tuple) or not all(isinstance(t, Mapping) for t in cell):
+        raise RowError(f"{column!r} is neither a text nor a list of messages: {cell!r:.80}")
+    if column == "rejected_response":
+        return read_turns(cell), None
+    worse = with_system(row, read_turns(cell))
+    alike = (one == other for one, other in zip(said[:-1], worse[:-1], strict=False))
+    n_asked = sum(itertools.takewhile(bool, alike))
+    return worse[n_asked:], n_asked
+
+
+def read_turns(turns: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """Messages of turns; results of tools that are parts of a turn are messages of their own.
+
+    Raises
+    ------
+    RowError
+        A role, a call or a weight is of no known form.
+    """
+    said = []
+    for turn in turns:
+        content = turn.get("content")
+        parts = content if isinstance(content, list | tuple) else []
+        results = [part for part in parts if _is_result(part)]
+        said += [
+            message("tool", part.get("content"), tool_call_id=part.get("tool_use_id"))
+            for part in results
+        ]
+        rest = [part for part in parts if not _is_result(part)]
+        if rest or not results:
+            said.append(read_turn({**turn, "content": rest} if results else turn))
+    return said
+
+
+def _is_result(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "tool_result"
 
 
 def read_turn(turn: Mapping[str, Any]) -> Message:
@@ -96,8 +154,10 @@ def _divided(content: Any) -> tuple[Any, str, list[dict[str, Any]]]:
     said, thought, called = [], [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else "text"
-        if kind == "reasoning":
-            thought.append(part)
+        if kind in ("reasoning", "thinking"):
+            thought.append(part.get("thinking", part))
+        elif kind == "tool_use":
+            called.append(tool_call(part.get("name"), part.get("input"), part.get("id")))
         elif kind == "tool_call":
             called += _calls_in(part)
         else:

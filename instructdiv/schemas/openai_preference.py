@@ -6,7 +6,7 @@ from typing import Any
 from instructdiv.errors import RowError
 from instructdiv.schemas.base import Schema, has, turns_of
 from instructdiv.schemas.conversation import Conversation, Row, tools
-from instructdiv.schemas.messages import read_turn, written_turn
+from instructdiv.schemas.messages import read_turns, written_turn
 from instructdiv.schemas.preference import written_preference
 
 
@@ -44,7 +44,7 @@ class OpenaiPreference(Schema):
         if not isinstance(given, Mapping):
             raise RowError(f"{self.input_column!r} is not a mapping of messages: {given!r:.80}")
         asked, chosen, rejected = (
-            [read_turn(turn) for turn in turns_of(held, column, "messages")]
+            read_turns(turns_of(held, column, "messages"))
             for held, column in (
                 (given, "messages"),
                 (row, self.preferred_column),

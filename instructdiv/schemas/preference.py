@@ -146,18 +146,20 @@ def read_messages(cell: Any, role: str) -> list[Message]:
         A message is of an unknown form.
     """
     if isinstance(cell, Mapping):
-        return [_read_turn(cell)]
+        return _read_turns([cell])
     if isinstance(cell, list | tuple) and all(map(_is_turn, cell)):
-        return [_read_turn(turn) for turn in cell]
+        return _read_turns(cell)
     return [message(role, cell)]
+
+
+def _read_turns(turns: Sequence[Mapping[str, Any]]) -> list[Message]:
+    if turns and all("from" in turn for turn in turns):
+        return [sharegpt.read_turn(turn) for turn in turns]
+    return messages.read_turns(turns)
 
 
 def _is_turn(turn: Any) -> bool:
     return isinstance(turn, Mapping) and ("role" in turn or "from" in turn)
-
-
-def _read_turn(turn: Mapping[str, Any]) -> Message:
-    return sharegpt.read_turn(turn) if "from" in turn else messages.read_turn(turn)
 
 
 def _answer(cell: Any, column: str) -> list[Message]:

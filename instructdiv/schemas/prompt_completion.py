@@ -5,7 +5,7 @@ from typing import Any
 
 from instructdiv.schemas.base import Schema, beside, label_of
 from instructdiv.schemas.conversation import Conversation, Message, Row, message, tools
-from instructdiv.schemas.messages import plain_text, read_turn, written_turn
+from instructdiv.schemas.messages import plain_text, read_turns, written_turn
 
 _END_MARKS = ("<|endoftext|>", "</s>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>")
 
@@ -60,7 +60,7 @@ class PromptCompletion(Schema):
 
 def _messages(cell: Any, role: str) -> list[Message]:
     if isinstance(cell, list) and all(isinstance(turn, Mapping) for turn in cell):
-        return [read_turn(turn) for turn in cell]
+        return read_turns(cell)
     said = message(role, cell)
     if role == "assistant":
         said["content"] = _without_mark(said["content"])

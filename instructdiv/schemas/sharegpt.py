@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, system_of, turns_of
+from instructdiv.schemas.base import (
+    SYSTEM_COLUMNS,
+    Schema,
+    beside,
+    has_turns,
+    label_of,
+    turns_of,
+    with_system,
+)
 from instructdiv.schemas.conversation import (
     Conversation,
     Message,
@@ -24,7 +32,7 @@ _ROLES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "obse
 class Sharegpt(Schema):
     """Column ``conversations``: a list of mappings with ``from`` and ``value``.
 
-    Columns ``system`` and ``tools``, a list or JSON of one, may stand beside.
+    Columns ``system`` or ``system_prompt``, and ``tools``, a list or JSON of one, may stand beside.
 
     Examples
     --------
@@ -41,11 +49,11 @@ class Sharegpt(Schema):
         return self.column in columns and has_turns(rows, self.column, "from")
 
     def read(self, row: Row) -> Conversation:
-        said = [read_turn(turn) for turn in turns_of(row, self.column)]
-        return Conversation(system_of(row) + said, tools(row.get("tools")), None, label_of(row))
+        said = with_system(row, [read_turn(turn) for turn in turns_of(row, self.column)])
+        return Conversation(said, tools(row.get("tools")), None, label_of(row))
 
     def columns(self, row: Row) -> set[str]:
-        return {self.column, "system", "tools"} & row.keys()
+        return {self.column, "tools", *SYSTEM_COLUMNS} & row.keys()
 
     def write(self, conversation: Conversation) -> dict[str, Any]:
         turns = [turn for said in conversation.messages for turn in written_turns(said)]

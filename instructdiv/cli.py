@@ -1255,18 +1255,13 @@ def _print_study(study: "Findings", output: Path | None, as_json: bool) -> None:
 def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:
     from instructdiv.curate import curate
     from instructdiv.files import check_free
-    from instructdiv.records import QUARANTINE
 
     check_free(output, overwrite)  # before the work, not after it
     with _progress(quiet) as progress:
         mix = curate(recipe, progress=progress)
-        found = mix.preflight()
-        if recipe.fail_on_drop and len(found) == len(mix.order):
+        if recipe.fail_on_drop and len(found := mix.preflight()) == len(mix.order):
             found.check()  # nothing is left to write
         mix.export(output, overwrite=overwrite)
-    if said := str(found):
-        where = f"\nleft out, and written to {output / QUARANTINE}" if len(found) else ""
-        typer.echo(f"{said}{where}", err=True)
     _print_mix(mix, output, as_json)
     mix.check()
 

@@ -239,8 +239,11 @@ class _Conversion:
             return cls(written | beside)
         source = source.like(row)
         found = _back(written, source, target)
-        # Of a layout that is only read nothing comes back: what stands in the row is held.
-        back = beside | (found or {k: v for k, v in written.items() if k in own})
+        # Where there is no way back, what stands in the row under its own name is held, unless
+        # it is read as something else; a layout that is only read is never gone back to.
+        is_written = type(source).write is not Schema.write
+        stays = own - target.columns(written) if is_written else own
+        back = beside | (found or {k: v for k, v in written.items() if k in stays})
         values = {k: v for k, v in row.items() if k not in back or not _same(back[k], v)}
         absent = [k for k in back if k not in row]
         if source == type(source)() and not values and not absent:

@@ -27,9 +27,8 @@ from instructdiv.exporters.base import Files, Preflight, Split
 from instructdiv.exporters.stanza import checked_trainer, stanza
 from instructdiv.files import MANIFEST, sha256, write_text
 from instructdiv.guidance import leak_check
-from instructdiv.holdout import held_out
+from instructdiv.holdout import alike, held_out
 from instructdiv.licenses import UNKNOWN, allowed, licenses_of
-from instructdiv.plain import plain
 from instructdiv.pool import Pool
 from instructdiv.recipe import Recipe
 from instructdiv.records import (
@@ -45,7 +44,7 @@ from instructdiv.schemas import Schema
 from instructdiv.selection import Selection, checked_keys
 from instructdiv.selectors import Selector, default_selector
 from instructdiv.sources import SOURCE, constrained, read_sources
-from instructdiv.views import View, view_text
+from instructdiv.views import View
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -117,9 +116,8 @@ class Mix:
             return {"train": whole}
         chosen, first = np.unique(self.order, return_index=True)
         kinds = self.pool.clusters if self.pool.groups is None else self.pool.groups
-        said = (whole.conversations[place].messages for place in first.tolist())
-        asked = [plain(view_text(messages, "all_user_turns")) for messages in said]
-        held = chosen[held_out(kinds[chosen], share, self.recipe.seed, asked)]
+        units = alike([whole.conversations[place].messages for place in first.tolist()])
+        held = chosen[held_out(kinds[chosen], share, self.recipe.seed, units)]
         is_held = np.isin(self.order, held)
         is_first = np.isin(np.arange(len(self.order)), first)
         return {
@@ -276,7 +274,7 @@ class Mix:
     def _manifest(self, folder: Path, files: Files, beside: list[Path]) -> dict[str, Any]:
         records, change = self._all_records, self.selection.change
         chosen = records.take(self.selection.indices)
-        embedder = self.pool.embedder
+        embedder, excluded = self.pool.embedder, dict(records.excluded)
         written = [*(file for several in files.values() for file in several), *beside]
         more: dict[str, Any] = {}
         if self.target is not None and self.target.records is not None:
@@ -300,11 +298,11 @@ class Mix:
             "eval": [str(file.relative_to(folder)) for file in files.get("eval", ())],
             "outputs": {str(f.relative_to(folder)): sha256(f) for f in written},
             "counts": {
-                "read": len(records) + len(records.quarantine),
+                "read": len(records) + len(records.quarantine) + sum(excluded.values()),
                 "quarantined": len(records.quarantine),
                 "selected": len(chosen),
                 "dropped": len(records) - len(chosen),
-                "excluded": dict(records.excluded),
+                "excluded": excluded,
             },
             "sources": list(records.sources),
             "change": None if change is None else asdict(change),
@@ -415,9 +413,16 @@ def _curate(
     with _stage("select", seconds, progress):
         # A target may be there for the arranger alone.
         covered = aim if selector.covers_target or recipe.arranger is None else None
-        selection = selector.select(
-            pool, budget, target=covered, keep=keep, stability=recipe.stability
-        )
+        try:
+            selection = selector.select(
+                pool, budget, target=covered, keep=keep, stability=recipe.stability
+            )
+        except BudgetError as error:
+            if budget is recipe.budget:
+                raise
+            raise BudgetError(
+                f"{error}. A share or records of a source are its floor and its cap"
+            ) from error
     arrangement = None
     if recipe.arranger is not None:
         with _stage("arrange", seconds, progress):

@@ -137,7 +137,11 @@ def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     OutputError
         JSON has no place for a value, or the file cannot be written.
     """
-    with new_file(path) as draft, open(draft, "w", encoding="utf-8", newline="\n") as file:
+    # Half a character, as in the name of a file, is then an escape of JSON.
+    with (
+        new_file(path) as draft,
+        open(draft, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
         for row in rows:
             file.write(json_of(row) + "\n")
     return Path(path)
@@ -154,9 +158,18 @@ def json_of(row: Mapping[str, Any]) -> str:
     try:
         return json.dumps(row, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
+        culprit = next((column for column, cell in row.items() if not _fits_json(cell)), "")
         raise OutputError(
-            f"JSON has no place for a value of the data ({error}); write parquet"
+            f"JSON has no place for a value of the column {culprit!r} ({error}); write parquet"
         ) from error
+
+
+def _fits_json(cell: Any) -> bool:
+    try:
+        json.dumps(cell)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def sha256(path: str | Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from instructdiv.errors import InputError
 from instructdiv.records import Records, Row
 from instructdiv.schemas import Schema, recognize, schema_of
 
@@ -31,16 +32,23 @@ def layouts(
     ------
     UnknownSchema
         No schema fits a source.
+    InputError
+        No record of a source has a column of the schema that is given for it.
     """
     if isinstance(schema, Schema | str | Mapping):
-        return (schema_of(schema),) * len(records.sources)
+        schema = (schema_of(schema),) * len(records.sources)
     found: list[Schema] = []
     for number, name in enumerate(records.sources):
+        part = records.take(np.flatnonzero(records.source_of == number))
         given = None if schema is None else schema[number]
         if given is not None:
+            if len(part) and not any(map(given.columns, part.rows)):
+                raise InputError(
+                    f"{name} has none of the columns of {given!r}; it has "
+                    f"{', '.join(map(str, part.columns))}"
+                )
             found.append(given)
             continue
-        part = records.take(np.flatnonzero(records.source_of == number))
         found.append(recognize(part.rows))
         named = name.encode("utf-8", "backslashreplace").decode()
         _log.info("%s: %s records, layout %s", named, f"{len(part):,}", found[-1].name)

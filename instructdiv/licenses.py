@@ -37,7 +37,7 @@ def licenses_of(records: Records) -> list[tuple[str, ...]]:
     Columns ``license``, ``licence``, ``licenses`` and ``Instance License`` hold a text, or a
     list of texts. A record of which nothing is known has none.
     """
-    of_source = [() if one is None else (license_id(one),) for one in records.licenses]
+    of_source = [tuple(_names(one)) for one in records.licenses]
     of_source += [()] * (len(records.sources) - len(of_source))
     known = [column for column in _COLUMNS if column in records.columns]
     found = []

@@ -22,10 +22,15 @@ from instructdiv.errors import ParameterError, UnknownPart
 
 def explain(error: ValidationError) -> str:
     """Say in one line what is wrong: each parameter, its value, and why."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'value'} = {problem['input']!r}: {problem['msg']}"
-        for problem in error.errors()
-    )
+    return "; ".join(map(_explained, error.errors()))
+
+
+def _explained(problem: Any) -> str:
+    name = ".".join(map(str, problem["loc"])) or "value"
+    if problem["type"] == "missing":
+        return f"{name} is required"
+    message = problem["msg"].replace("a valid tuple", "a list")
+    return f"{name} = {problem['input']!r}: {message}"
 
 
 def _snake_case(name: str) -> str:

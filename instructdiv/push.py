@@ -95,8 +95,13 @@ def push_to_hub(
         validate_repo_id(repository)
     except HFValidationError as error:
         raise InputError(f"{repository!r} is no name of a data set on the Hub: {error}") from error
-    with quiet_datasets():
-        splits = load_dataset("parquet", data_files=named)
+    try:
+        with quiet_datasets():
+            splits = load_dataset("parquet", data_files=named)
+    except Exception as error:  # whatever datasets says of files that differ
+        raise InputError(
+            f"datasets cannot read {folder}: {type(error).__name__}: {error}"
+        ) from error
     given = card.data.license or []
     plan = Push(
         repository,

@@ -265,7 +265,7 @@ def _as_json(value: Any, feature: Any) -> Any:
         return value
     if isinstance(value, float) and math.isnan(value):
         return None
-    written = json.dumps(value, ensure_ascii=False)
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         ujson_loads(written)
     except ValueError as error:  # it would stay a text, and all others with it

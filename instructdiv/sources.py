@@ -124,6 +124,12 @@ def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Bu
             "sources with a share or records leave no room for floors and caps of other groups; "
             "give floors and caps by: source, or no share"
         )
+    for source in asked:
+        if source.name in (budget.floors or {}) or source.name in (budget.caps or {}):
+            raise BudgetError(
+                f"the source {source.name!r} has a share or records, and a floor or cap too; "
+                "give one of them"
+            )
     limit = budget.tokens or budget.records or max(1, round((budget.share or 0) * n_records))
     whole = _whole(asked, limit, in_tokens=budget.tokens is not None)
     fixed = {source.name: n / limit for source, n in zip(asked, whole.tolist(), strict=True)}

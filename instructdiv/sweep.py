@@ -28,7 +28,6 @@ from instructdiv.report.facts import Facts
 from instructdiv.report.profile import instruction_numbers
 from instructdiv.report.tables import Cell as Written
 from instructdiv.report.tables import Table, TabledDocument, count, rounded, share
-from instructdiv.schemas import Messages
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
 from instructdiv.views import View
@@ -140,13 +139,14 @@ class Sweep:
         Beside the folders stand ``sweep.md`` and ``sweep.json``, and for each trainer
         ``sweep-<trainer>.sh`` and ``train/<trainer>/<mix>.jsonl``: the same records as the
         conversations that it reads, whatever layouts were mixed. Those that it would drop, or
-        that its rows have no place for, are told, and stand in ``<mix>.quarantine.jsonl``.
+        that its rows have no place for, are told, and stand in ``<mix>.quarantine.jsonl``; a
+        trainer for which nothing of a mix is left is told and passed over.
 
         Raises
         ------
         OutputError
             The folder is not empty (and `overwrite` is not set), cannot be written to, or holds
-            what was trained; or a trainer has no place for any record of a mix.
+            what was trained.
         UsageError
             A trainer is not known.
         """
@@ -163,11 +163,10 @@ class Sweep:
                 for name, mix in self.mixes.items()
                 for file in (exporter or Jsonl()).export(mix, folder / name)
             ]
-            for trainer in scripts:
-                files += self._write_rows(trainer, folder / "train" / trainer)
             files += [self.plan.save(folder / f"sweep.{end}") for end in ("md", "json")]
             for trainer, script in scripts.items():
-                files.append(write_text(folder / f"sweep-{trainer}.sh", script))
+                if rows := self._write_rows(trainer, folder / "train" / trainer):
+                    files += [*rows, write_text(folder / f"sweep-{trainer}.sh", script)]
             manifest = {
                 "instructdiv": importlib.metadata.version("instructdiv"),
                 "sweep": list(self.mixes),
@@ -177,27 +176,24 @@ class Sweep:
         return [Path(path).expanduser() / file.relative_to(folder) for file in files]
 
     def _write_rows(self, trainer: str, folder: Path) -> list[Path]:
-        """Write every mix as the rows that a trainer reads."""
+        """Write every mix as the rows that a trainer reads; nothing if it reads none of one."""
+        exporter = EXPORTERS[trainer]
+        found = {name: exporter.preflight(mix.splits) for name, mix in self.mixes.items()}
+        kept = {name: found[name].kept(mix.splits) for name, mix in self.mixes.items()}
+        if empty := next((name for name, splits in kept.items() if not len(splits["train"])), None):
+            _log.warning(
+                "there is nothing for %s: of %s no record is left; %s", trainer, empty, found[empty]
+            )
+            return []
         folder.mkdir(parents=True)
         files = []
         for name, mix in self.mixes.items():
-            rows: Iterable[Mapping[str, Any]]
-            exporter = EXPORTERS.get(trainer)
-            if exporter is None:
-                rows = map(Messages().write, mix.splits["train"].conversations)
-            else:
-                found = exporter.preflight(mix.splits)
-                kept = found.kept(mix.splits)
-                if not len(kept["train"]):
-                    raise OutputError(
-                        f"of {name} nothing is left to train on: {found}; name other trainers"
-                    )
-                if len(found):
-                    _log.warning("%s: %s", name, found)
-                    left_out = "".join(quarantine_lines(found.quarantined(mix.splits)))
-                    files.append(write_text(folder / f"{name}.{QUARANTINE}", left_out))
-                rows = exporter.rows(kept)["train"]
-            files.append(write_lines(folder / f"{name}.jsonl", rows))
+            if said := str(found[name]):
+                _log.warning("train/%s/%s.jsonl: %s", trainer, name, said)
+            if len(found[name]):
+                left_out = "".join(quarantine_lines(found[name].quarantined(mix.splits)))
+                files.append(write_text(folder / f"{name}.{QUARANTINE}", left_out))
+            files.append(write_lines(folder / f"{name}.jsonl", exporter.rows(kept[name])["train"]))
         if trainer == LlamaFactory.name:
             entries = dataset_info({name: f"{name}.jsonl" for name in self.mixes})
             files.append(write_text(folder / "dataset_info.json", entries))

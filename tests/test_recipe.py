@@ -79,7 +79,7 @@ def test_only_a_budget_is_needed() -> None:
     assert recipe.budget == idv.Budget(records=5)
     assert recipe.selector == idv.default_selector()
     assert recipe.seed == 0
-    with pytest.raises(RecipeError, match="budget.*Field required"):
+    with pytest.raises(RecipeError, match="budget is required"):
         idv.Recipe.model_validate({})
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import instructdiv as idv
 from instructdiv.cli import app
 from instructdiv.errors import BudgetError, InputError, RecipeError
-from instructdiv.holdout import held_out
+from instructdiv.holdout import alike, held_out
 from instructdiv.licenses import allowed, license_id, licenses_of
 from instructdiv.records import read
 
@@ -278,24 +278,42 @@ def test_what_is_held_out_is_spread_over_the_parts(
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdefgh")), min_size=2, max_size=60),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 7)), min_size=2, max_size=60),
     st.floats(0.01, 0.6),
 )
 @settings(max_examples=100, deadline=None)
-def test_what_asks_the_same_stays_on_one_side(records: list[tuple[int, str]], share: float) -> None:
-    labels, asked = np.array([label for label, _ in records]), [text for _, text in records]
-    n = len(set(asked))
+def test_records_of_one_unit_stay_on_one_side(records: list[tuple[int, int]], share: float) -> None:
+    labels, units = np.array(records).T
+    n = len(set(units.tolist()))
     if max(1, round(share * n)) >= n:
         with pytest.raises(BudgetError, match=f"of {n} different records held out leave nothing"):
-            held_out(labels, share, asked=asked)
+            held_out(labels, share, units=units)
         return
-    held = held_out(labels, share, asked=asked)
-    sides = {
-        text: {h for h, own in zip(held.tolist(), asked, strict=True) if own == text}
-        for text in asked
-    }
-    assert all(len(side) == 1 for side in sides.values())
-    assert sum(side == {True} for side in sides.values()) == max(1, round(share * n))
+    held = held_out(labels, share, units=units)
+    sides = [set(held[units == unit].tolist()) for unit in set(units.tolist())]
+    assert all(len(side) == 1 for side in sides)
+    assert sum(side == {True} for side in sides) == max(1, round(share * n))
+
+
+def test_paths_of_one_tree_are_one_unit() -> None:
+    def said(*texts: str) -> list[dict[str, str]]:
+        roles = ("user", "assistant")
+        return [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
+
+    system = {"role": "system", "content": "Be brief."}
+    units = alike(
+        [
+            said("Name a river.", "Nile", "And a lake?", "Chad"),
+            [system, *said("name a RIVER", "Nile!", "And a sea?", "Dead")],
+            said("Name a river.", "Nile"),
+            said("Name a river.", "Rhine"),  # asks what the third asks
+            said("Name a river.", "Rhine", "Where?", "There"),
+            said("Hi", "Hello", "Name a river.", "Nile"),
+            said("Hi", "Hey", "Name a lake.", "Chad"),
+            said(),
+        ]
+    )
+    assert units.tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
 
 
 def test_copies_of_what_is_evaluated_on_are_not_trained_on(tmp_path: Path) -> None:

@@ -420,22 +420,53 @@ def test_each_trainer_reads_calls_in_its_form_or_is_told_that_it_cannot(
     }
     assert roles["llama_factory"]["function_call"] == roles["llama_factory"]["tool"] == 8
     assert roles["trl"]["tool"] == roles["axolotl"]["tool"] == roles["transformers"]["tool"] == 8
-    [said] = [r.getMessage() for r in caplog.records if "torchtune" in r.getMessage()]
-    assert said == "share-20: 8 rows are left out for torchtune: tools have no place in it"
+    [said] = [r.getMessage() for r in caplog.records]
+    assert said == (
+        "train/torchtune/share-20.jsonl: 8 rows are left out for torchtune: "
+        "tools have no place in it"
+    )
     left_out = tmp_path / "sweep" / "train" / "torchtune" / "share-20.quarantine.jsonl"
     assert len(left_out.read_text().splitlines()) == 8
     manifest = json.loads((tmp_path / "sweep" / "manifest.json").read_text())
     assert "train/torchtune/share-20.quarantine.jsonl" in manifest["outputs"]
 
 
-def test_a_sweep_that_a_trainer_has_no_place_for_is_not_written(tmp_path: Path):
+def test_a_trainer_that_has_no_place_for_a_mix_is_told_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     calls = [_calling(i) for i in range(12)]
     found = idv.share_grid(calls, {"code": CODE}, shares=[0.5], embedder="lexical")
-    with pytest.raises(OutputError, match=r"of share-00 nothing is left .* name other trainers"):
-        found.export(tmp_path / "sweep")
-    assert not (tmp_path / "sweep").exists()
-    found.export(tmp_path / "sweep", trainers=["trl", "transformers"])
-    assert (tmp_path / "sweep" / "train" / "trl" / "share-50.jsonl").is_file()
+    found.export(tmp_path / "sweep")
+    assert [r.getMessage() for r in caplog.records] == [
+        "there is nothing for torchtune: of share-00 no record is left; 12 rows are left out for "
+        "torchtune: tools have no place in it"
+    ]
+    written = {path.name for path in (tmp_path / "sweep" / "train").iterdir()}
+    assert written == set(SWEPT) - {"torchtune"}
+    scripts = {path.name for path in (tmp_path / "sweep").glob("*.sh")}
+    assert scripts == {f"sweep-{name}.sh" for name in written}
+
+
+def test_answers_that_are_worse_or_not_wanted_are_trained_on_by_no_trainer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    core = [
+        {"messages": [{"role": "user", "content": row["instruction"]}, answer], "label": i % 2 == 0}
+        for i, row in enumerate(CODE)
+        for answer in [{"role": "assistant", "content": "wanted" if i % 2 == 0 else "unwanted"}]
+    ]
+    pairs = [{"prompt": row["instruction"], "chosen": "good", "rejected": "bad"} for row in LAW]
+    found = idv.share_grid(core, {"law": pairs}, shares=[0.2], embedder="lexical")
+    found.export(tmp_path / "sweep")
+    told = [r.getMessage() for r in caplog.records]
+    for trainer in SWEPT:
+        text = (tmp_path / "sweep" / "train" / trainer / "share-20.jsonl").read_text()
+        assert "good" in text
+        assert "bad" not in text
+        assert "unwanted" not in text
+        [said] = [one for one in told if f"train/{trainer}/share-20" in one]
+        assert "the worse answer is not written" in said
+        assert "marked as not wanted" in said
 
 
 def test_another_exporter_writes_the_mixes(small: Any, tmp_path: Path):

@@ -1,19 +1,27 @@
 """Exporter: writes a mix in one form."""
 
+import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
 
 from instructdiv.errors import GateFailed, OutputError
 from instructdiv.files import new_folder
 from instructdiv.part import Part
-from instructdiv.records import Quarantined, Records, Row
+from instructdiv.records import QUARANTINE, Quarantined, Records, Row
 from instructdiv.schemas import Conversation, Schema
 from instructdiv.schemas.conversation import is_missing
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_log = logging.getLogger("instructdiv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +66,6 @@ class Split:
         """What a row is to carry beside its own columns."""
         return {} if self.beside is None else dict(self.beside[place])
 
-    def ids(self) -> list[Any] | None:
-        """The id of each record in a column of one type, text if need be, if they have any."""
-        if "id" not in self.records.columns:
-            return None
-        found = [None if is_missing(one) else one for one in self.records.column("id")]
-        kinds = {type(one) for one in found if one is not None}
-        if not kinds:
-            return None
-        if kinds in ({str}, {int}):
-            return found
-        return [None if one is None else str(one) for one in found]
-
     @cached_property
     def conversations(self) -> list[Conversation]:
         """What each record says."""
@@ -93,6 +89,38 @@ class Split:
 
 Splits = Mapping[str, Split]
 """``train``, and ``eval`` where some records are held out."""
+
+
+def ids(splits: Splits) -> dict[str, list[Any]] | None:
+    """The id of each record in a column of one type, text if need be, if there are any."""
+    if not any("id" in split.records.columns for split in splits.values()):
+        return None
+    found = {
+        name: [None if is_missing(one := row.get("id")) else one for row in split.records.rows]
+        for name, split in splits.items()
+    }
+    kinds = {type(one) for own in found.values() for one in own if one is not None}
+    if not kinds:
+        return None
+    if kinds in ({str}, {int}):
+        return found
+    return {name: [None if one is None else str(one) for one in own] for name, own in found.items()}
+
+
+def tables(splits: Splits) -> "dict[str, Dataset]":
+    """Each split as a data set; a column has the same type in all.
+
+    Raises
+    ------
+    InputError
+        A value has no place in a data set.
+    """
+    whole = Records.joined([split.whole() for split in splits.values()]).to_dataset()
+    ends = np.cumsum([len(split) for split in splits.values()]).tolist()
+    return {
+        name: whole.select(range(end - len(split), end))
+        for end, (name, split) in zip(ends, splits.items(), strict=True)
+    }
 
 
 Files = Mapping[str, list[Path]]
@@ -210,6 +238,9 @@ class Exporter(Part):
             left = {name: split for name, split in kept.items() if len(split)}
             files = fitted.write(left, folder)
             beside = mix.write_beside(folder, files, found.quarantined(splits))
+        if said := str(found):
+            where = f"; left out, and written to {Path(path) / QUARANTINE}" if len(found) else ""
+            _log.warning("%s%s", said, where)
         written = [file for several in files.values() for file in several] + beside
         return [Path(path).expanduser() / file.relative_to(folder) for file in written]
 

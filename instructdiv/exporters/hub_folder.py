@@ -4,10 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from instructdiv.exporters.base import Exporter, Files, Split, Splits
+from instructdiv.exporters.base import Exporter, Files, Splits, tables
 from instructdiv.licenses import UNKNOWN, licenses_of
 from instructdiv.records import quiet_datasets
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 _SHARD_BYTES = 500_000_000
 _SIZES = (
@@ -46,21 +50,10 @@ class HubFolder(Exporter):
 
     def write(self, splits: Splits, folder: Path) -> Files:
         (folder / "data").mkdir()
-        files = {name: self._shards(name, split, folder) for name, split in splits.items()}
+        files = {name: _shards(name, table, folder) for name, table in tables(splits).items()}
         card = folder / "README.md"
         card.write_text(self._card(splits), encoding="utf-8", errors="backslashreplace")
         return files | {"settings": [card]}
-
-    def _shards(self, name: str, split: Split, folder: Path) -> list[Path]:
-        dataset = split.whole().to_dataset()
-        n_shards = min(1 + (dataset.data.nbytes or 0) // _SHARD_BYTES, len(dataset))
-        files = []
-        with quiet_datasets():
-            for i in range(n_shards):
-                file = f"{_NAMES.get(name, name)}-{i:05d}-of-{n_shards:05d}.parquet"
-                files.append(folder / "data" / file)
-                dataset.shard(n_shards, i, contiguous=True).to_parquet(files[-1])
-        return files
 
     def _card(self, splits: Splits) -> str:
         from huggingface_hub import DatasetCardData
@@ -130,3 +123,14 @@ def _one_or_list(licenses: Iterable[str]) -> str | list[str]:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _shards(name: str, dataset: "Dataset", folder: Path) -> list[Path]:
+    n_shards = min(1 + (dataset.data.nbytes or 0) // _SHARD_BYTES, len(dataset))
+    files = []
+    with quiet_datasets():
+        for i in range(n_shards):
+            file = f"{_NAMES.get(name, name)}-{i:05d}-of-{n_shards:05d}.parquet"
+            files.append(folder / "data" / file)
+            dataset.shard(n_shards, i, contiguous=True).to_parquet(files[-1])
+    return files

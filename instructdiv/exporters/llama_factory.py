@@ -52,6 +52,8 @@ def _data(files: DataFiles) -> Settings:
     many = len(files.train) > 1
     names = [f"mix_{i:05d}" for i in range(len(files.train))] if many else ["mix"]
     entries = {name: {"file_name": file} for name, file in zip(names, files.train, strict=True)}
+    if files.evaluation:
+        entries[_NAMES["eval"]] = {"file_name": files.evaluation}
     holds = f"dataset_info.json holds: {json.dumps(entries)}"
     if files.form is not None:
         holds = "described in dataset_info.json"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instructdiv.exporters.base import Exporter, Files, Splits
+from instructdiv.exporters.base import Exporter, Files, Splits, tables
 from instructdiv.exporters.jsonl import FILES
 from instructdiv.records import quiet_datasets
 
@@ -25,6 +25,6 @@ class Parquet(Exporter):
     def write(self, splits: Splits, folder: Path) -> Files:
         files = {name: [folder / f"{FILES.get(name, name)}.parquet"] for name in splits}
         with quiet_datasets():
-            for name, split in splits.items():
-                split.whole().to_dataset().to_parquet(files[name][0])
+            for name, table in tables(splits).items():
+                table.to_parquet(files[name][0])
         return files

@@ -17,15 +17,13 @@ _RUN = {"seed": "$seed", "output_dir": "$run"}
 
 
 EXPORTERS: Mapping[str, ForTrainer] = {
-    one.name: one
-    for one in (
-        Trl(form="messages"),
-        Axolotl(form="messages"),
-        LlamaFactory(form="messages"),
-        Torchtune(form="messages"),
-    )
+    "trl": Trl(form="messages"),
+    "axolotl": Axolotl(form="messages"),
+    "llama_factory": LlamaFactory(form="messages"),
+    "torchtune": Torchtune(form="messages"),
+    "transformers": Trl(form="messages"),
 }
-"""What makes the rows that a trainer reads; one that has none reads messages."""
+"""What makes the rows that a trainer reads; a script of one's own reads those of TRL."""
 
 
 def _rows(exporter: type[ForTrainer]) -> dict[str, Any]:
@@ -42,7 +40,7 @@ _OVERLAYS: dict[str, dict[str, Any]] = {
     "torchtune": _rows(Torchtune) | _RUN,
     "transformers": {"train_file": "train/transformers/$mix.jsonl"} | _RUN,
 }
-SWEPT: tuple[str, ...] = tuple(_OVERLAYS)
+SWEPT: tuple[str, ...] = tuple(EXPORTERS)
 """Names of the trainers for which there is a script."""
 
 _COMMANDS = {

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, Self
 
 from instructdiv.errors import ParameterError
-from instructdiv.exporters.base import Exporter, Files, Preflight, Splits
+from instructdiv.exporters.base import Exporter, Files, Preflight, Splits, ids
 from instructdiv.exporters.settings import DataFiles, Form, TrainerSettings
 from instructdiv.exporters.turns import of_tools, two_messages, weight
 from instructdiv.files import write_lines, write_text
@@ -180,11 +180,11 @@ def _tables(splits: Splits, rows: _Written) -> _Written:
     every = [row for several in rows.values() for row in several]
     with_tools = any("tools" in row for row in every)
     uneven = any(map(_is_uneven, every))
+    own_ids = ids(splits)
     tables: _Written = {}
     for name, split in splits.items():
-        ids = split.ids()
         tables[name] = [
-            ({} if ids is None else {"id": ids[place]})
+            ({} if own_ids is None else {"id": own_ids[name][place]})
             | (_begun_uneven(row) if uneven and not place else row)
             | split.carried(place)
             | ({"tools": row.get("tools", "[]")} if with_tools else {})

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from instructdiv.allowance import Allowance
 from instructdiv.budget import apportion_order
+from instructdiv.errors import BudgetError
 from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work
@@ -46,6 +47,7 @@ class Balanced(Selector):
         weights = self.weights(pool, np.bincount(parts))
         # Of a part without a weight nothing is chosen.
         weighty = weights[parts] > 0
+        n_free = len(allowance.rows)
         allowance = replace(allowance, rows=allowance.rows[weighty[allowance.rows]])
         given = given[weighty[given]]
         free = np.bincount(parts[allowance.rows], minlength=len(weights))
@@ -65,7 +67,10 @@ class Balanced(Selector):
         ]
         spent = np.zeros(len(weights))
         np.add.at(spent, parts[given], allowance.costs[given])
-        return _dealt_by_cost(spent, weights, ranked, allowance)
+        picks = _dealt_by_cost(spent, weights, ranked, allowance)
+        if len(allowance.rows) < n_free:
+            _check_spent(picks[0], allowance)
+        return picks
 
     def _rank(
         self,
@@ -101,6 +106,22 @@ class Balanced(Selector):
             memory=one.memory,
             route=f"clusters or groups, and in each: {one.route}",
             approximation=one.approximation,
+        )
+
+
+def _check_spent(rows: NDArray[np.int64], allowance: Allowance) -> None:
+    """Raise if floors or caps are not met by the parts that have a weight."""
+    left = allowance.after(rows)
+    if left.floors is not None and (left.floors > 0).any():
+        short = np.flatnonzero(left.floors > 0)
+        raise BudgetError(
+            f"the floor of {allowance.names[short[0]]!r} is not met by the parts that have a "
+            "weight; give it a share, or no floor"
+        )
+    if allowance.counts_records and left.limit:
+        raise BudgetError(
+            f"the caps leave {len(rows):,} of {allowance.limit:,} records to the parts that have "
+            "a weight; raise a cap, or give others a share"
         )
 
 

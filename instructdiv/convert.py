@@ -15,6 +15,7 @@ from instructdiv.records import (
     QUARANTINE,
     Quarantined,
     Row,
+    is_dataset,
     quarantine_lines,
     quiet_datasets,
     read,
@@ -175,12 +176,16 @@ def convert(
     records = read(data, strict=strict, encoding=encoding)
     found = layouts(records, schema)
     n_read = len(records) + len(records.quarantine)
+    of_table = is_dataset(records.rows)
     records = unfolded(records, found)
     quarantine = list(records.quarantine)
     rows, unheld, n_restored, n_edited = [], Counter[str](), 0, 0
-    for place, row in enumerate(records.rows):
+    for place, given in enumerate(records.rows):
+        layout = found[records.source_of[place]]
+        # A table has every column in every row.
+        unfilled = [c for c in layout.columns(given) if given[c] is None] if of_table else []
         try:
-            done = _Conversion.of(row, found[records.source_of[place]], target)
+            done = _Conversion.of(_without(given, *unfilled), layout, target)
         except RowError as error:
             quarantine.append(records.quarantined(place, str(error)))
             if strict:

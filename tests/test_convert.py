@@ -340,3 +340,20 @@ def test_every_schema_can_be_named_as_a_target(layout: str) -> None:
     if done is not None:
         found = Schema.from_mapping(layout).messages(done.rows[0])
         assert [m["content"] for m in found] == ["Hi", "x"]
+
+
+def test_an_answer_apart_comes_back_by_way_of_its_own_columns() -> None:
+    rows = [{"prompt": f"{i}?", "chosen": "a", "rejected": "b", "id": i} for i in range(3)]
+    there = convert(rows, "prompt_completion")
+    assert there.rows[0]["completion"] == "a"
+    assert list(convert(list(there.rows), "preference").rows) == rows
+
+
+def test_a_table_comes_back_though_it_has_every_column_in_every_row(tmp_path: Path) -> None:
+    pair = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    system = {"role": "system", "content": "Be brief."}
+    rows = [{"messages": pair}, {"messages": [system, *pair]}, {"messages": pair * 2}]
+    convert(rows, "alpaca").save(tmp_path / "there.parquet")
+    back = convert(str(tmp_path / "there.parquet"), "messages")
+    assert list(back.rows) == rows
+    assert not back.unheld

@@ -156,6 +156,36 @@ def test_some_of_every_group_is_held_out_and_never_trained_on(exporter, tmp_path
         assert written.count("Task ") == len(ids[name])
 
 
+ODD: list[dict[str, Any]] = [
+    {"id": i, "score": 1, "note": None, "extra": {"a": 1}}
+    | {"messages": [{"role": "user", "content": f"{i}?"}, {"role": "assistant", "content": "!"}]}
+    for i in range(12)
+]
+ODD[7] |= {"id": "x", "score": 0.5, "note": "late", "extra": {"b": "s"}}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_columns_have_one_type_in_what_is_trained_and_evaluated_on(exporter, seed, tmp_path):
+    splits = mix_of(ODD, eval_share=0.5, seed=seed).splits
+    files = exporter.fitted(splits).write(splits, tmp_path)
+    if exporter.name in ("openai", "jsonl"):  # which are not read as tables
+        return
+    kind = "json" if files["train"][0].suffix == ".jsonl" else "parquet"
+    named = {name: [str(file) for file in files[name]] for name in ("train", "eval")}
+    found = load_dataset(kind, data_files=named, cache_dir=str(tmp_path / "cache"))
+    assert found["train"].features == found["eval"].features
+    ids = {str(i) for split in found.values() for i in split["id"]}
+    assert ids == {str(row["id"]) for row in ODD}
+
+
+def test_what_is_left_out_is_told_in_python_too(tmp_path, caplog):
+    rows = [{"messages": [asked(f"{i}?")] + [answered("!")] * (i % 2)} for i in range(8)]
+    mix_of(rows).export(tmp_path / "mix", trainer="llama_factory")
+    [told] = [record.getMessage() for record in caplog.records]
+    assert told.endswith(f"; they are in {tmp_path / 'mix' / 'quarantine.jsonl'}")
+    assert len(lines_of(tmp_path / "mix" / "quarantine.jsonl")) == told.count("4 rows") * 4 > 0
+
+
 # What the trainer would drop.
 
 TALK = [{"messages": said} for said in GOOD.values()]

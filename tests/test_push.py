@@ -129,3 +129,14 @@ def test_the_card_names_every_source_and_all_licenses(folder: Path) -> None:
     assert "10 instruction records (train 8, validation 2)" in card.text
     loaded = datasets.load_dataset(str(folder))
     assert {name: len(split) for name, split in loaded.items()} == {"train": 8, "validation": 2}
+
+
+def test_a_folder_that_datasets_cannot_read_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise ValueError("columns differ")
+
+    monkeypatch.setattr(datasets, "load_dataset", never)
+    with pytest.raises(InputError, match=r"datasets cannot read .*: ValueError: columns differ"):
+        idv.push_to_hub(folder, "me/colors")

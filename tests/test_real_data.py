@@ -82,6 +82,11 @@ DROPPED: dict[str, dict[str, set[str]]] = {
     },
     "multitask/p3_t0_train_dev.jsonl.gz": {"axolotl": {"nothing is answered"}},
 }
+# Files of which a sample of 100 has none of the few records with an empty answer.
+RARELY_DROPPED = {
+    name: {"axolotl": {"nothing is answered"}}
+    for name in ("general/alpaca_random_9229.json.gz", "mix/pool_dev.jsonl.gz")
+}
 
 
 class _Ones(Embedder):
@@ -230,7 +235,7 @@ def test_all_of_every_file_goes_through_every_exporter(
     name: str, exporter: str, tmp_path: Path
 ) -> None:
     reasons, lost = _through(exporter, _plain(name), tmp_path)
-    assert reasons == DROPPED.get(name, {}).get(exporter, set())
+    assert reasons == (DROPPED | RARELY_DROPPED).get(name, {}).get(exporter, set())
     assert not lost
 
 

@@ -170,6 +170,11 @@ def test_a_column_of_mixed_types_keeps_its_values(tmp_path: Path) -> None:
     assert [json.loads(cell) for cell in written[:2]] == cells[:2]
 
 
+def test_an_infinite_number_in_a_column_of_mixed_types_is_not_lost() -> None:
+    with pytest.raises(InputError, match="has no place in a datasets.Dataset"):
+        read([{"a": [{"b": float("inf")}, "x"]}]).to_dataset()
+
+
 @pytest.mark.parametrize("number", [-(2**63) - 1, 2**64])
 def test_a_number_that_datasets_cannot_read_back_is_named(number: int) -> None:
     rows = [{"cell": [{"x": number}, "s"]}]

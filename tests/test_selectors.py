@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Pool, Space
+from instructdiv import Budget, Pool, Space
 from instructdiv.allowance import Allowance
-from instructdiv.errors import InputError
+from instructdiv.errors import BudgetError, InputError
 from instructdiv.selectors import thinning
 from tests.pools import COPIES, DISTINCT, clustered, labels, scores, select
 
@@ -404,3 +404,15 @@ def test_two_parts_of_one_size_get_different_draws():
     pool = Pool.from_embeddings(np.eye(80), groups=["a"] * 40 + ["b"] * 40)
     chosen = idv.GroupBalanced(within=idv.Random()).select(pool, 20).indices
     assert set(chosen[chosen < 40].tolist()) != set((chosen[chosen >= 40] - 40).tolist())
+
+
+def test_floors_and_caps_that_parts_with_a_weight_cannot_meet_are_errors() -> None:
+    pool = Pool.from_embeddings(
+        np.random.default_rng(0).standard_normal((40, 8)), groups=["a"] * 20 + ["b"] * 20
+    )
+    only_a = idv.GroupBalanced(shares={"a": 1.0})
+    with pytest.raises(BudgetError, match="floor of 'b' is not met by the parts that have a wei"):
+        only_a.select(pool, Budget(records=10, floors={"b": 0.5}))
+    with pytest.raises(BudgetError, match="caps leave 5 of 10 records to the parts that have a we"):
+        only_a.select(pool, Budget(records=10, caps={"a": 0.5}))
+    assert len(only_a.select(pool, Budget(records=10, floors={"a": 0.5}))) == 10

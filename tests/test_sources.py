@@ -233,6 +233,8 @@ def test_only_records_under_allowed_licenses_come_and_the_others_are_told(
     mix.export(tmp_path / "m")
     counts = json.loads((tmp_path / "m" / "manifest.json").read_text())["counts"]
     assert counts["excluded"] == {"license cc-by-nc-4.0": 50, "license unknown": 30}
+    held = counts["selected"] + counts["dropped"] + counts["quarantined"]
+    assert counts["read"] == held + 80
     both = _recipe(files, units, budget=60, allow_license=["MIT", "CC-BY-NC 4.0"])
     assert set(_counts(idv.curate(both))) == {"code", "chat"}
 
@@ -430,3 +432,34 @@ def test_a_recipe_with_sources_runs(files: dict[str, str], tmp_path: Path) -> No
     rows = [json.loads(x)["id"] for x in (tmp_path / "m" / "mix.jsonl").read_text().splitlines()]
     assert Counter(name.split("-")[0] for name in rows) == {"code": 5, "law": 10, "chat": 5}
     assert _invoke("run", recipe, "-o", tmp_path / "n", "--set", "sources=0.3").exit_code == 2
+
+
+@pytest.mark.parametrize("limits", [{"floors": {"code": 0.5}}, {"caps": {"code": 0.1}}])
+def test_a_share_and_a_floor_or_cap_of_one_source_are_refused(
+    files: dict[str, str], limits: dict[str, Any]
+) -> None:
+    budget = {"records": 20, "by": "source"} | limits
+    units: dict[str, dict[str, Any]] = {"code": {"share": 0.3}, "law": {}}
+    with pytest.raises(BudgetError, match="'code' has a share or records, and a floor or cap too"):
+        idv.curate(_recipe(files, units, budget=budget))
+    units = {"code": {}, "law": {"share": 0.3}, "chat": {}}
+    assert len(idv.curate(_recipe(files, units, budget=budget)).order) == 20
+
+
+def test_shares_that_cannot_be_met_are_told_as_such(files: dict[str, str]) -> None:
+    units: dict[str, dict[str, Any]] = {"code": {"share": 0.2}, "law": {"share": 0.3}}
+    with pytest.raises(BudgetError, match="A share or records of a source are its floor and its"):
+        idv.curate(_recipe(files, units, budget=20))
+
+
+@pytest.mark.parametrize("name", ["unknown", "other", "none", "", "N/A"])
+def test_a_license_of_a_source_that_says_nothing_is_none(files: dict[str, str], name: str) -> None:
+    units: dict[str, dict[str, Any]] = {"chat": {"license": name}}
+    with pytest.raises(InputError, match="no record is under"):
+        idv.curate(_recipe(files, units, budget=5, allow_license=["unknown", "other", "none"]))
+
+
+def test_a_schema_that_no_record_of_a_source_has_is_named(files: dict[str, str]) -> None:
+    units: dict[str, dict[str, Any]] = {"code": {}, "law": {"schema": "p3"}}
+    with pytest.raises(InputError, match="has none of the columns of P3"):
+        idv.curate(_recipe(files, units, budget=5))

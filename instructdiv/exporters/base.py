@@ -239,7 +239,7 @@ class Exporter(Part):
             files = fitted.write(left, folder)
             beside = mix.write_beside(folder, files, found.quarantined(splits))
         if said := str(found):
-            where = f"; left out, and written to {Path(path) / QUARANTINE}" if len(found) else ""
+            where = f"; they are in {Path(path) / QUARANTINE}" if len(found) else ""
             _log.warning("%s%s", said, where)
         written = [file for several in files.values() for file in several] + beside
         return [Path(path).expanduser() / file.relative_to(folder) for file in written]

@@ -104,7 +104,9 @@ def test_a_grid_is_a_folder_of_mixes_and_scripts_with_the_core_alone_among_them(
     for name in names:
         n_lines = (folder / "grid" / name / "mix.jsonl").read_text().count("\n")
         assert (
-            n_lines == (folder / "grid" / "train" / f"{name}.jsonl").read_text().count("\n") == 60
+            n_lines
+            == (folder / "grid" / "train" / "trl" / f"{name}.jsonl").read_text().count("\n")
+            == 60
         )
     assert (folder / "grid" / "sweep-trl.sh").is_file()
 

@@ -62,7 +62,7 @@ def test_a_hub_name_with_a_dot_is_asked_for_on_the_hub(monkeypatch):
 
     asked = []
 
-    def load_dataset(name, split):
+    def load_dataset(name, _config, split):
         asked.append((name, split))
         return Dataset.from_list(ROWS)
 

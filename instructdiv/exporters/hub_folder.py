@@ -35,6 +35,7 @@ class HubFolder(Exporter):
     Examples
     --------
     >>> import tempfile
+    >>> from instructdiv.exporters.base import Split
     >>> from instructdiv.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> files = HubFolder().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))

@@ -1,7 +1,7 @@
 # make demo      the main job on the demo data that comes with the package
 # make test      lint, types, tests, doctests, README blocks; the page in a real browser
 #                (needs chromium, chromium-driver and npm: installed here as root on Debian)
-# make test-all  the slow tests too
+# make test-all  the slow tests too, and properties on examples that are others each time
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
 # make bench-report  the report on pools of up to 100,000 rows: time, growth, memory, bytes
@@ -25,7 +25,7 @@ test: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-all: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
-	$(BIN)/pytest -n 2
+	HYPOTHESIS_PROFILE=other $(BIN)/pytest -n 2
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .

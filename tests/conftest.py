@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import hypothesis
 import pytest
 
 from instructdiv.embedders import sentence_transformer
+
+# What fails is then a change, and not chance; `make test-all` looks for other examples each time.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("other", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

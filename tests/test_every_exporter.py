@@ -169,6 +169,8 @@ def test_columns_have_one_type_in_what_is_trained_and_evaluated_on(exporter, see
     splits = mix_of(ODD, eval_share=0.5, seed=seed).splits
     files = exporter.fitted(splits).write(splits, tmp_path)
     if exporter.name in ("openai", "jsonl"):  # which are not read as tables
+        n_lines = [len(lines_of(files[name][0])) for name in ("train", "eval")]
+        assert n_lines == [len(splits[name]) for name in ("train", "eval")] == [6, 6]
         return
     kind = "json" if files["train"][0].suffix == ".jsonl" else "parquet"
     named = {name: [str(file) for file in files[name]] for name in ("train", "eval")}
@@ -176,6 +178,20 @@ def test_columns_have_one_type_in_what_is_trained_and_evaluated_on(exporter, see
     assert found["train"].features == found["eval"].features
     ids = {str(i) for split in found.values() for i in split["id"]}
     assert ids == {str(row["id"]) for row in ODD}
+
+
+def test_what_is_written_for_a_trainer_is_read_once(tmp_path, monkeypatch):
+    held = mix_of(ODD, eval_share=0.5)
+    held.summary  # noqa: B018 - measured before
+    read_one, was_read = Messages.read, []
+
+    def counted(schema, row):
+        was_read.append(row["id"])
+        return read_one(schema, row)
+
+    monkeypatch.setattr(Messages, "read", counted)
+    held.export(tmp_path / "mix", trainer="trl")
+    assert len(was_read) == len(ODD)
 
 
 def test_what_is_left_out_is_told_in_python_too(tmp_path, caplog):

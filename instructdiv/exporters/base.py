@@ -43,7 +43,10 @@ class Split:
     def take(self, places: Sequence[int]) -> "Split":
         """The records at these places, in this order."""
         beside = None if self.beside is None else tuple(self.beside[i] for i in places)
-        return replace(self, records=self.records.take(places), beside=beside)
+        taken = replace(self, records=self.records.take(places), beside=beside)
+        if "conversations" in self.__dict__:  # what was read is not read again
+            taken.__dict__["conversations"] = [self.conversations[i] for i in places]
+        return taken
 
     def rows(self) -> Iterator[Row]:
         """The records as they were read, with what they are to carry.

@@ -8,8 +8,8 @@ Records then count as alike only if both what is asked and what is answered are.
 import numpy as np
 
 import instructdiv as idv
-from instructdiv.records import DEMO
-from instructdiv.views import view_text
+from instructdiv.data.records import DEMO
+from instructdiv.data.views import view_text
 
 
 def main() -> None:

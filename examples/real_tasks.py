@@ -32,7 +32,6 @@ import numpy as np
 from scipy import stats
 
 import instructdiv as idv
-from instructdiv.guidance import LossMonitor
 from instructdiv.lab import (
     Shape,
     Tasks,
@@ -44,6 +43,7 @@ from instructdiv.lab import (
 )
 from instructdiv.lab.jobs import done
 from instructdiv.lab.transformer import one_torch_thread
+from instructdiv.training import LossMonitor
 
 Records = list[dict[str, str]]
 ARMS = ("random", "few_tasks", "many_tasks", "rebalance")

@@ -5,27 +5,38 @@ from . import (
     clusterers,
     embedders,
     errors,
+    experiments,
     exporters,
-    guidance,
     metrics,
     schemas,
     selectors,
+    training,
 )
 from .arrangement import Arrangement
-from .budget import Budget, apportion
-from .convert import convert
-from .curate import Mix, curate, rebalance
-from .diversify import Diversified, diversify
+from .budget import Budget
+from .core.apportion import apportion, balance, powerlaw_counts
+from .core.space import Space
+from .curation.curate import Mix, curate, rebalance
+from .curation.diversify import Diversified, diversify
+from .curation.mixture import Mixture, mix
+from .curation.plan import Plan, plan
+from .curation.push import push_to_hub
+from .curation.recipe import Recipe
+from .data.convert import convert
+from .data.records import Records, load
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
-from .guidance import compare_runs, emergence, evidence, leak_check, sweet_spot
-from .mixture import Mixture, mix
-from .plan import Plan, plan
+from .experiments import (
+    Sweep,
+    budget_curve,
+    compare_runs,
+    emergence,
+    instructions_vs_examples,
+    share_grid,
+    sweet_spot,
+)
 from .pool import Pool
-from .push import push_to_hub
-from .quotas import balance, powerlaw_counts
-from .recipe import Recipe
-from .records import Records, load
+from .published import evidence
 from .report import (
     AdditionAdvice,
     Comparison,
@@ -38,6 +49,7 @@ from .report import (
     diff,
     instruction_profile,
 )
+from .report.leakage import leak_check
 from .schemas import recognize
 from .selection import Selection
 from .selectors import (
@@ -74,8 +86,6 @@ from .selectors import (
     dedupe_to,
     default_selector,
 )
-from .space import Space
-from .sweep import Sweep, budget_curve, instructions_vs_examples, share_grid
 
 __all__ = [
     "AdditionAdvice",
@@ -148,8 +158,8 @@ __all__ = [
     "emergence",
     "errors",
     "evidence",
+    "experiments",
     "exporters",
-    "guidance",
     "instruction_profile",
     "instructions_vs_examples",
     "leak_check",
@@ -165,4 +175,5 @@ __all__ = [
     "selectors",
     "share_grid",
     "sweet_spot",
+    "training",
 ]

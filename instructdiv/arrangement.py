@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.files import MANIFEST, write_text
 from instructdiv.errors import InputError, ShapeError
-from instructdiv.files import MANIFEST, write_text
 from instructdiv.pool import Pool
 
 Rows = NDArray[np.int64]

@@ -1,12 +1,11 @@
 """Budget: what may be spent in all, and how it is shared out in whole numbers."""
 
-import heapq
 import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -20,7 +19,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from instructdiv.allowance import Allowance
+from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError
 from instructdiv.part import explain
 
@@ -269,77 +268,3 @@ def _decimal(number: float) -> float:
     """A whole number where only rounding leaves it beside one."""
     whole = round(number)
     return whole if math.isclose(number, whole, rel_tol=1e-14, abs_tol=_DUST) else number
-
-
-def apportion(
-    total: int, weights: ArrayLike, capacities: ArrayLike | None = None
-) -> NDArray[np.int64]:
-    """Share out a whole number in proportion to weights, no one above its capacity.
-
-    The Webster / Sainte-Lague method: each unit goes to the one whose quotient
-    weight / (2 * granted + 1) is highest, ties to the first. A larger total never takes
-    a unit away from anyone, so that smaller selections are parts of larger ones.
-
-    Parameters
-    ----------
-    total
-        What is shared out, at most the sum of the capacities of weights above 0.
-    weights
-        (g,) real, 0 or more.
-    capacities
-        (g,) whole numbers, 0 or more; none means no limit.
-
-    Returns
-    -------
-    quotas
-        (g,) int64, adding up to the total.
-
-    Raises
-    ------
-    BudgetError
-        A number is negative or not finite, or the capacities hold less than the total.
-
-    References
-    ----------
-    .. [1] M. Balinski, H. P. Young, "Fair Representation", 1982.
-
-    Examples
-    --------
-    >>> apportion(10, [6, 3, 1]).tolist()
-    [6, 3, 1]
-    >>> apportion(10, [1, 1, 1], capacities=[2, 9, 9]).tolist()
-    [2, 4, 4]
-    """
-    quotas = np.zeros(len(np.asarray(weights)), np.int64)
-    for winner in apportion_order(total, weights, capacities):
-        quotas[winner] += 1
-    return quotas
-
-
-def apportion_order(
-    total: int, weights: ArrayLike, capacities: ArrayLike | None = None
-) -> NDArray[np.int64]:
-    """The order in which :func:`apportion` grants its units: (total,) int64 of positions."""
-    weights = np.asarray(weights, np.float64)
-    capacities = np.asarray(np.full(len(weights), total) if capacities is None else capacities)
-    if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise BudgetError(f"weights must be finite and at least 0, got {weights.tolist()}")
-    if len(capacities) != len(weights) or (capacities < 0).any() or total < 0:
-        raise BudgetError("capacities and the total must be at least 0, one capacity a weight")
-    held = int(np.minimum(capacities, total)[weights > 0].sum())
-    if held < total:
-        raise BudgetError(f"{total} cannot be shared out: the capacities hold {held}")
-    granted = [0] * len(weights)
-    heap = [(-w, g) for g, w in enumerate(weights.tolist()) if w > 0 and capacities[g] > 0]
-    heapq.heapify(heap)
-    order = np.empty(total, np.int64)
-    for place in range(total):
-        winner = heap[0][1]
-        order[place] = winner
-        granted[winner] += 1
-        if granted[winner] < capacities[winner]:
-            quotient = float(weights[winner]) / (2 * granted[winner] + 1)
-            heapq.heapreplace(heap, (-quotient, winner))
-        else:
-            heapq.heappop(heap)
-    return order

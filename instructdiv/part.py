@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from instructdiv.errors import ParameterError, UnknownPart
+from instructdiv.errors import ParameterError, RecipeError, UnknownPart
 
 
 def explain(error: ValidationError) -> str:
@@ -215,3 +215,55 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
     schema: dict[str, Any] = resolved(model.model_json_schema())
     return schema | {"$defs": definitions}
+
+
+class StrictModel(BaseModel):
+    """Base of a recipe and of what stands in it: frozen, and strict about its keys.
+
+    Raises
+    ------
+    RecipeError
+        A key is unknown or has a wrong value.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    noun: ClassVar[str] = "mapping"
+    """What errors call it."""
+
+    example: ClassVar[str] = ""
+    """How it is written, for one who wrote something else."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, Mapping):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            if unknown := sorted(map(str, value.keys() - {*known, *cls.model_fields})):
+                raise RecipeError(
+                    f"a {cls.noun} has no key {', '.join(map(repr, unknown))}; "
+                    f"known: {', '.join(known)}"
+                )
+            value = cls._given(dict(value))
+        elif not isinstance(value, cls):
+            raise RecipeError(f"a {cls.noun} has keys, as in {cls.example}, got {value!r}")
+        try:
+            found = handler(value)
+        except ValidationError as error:
+            raise RecipeError(f"{cls.noun}: {explain(error)}") from None
+        found._check()
+        return found
+
+    @classmethod
+    def _given(cls, keys: dict[str, Any]) -> dict[str, Any]:
+        """What was given, with what follows from it."""
+        return keys
+
+    def _check(self) -> None:
+        """Raise RecipeError if what is given does not go together."""

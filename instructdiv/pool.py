@@ -16,16 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.budget import Budget
 from instructdiv.clusterers import KMeans
+from instructdiv.core.rows import row_numbers
+from instructdiv.core.space import Space
+from instructdiv.data.layouts import Layout, layouts, unfolded
+from instructdiv.data.records import Records, read
+from instructdiv.data.views import VIEWS, View, view_text
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens
 from instructdiv.errors import InputError, RowError, ShapeError
-from instructdiv.layouts import Layout, layouts, unfolded
-from instructdiv.records import Records, read
-from instructdiv.rows import row_numbers
 from instructdiv.schemas import Conversation, Schema
-from instructdiv.space import Space
-from instructdiv.views import VIEWS, View, view_text
 
 _log = logging.getLogger("instructdiv")
 
@@ -105,7 +105,7 @@ class Pool:
         embedder
             What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
         view
-            What of a record is embedded: see :data:`instructdiv.views.VIEWS`.
+            What of a record is embedded: see :data:`instructdiv.data.views.VIEWS`.
         group
             Column of the known groups, or one group a row.
         costs

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
+from instructdiv.core.files import write_text
 from instructdiv.errors import BudgetError, InputError, ShapeError
-from instructdiv.files import write_text
 from instructdiv.pool import Pool
 
 _FARTHER = 4

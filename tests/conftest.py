@@ -37,7 +37,7 @@ def no_other_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def log_as_it_was() -> Iterator[None]:
     """Every command of the command line writes the log its own way: not to the next test too."""
-    log, layouts = map(logging.getLogger, ("instructdiv", "instructdiv.layouts"))
+    log, layouts = map(logging.getLogger, ("instructdiv", "instructdiv.data.layouts"))
     before = log.handlers, log.propagate, log.level, layouts.level
     yield
     log.handlers, log.propagate = before[0], before[1]

@@ -23,8 +23,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import instructdiv as idv
+from instructdiv.data.sources import Source
 from instructdiv.part import Part
-from instructdiv.sources import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"

@@ -1,6 +1,8 @@
-"""Imports go down the house, never up and never across."""
+"""The house: folders are the units, and imports only go down."""
 
 import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -8,88 +10,118 @@ import pytest
 import instructdiv
 
 ROOT = Path(instructdiv.__file__).parent
-LAYERS = [
-    {"part", "errors", "files", "threads", "rows", "keyed"},
-    {"records", "views", "space", "budget", "schemas", "allowance", "plain", "quotas"},
-    {
-        "greedy",
-        "nearest_queue",
-        "embedders",
-        "clusterers",
-        "layouts",
-        "licenses",
-        "holdout",
-        "sources",
-    },
-    {"pool", "selection", "arrangement", "convert"},
-    {"metrics", "selectors", "arrangers", "exporters", "guidance"},
-    {"report", "recipe", "plan"},
-    {"curate", "diversify", "mixture", "sweep", "lab", "push"},
+FLOORS = [
+    {"errors"},
+    {"part", "published"},
+    {"core", "schemas"},
+    {"budget", "clusterers", "embedders"},
+    {"data"},
+    {"pool", "exporters"},
+    {"selection", "arrangement"},
+    {"selectors", "metrics", "training"},
+    {"report", "arrangers"},
+    {"curation"},
+    {"experiments"},
+    {"lab"},
     {"cli"},
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-# Within one level these lean on each other, in this direction only.
-WITHIN = {
-    ("part", "errors"),
-    ("keyed", "errors"),
-    ("keyed", "part"),
-    ("files", "errors"),
-    ("rows", "errors"),
-    ("views", "schemas"),
-    ("selection", "pool"),
-    ("arrangement", "pool"),
-    ("arrangers", "selectors"),
-    ("budget", "allowance"),
-    ("quotas", "budget"),
-    ("diversify", "curate"),
-    ("mixture", "curate"),
-    ("mixture", "diversify"),
-    ("sweep", "curate"),
-    ("sweep", "diversify"),
+FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
+
+MODULES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path.parent != ROOT or path.stem not in ("__init__", "__main__")
 }
 
 
-def unit(path: Path) -> str:
-    return path.relative_to(ROOT).with_suffix("").parts[0]
+def unit(module: str) -> str:
+    return module.split(".")[1]
 
 
-def imports(path: Path) -> set[str]:
-    """The units of the house that a module imports, wherever in it the import stands."""
-    found = set()
+def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each module that is imported, wherever the import stands, and the names taken from it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("instructdiv."):
-            found.add((node.module or "").split(".")[1])
-        elif isinstance(node, ast.ImportFrom) and node.module == "instructdiv":
-            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), tuple(a.name for a in node.names)
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("instructdiv.")}
+            yield from ((alias.name, ()) for alias in node.names)
+
+
+def ours(path: Path) -> set[str]:
+    """The modules of the house that a module leans on."""
+    found = set()
+    for module, names in imports(path):
+        if module.partition(".")[0] == "instructdiv":
+            inner = {f"{module}.{name}" for name in names} & MODULES.keys()
+            found |= inner or {module}
     return found
 
 
-MODULES = [p for p in ROOT.rglob("*.py") if unit(p) not in ("__init__", "__main__")]
-
-
 def test_every_module_has_a_floor():
-    assert {unit(p) for p in MODULES} == set(LEVEL)
+    assert {unit(module) for module in MODULES} == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_only_go_down(path):
-    here = unit(path)
-    for other in imports(path) - {here}:
-        assert LEVEL[other] < LEVEL[here] or (here, other) in WITHIN, f"{here} imports {other}"
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_go_down(module):
+    for other in ours(MODULES[module]):
+        below = FLOOR[unit(other)] < FLOOR[unit(module)]
+        assert below or unit(other) == unit(module), f"{module} imports {other}"
+
+
+def test_within_a_folder_nothing_goes_round_in_circles():
+    # A package gathers its modules: what matters is how these lean on each other.
+    gathers = {module for module, path in MODULES.items() if path.name == "__init__.py"}
+    leans = {
+        module: {m for m in ours(path) - gathers if unit(m) == unit(module)}
+        for module, path in MODULES.items()
+        if module not in gathers
+    }
+    try:
+        list(TopologicalSorter(leans).static_order())
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_imported_by_their_full_name(module):
+    for other, names in imports(MODULES[module]):
+        assert not other.startswith("."), f"{module} has a relative import"
+        packages = {f"instructdiv.{name}" for name in names} & MODULES.keys()
+        front_door = other == "instructdiv" and len(packages) < max(1, len(names))
+        assert not front_door, f"{module} imports the front door"
+
+
+def test_no_module_imports_the_folder_that_it_lies_in():
+    for module, path in MODULES.items():
+        if path.name != "__init__.py":
+            own = module.rpartition(".")[0]
+            assert own not in ours(path) or own == "instructdiv", f"{module} imports {own}"
+
+
+def test_no_public_name_is_a_module_too():
+    at_the_top = {module.split(".")[1] for module in MODULES}
+    for name in set(instructdiv.__all__) & at_the_top:
+        assert getattr(instructdiv, name).__name__ == f"instructdiv.{name}"
 
 
 def test_faiss_is_known_to_space_alone():
-    users = [p.name for p in MODULES if "import faiss" in p.read_text(encoding="utf-8")]
+    users = [p.name for p in MODULES.values() if "import faiss" in p.read_text(encoding="utf-8")]
     assert users == ["space.py"]
 
 
 def test_only_the_command_line_prints():
     printing = [
-        p.name
-        for p in MODULES
-        for node in ast.walk(ast.parse(p.read_text(encoding="utf-8")))
+        path.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
     ]
     assert not printing
+
+
+def test_no_test_module_imports_another():
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        for module, names in imports(path):
+            if module.startswith("tests"):
+                for part in (*module.split("."), *names):
+                    assert not part.startswith("test_"), f"{path.name} imports {module}"

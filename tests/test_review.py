@@ -12,8 +12,8 @@ from PIL import Image as Picture
 import instructdiv as idv
 from instructdiv import Budget, Pool, Selection, Space
 from instructdiv.clusterers import ByLabel, KMeans
+from instructdiv.core.files import new_folder
 from instructdiv.errors import OutputError, ShapeError
-from instructdiv.files import new_folder
 from instructdiv.metrics import Metric, Vendi
 from instructdiv.selectors import Selector
 from tests.pools import DISTINCT, clustered

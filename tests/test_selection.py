@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import instructdiv as idv
 from instructdiv import Budget, Pool, Selection
-from instructdiv.allowance import Allowance
+from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.selectors import Selector
 from tests.pools import COPIES, DISTINCT, EQUAL, clustered, labels, select
-from tests.test_every_selector import GREEDY, NESTED, every_selector
+from tests.properties.test_every_selector import GREEDY, NESTED, every_selector
 
 SMALL = clustered(60, 8, 4)
 NOTHING = Selection(np.empty(0, np.int64), np.empty(0))

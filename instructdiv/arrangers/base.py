@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.arrangement import Arrangement
 from instructdiv.clusterers import Clusterer
+from instructdiv.core.rows import row_numbers
 from instructdiv.errors import ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
-from instructdiv.rows import row_numbers
 from instructdiv.selection import Selection
 
 Rows = NDArray[np.int64]

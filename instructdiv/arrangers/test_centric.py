@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from instructdiv.arrangers.base import Arranger, Order, Rows
-from instructdiv.nearest_queue import NearestQueue, Turn, Weight, voters
+from instructdiv.core.nearest_queue import NearestQueue, Turn, Weight, voters
 from instructdiv.pool import Pool
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from instructdiv.arrangers.base import Arranger, Order, Rows, parts_of
 from instructdiv.clusterers import Clusterer
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.weighted_similarity import weighted_similarities
-from instructdiv.space import Space
 
 
 class WeightedSimilarity(Arranger):

@@ -5,8 +5,8 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.space import Space
 from instructdiv.part import Part
-from instructdiv.space import Space
 
 
 class Clusterer(Part):

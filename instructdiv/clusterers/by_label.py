@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.clusterers.base import Clusterer
+from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
-from instructdiv.space import Space
 
 
 class ByLabel(Clusterer):

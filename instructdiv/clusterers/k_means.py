@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.clusterers.base import Clusterer
-from instructdiv.space import Space
+from instructdiv.core.space import Space
 
 
 class KMeans(Clusterer):

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from instructdiv.core.threads import one_thread
 from instructdiv.embedders.base import Embedder, Progress
-from instructdiv.threads import one_thread
 
 
 class Lexical(Embedder):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.files import sha256, write_text
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.cache import VectorCache, cache_folder
 from instructdiv.embedders.tokenizer import count_tokens, windows
 from instructdiv.errors import ModelNotFound, OutputError
-from instructdiv.files import sha256, write_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer as Model

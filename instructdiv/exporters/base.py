@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from instructdiv.core.files import new_folder
+from instructdiv.data.records import QUARANTINE, Quarantined, Records, Row
 from instructdiv.errors import GateFailed, OutputError
-from instructdiv.files import new_folder
 from instructdiv.part import Part
-from instructdiv.records import QUARANTINE, Quarantined, Records, Row
 from instructdiv.schemas import Conversation, Schema
 from instructdiv.schemas.conversation import is_missing
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instructdiv.data.licenses import UNKNOWN, licenses_of
+from instructdiv.data.records import quiet_datasets
 from instructdiv.exporters.base import Exporter, Files, Splits, tables
-from instructdiv.licenses import UNKNOWN, licenses_of
-from instructdiv.records import quiet_datasets
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,7 +36,7 @@ class HubFolder(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.records import read
+    >>> from instructdiv.data.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> files = HubFolder().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))
     >>> [path.name for several in files.values() for path in several]

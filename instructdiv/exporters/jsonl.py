@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from instructdiv.core.files import write_lines
 from instructdiv.exporters.base import Exporter, Files, Splits
-from instructdiv.files import write_lines
 
 
 class Jsonl(Exporter):
@@ -13,7 +13,7 @@ class Jsonl(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.records import read
+    >>> from instructdiv.data.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> [file] = Jsonl().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))["train"]
     >>> file.read_text()

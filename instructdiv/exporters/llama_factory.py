@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from instructdiv.core.files import write_text
 from instructdiv.exporters.settings import (
     ONCE,
     DataFiles,
@@ -14,7 +15,6 @@ from instructdiv.exporters.settings import (
 )
 from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.exporters.turns import answers, tools_text
-from instructdiv.files import write_text
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message, spoken
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from instructdiv.data.records import quiet_datasets
 from instructdiv.exporters.base import Exporter, Files, Splits, tables
 from instructdiv.exporters.jsonl import FILES
-from instructdiv.records import quiet_datasets
 
 
 class Parquet(Exporter):
@@ -14,7 +14,7 @@ class Parquet(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.records import read
+    >>> from instructdiv.data.records import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> folder = Path(tempfile.mkdtemp())
     >>> [file] = Parquet().write({"train": Split(records, ())}, folder)["train"]

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, Self
 
+from instructdiv.core.files import write_lines, write_text
+from instructdiv.data.records import Row
 from instructdiv.errors import ParameterError
 from instructdiv.exporters.base import Exporter, Files, Preflight, Splits, ids
 from instructdiv.exporters.settings import DataFiles, Form, TrainerSettings
 from instructdiv.exporters.turns import of_tools, two_messages, weight
-from instructdiv.files import write_lines, write_text
-from instructdiv.records import Row
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import is_missing
 

@@ -1,7 +1,6 @@
 """Lab: findings of the literature, run again on a small model in minutes."""
 
 from instructdiv.lab.arrangement import ArrangementPlan, arrangement_study
-from instructdiv.lab.findings import Spread
 from instructdiv.lab.generalization import (
     ConditionRow,
     ConditionRows,
@@ -28,6 +27,7 @@ from instructdiv.lab.rewriting import (
 )
 from instructdiv.lab.rewriting_plan import Condition, RewritingPlan
 from instructdiv.lab.study import ArmRow, Run, SettingResult, Study
+from instructdiv.lab.study_report import Spread
 from instructdiv.lab.tasks import HELD_OUT, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer
 

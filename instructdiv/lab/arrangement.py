@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv import arrangers, selectors
+from instructdiv.data.records import read
 from instructdiv.embedders import Embedder, Lexical
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError
-from instructdiv.guidance import LossMonitor
-from instructdiv.lab.kept import Kept, digest_of, followed, versions
+from instructdiv.lab.run_store import Kept, digest_of, followed, versions
 from instructdiv.lab.study import RANDOM, Run, SettingResult, Study
 from instructdiv.lab.tasks import Record, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer, Weights
 from instructdiv.pool import Pool
-from instructdiv.records import read
 from instructdiv.report.facts import Facts
+from instructdiv.training import LossMonitor
 
 Rows = NDArray[np.int64]
 

@@ -11,9 +11,7 @@ import numpy as np
 
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError
-from instructdiv.guidance import emergence
-from instructdiv.lab.findings import Findings, Section, Spread, layout
-from instructdiv.lab.kept import Kept, followed, versions
+from instructdiv.experiments import emergence
 from instructdiv.lab.rewriting import Rewrites
 from instructdiv.lab.rewriting_plan import (
     Asked,
@@ -25,9 +23,11 @@ from instructdiv.lab.rewriting_plan import (
     datasets_of,
     rules_of,
 )
+from instructdiv.lab.run_store import Kept, followed, versions
+from instructdiv.lab.study_report import Findings, Section, Spread, layout
 from instructdiv.lab.transformer import Tokens, Transformer
-from instructdiv.report.charts import Chart
 from instructdiv.report.facts import Facts
+from instructdiv.report.rendering.charts import Chart
 from instructdiv.report.tables import Cell, Number, Table
 
 LEGEND = (

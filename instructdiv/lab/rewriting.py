@@ -358,7 +358,7 @@ def make_dataset(
         The rules.
     counts
         Records of each; those of :func:`equal_counts` or of
-        :func:`instructdiv.quotas.powerlaw_counts`, for instance. A rule may have none.
+        :func:`instructdiv.core.apportion.powerlaw_counts`, for instance. A rule may have none.
     length
         Letters of a text.
     no_op

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from pydantic import Field, model_validator
 
+from instructdiv.core.apportion import powerlaw_counts
 from instructdiv.errors import ParameterError
 from instructdiv.lab.rewriting import (
     LETTERS,
@@ -18,7 +19,6 @@ from instructdiv.lab.rewriting import (
     sample_rules,
 )
 from instructdiv.lab.transformer import Shape, Training
-from instructdiv.quotas import powerlaw_counts
 from instructdiv.report.facts import Facts
 
 StudyName = Literal["emergence", "more_of_the_same", "restricted_domains", "long_tail", "no_op"]

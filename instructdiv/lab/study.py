@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from instructdiv.guidance import LossMonitor
-from instructdiv.lab.findings import COLORS, Findings, Section, Spread, layout
-from instructdiv.report.charts import Chart
+from instructdiv.lab.study_report import COLORS, Findings, Section, Spread, layout
 from instructdiv.report.facts import Facts
+from instructdiv.report.rendering.charts import Chart
 from instructdiv.report.tables import Cell, Number, Table
+from instructdiv.training import LossMonitor
 
 RANDOM = "random"
 """Name of the arm that others are compared with."""

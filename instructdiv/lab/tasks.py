@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from instructdiv.data.records import load
 from instructdiv.errors import InputError, ParameterError
-from instructdiv.records import load
 
 Record = dict[str, str]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from instructdiv.core.rows import row_numbers
 from instructdiv.errors import ShapeError
 from instructdiv.report.facts import Facts
-from instructdiv.rows import row_numbers
 
 N_BYTES = 257
 """Tokens of texts as bytes: the 256 bytes, and the end of a response."""

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
+from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
 from instructdiv.metrics.base import Metric
 from instructdiv.metrics.draws import Draws, measured_on
 from instructdiv.metrics.nearest import Nearest
 from instructdiv.pool import Pool, as_pool
 from instructdiv.selection import Selection
-from instructdiv.space import Space
 
 # Nearer than this is a tie: the same rows in another order round otherwise.
 _ROUNDING = 1e-6

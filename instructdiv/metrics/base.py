@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from numpy.typing import ArrayLike
 
+from instructdiv.core.space import Space
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, as_pool
 from instructdiv.selection import Selection
-from instructdiv.space import Space
 
 if TYPE_CHECKING:
     from instructdiv.metrics.assessment import Assessment

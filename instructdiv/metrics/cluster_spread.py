@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.space import Space
 from instructdiv.metrics.base import Metric, Score
 from instructdiv.metrics.remembered import remembered
 from instructdiv.pool import Pool
-from instructdiv.space import Space
 
 
 class ClusterSpread(Metric):

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
+from instructdiv.core.space import Space
 from instructdiv.metrics.nearest import Nearest
 from instructdiv.pool import Pool, as_pool
-from instructdiv.space import Space
 
 
 class FiveNumbers(BaseModel):

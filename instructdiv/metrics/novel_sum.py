@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from instructdiv.core.space import Space
+from instructdiv.core.threads import products
 from instructdiv.metrics.base import Metric, Score
 from instructdiv.pool import Pool
-from instructdiv.space import Space
-from instructdiv.threads import products
 
 Numbers = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.space import Space
+from instructdiv.core.threads import in_tiles, one_thread, products
 from instructdiv.metrics.remembered import remembered
-from instructdiv.space import Space
-from instructdiv.threads import in_tiles, one_thread, products
 
 _TILE = 1024
 _AT_ONCE = 8

@@ -1,11 +1,11 @@
 """Report: what a pool covers, what a selection keeps of it, and how selectors compare."""
 
-from instructdiv.report.advise import AdditionAdvice, advise
+from instructdiv.report.advice import AdditionAdvice, advise
 from instructdiv.report.comparison import Comparison, compare
+from instructdiv.report.coverage import coverage
 from instructdiv.report.difference import Difference, diff
 from instructdiv.report.facts import ClusterRow, GroupRow
 from instructdiv.report.profile import InstructionProfile, instruction_profile
-from instructdiv.report.summarize import coverage
 from instructdiv.report.summary import Summary
 
 __all__ = [

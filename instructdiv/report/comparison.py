@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Budget
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
-from instructdiv.guidance import leak_check
 from instructdiv.metrics import (
     CoverageRadius,
     EffectiveClusters,
@@ -21,9 +20,10 @@ from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
 from instructdiv.report.document import Document
 from instructdiv.report.facts import Facts
+from instructdiv.report.leakage import leak_check
+from instructdiv.report.random_baseline import Numbers, Reading, Yardstick
 from instructdiv.report.trials import Spending, Trial, trials
 from instructdiv.report.wording import escaped, markdown_table, number, printable, sentence
-from instructdiv.report.yardstick import Numbers, Reading, Yardstick
 from instructdiv.selection import Selection
 from instructdiv.selectors import Selector
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic_core import to_json
 
+from instructdiv.core.files import write_text
 from instructdiv.errors import InputError
-from instructdiv.files import write_text
 from instructdiv.report.facts import Facts
 from instructdiv.report.wording import encodable
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
+from instructdiv.report.examples import Showing
 from instructdiv.report.facts import Gap
 from instructdiv.report.names import Names
-from instructdiv.report.showing import Showing
-from instructdiv.space import Space
 
 Rows = NDArray[np.int64]
 

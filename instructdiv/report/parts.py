@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.core.threads import products
 from instructdiv.metrics import Assessment
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
+from instructdiv.report.examples import Showing
 from instructdiv.report.facts import ClusterRow, GroupRow, Heat
 from instructdiv.report.gaps import Nearness
 from instructdiv.report.names import Names
-from instructdiv.report.showing import Showing
 from instructdiv.report.wording import start_of
-from instructdiv.threads import products
 
 Rows = NDArray[np.int64]
 

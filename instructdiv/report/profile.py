@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.space import Space
+from instructdiv.data.normalize import plain
 from instructdiv.embedders import Precomputed
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.plain import plain
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Advice, Facts
 from instructdiv.report.names import part_names
@@ -19,7 +20,6 @@ from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
 from instructdiv.report.tables import Cell, Table, TabledDocument, count, rounded, share
 from instructdiv.report.wording import counted, start_of
-from instructdiv.space import Space
 
 Rows = NDArray[np.int64]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.space import Space
 from instructdiv.report.facts import DuplicateGroup, Example, Redundancy
-from instructdiv.space import Space
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array

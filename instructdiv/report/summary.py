@@ -26,7 +26,7 @@ from instructdiv.report.facts import (
     Reference,
     Target,
 )
-from instructdiv.report.projection import Projection
+from instructdiv.report.rendering.projection import Projection
 from instructdiv.report.tables import (
     Cell,
     Table,
@@ -135,7 +135,7 @@ class Summary(TabledDocument):
 
     def to_html(self, projection: Projection = "auto") -> str:
         """The summary as one page that needs nothing else: see :meth:`save`."""
-        from instructdiv.report.page import page
+        from instructdiv.report.rendering.page import page
 
         return page(self, self._ground, projection)
 
@@ -202,7 +202,7 @@ class Summary(TabledDocument):
         OutputError
             The folder is not empty, or cannot be written to.
         """
-        from instructdiv.report.atlas import save_atlas
+        from instructdiv.report.rendering.atlas import save_atlas
 
         if self._ground is None:
             raise InputError("an atlas is made from the pool; this summary was read without it")

@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
+from instructdiv.core.allowance import Allowance
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import InstructdivError
 from instructdiv.pool import Pool

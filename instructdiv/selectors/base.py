@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks, Rows
 from instructdiv.errors import BudgetError, ShapeError
-from instructdiv.greedy import Picks, Rows
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
 from instructdiv.selection import Change, Origin, Selection

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
-from instructdiv.space import Space
 
 
 class ByLikeness(Selector):

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks, Rows
-from instructdiv.nearest_queue import NearestQueue
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.nearest_queue import NearestQueue
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
-from instructdiv.space import Space
 
 
 class ByTurns(Selector):

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
 from instructdiv.clusterers import Clusterer, KMeans
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, clustering_work
 from instructdiv.selectors.facility_location import Coverage, coverage_work
 from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.space import Space
 
 
 class ConcaveFacilityLocation(Maximizer):

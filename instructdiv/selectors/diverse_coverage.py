@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
 from instructdiv.clusterers import KMeans
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, clustering_work
 from instructdiv.selectors.facility_location import Coverage, coverage_work
 from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.space import Space
 
 _RESOLUTIONS = (0.5, 1.0, 2.0)
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space, neighbor_graph
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
-from instructdiv.space import Space, neighbor_graph
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.errors import InputError
-from instructdiv.greedy import Objective
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, clustering_work, scaled
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
-from instructdiv.space import Space
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -106,7 +106,7 @@ def _spread(
     """What each row brings to each label, with the share that spreads to labels alike."""
     from scipy.sparse import csr_array
 
-    from instructdiv.threads import one_thread
+    from instructdiv.core.threads import one_thread
 
     rows, columns, weights = [], [], []
     for start in range(0, len(middles), 1024):

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.space import Space
+from instructdiv.core.threads import products
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
-from instructdiv.space import Space
-from instructdiv.threads import products
 
 _FRIENDS = 3
 _HELD = 1024

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.greedy import Rows
+from instructdiv.core.greedy import Rows
+from instructdiv.core.threads import in_tiles
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work
 from instructdiv.selectors.knn_uniform import KnnUniform
-from instructdiv.threads import in_tiles
 
 
 class KnnKde(KnnUniform):

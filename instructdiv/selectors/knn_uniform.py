@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks, Rows
-from instructdiv.nearest_queue import nearest_first, rows_of, similarities_of
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.nearest_queue import nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.space import Space
 
 _NEAREST = 3
 _FEW = 96

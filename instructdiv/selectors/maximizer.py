@@ -5,14 +5,14 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
-from instructdiv.greedy import Objective, Picks, Rows, maximize
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective, Picks, Rows, maximize
+from instructdiv.core.rows import row_numbers
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool, Target
-from instructdiv.rows import row_numbers
 from instructdiv.selection import Selection
 from instructdiv.selectors.base import Selector
-from instructdiv.space import Space
 
 
 class Maximizer(Selector):

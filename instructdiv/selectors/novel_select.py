@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.threads import products
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, neighbor_work
-from instructdiv.threads import products
 
 
 class NovelSelect(Selector):

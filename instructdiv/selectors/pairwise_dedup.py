@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
 from instructdiv.budget import Budget
-from instructdiv.greedy import Picks
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
 from instructdiv.selectors.base import Selector, Work, neighbor_work, quality_of
-from instructdiv.space import Space
 
 _PART = 65_536
 

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
 from instructdiv.clusterers import KMeans
-from instructdiv.greedy import Picks
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, clustering_work
-from instructdiv.space import Space
 
 
 class Prototypes(Selector):

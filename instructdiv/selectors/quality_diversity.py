@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work, quality_of, scaled
 from instructdiv.selectors.facility_location import Coverage, coverage_work
 from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.space import Space
 
 
 class QualityDiversity(Maximizer):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.greedy import Rows
-from instructdiv.nearest_queue import NearestQueue
+from instructdiv.core.greedy import Rows
+from instructdiv.core.nearest_queue import NearestQueue
 from instructdiv.pool import Pool
 from instructdiv.selectors.by_turns import ByTurns
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Picks, Rows
-from instructdiv.nearest_queue import likely_depth, nearest_first, rows_of, similarities_of
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.nearest_queue import likely_depth, nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
 

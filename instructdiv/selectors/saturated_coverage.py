@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.greedy import Objective
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Objective
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Work
 from instructdiv.selectors.facility_location import coverage_work, nearest_graph
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
-from instructdiv.space import Space
 
 
 class SaturatedCoverage(Maximizer):

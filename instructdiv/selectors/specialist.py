@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.budget import apportion_order
+from instructdiv.core.apportion import apportion_order
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors.balanced import Balanced

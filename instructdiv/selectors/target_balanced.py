@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
-from instructdiv.budget import apportion_order
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.apportion import apportion_order
+from instructdiv.core.greedy import Picks
 from instructdiv.errors import ShapeError
-from instructdiv.greedy import Picks
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work
 from instructdiv.selectors.test_centric import TestCentric

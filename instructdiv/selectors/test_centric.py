@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.greedy import Rows
-from instructdiv.nearest_queue import NearestQueue, Weight, voters
+from instructdiv.core.greedy import Rows
+from instructdiv.core.nearest_queue import NearestQueue, Weight, voters
 from instructdiv.pool import Pool
 from instructdiv.selectors.by_turns import ByTurns
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.allowance import Ledger
-from instructdiv.space import Space
+from instructdiv.core.allowance import Ledger
+from instructdiv.core.space import Space
 
 Rows = NDArray[np.int64]
 _TILE = 512

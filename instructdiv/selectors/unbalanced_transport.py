@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.allowance import Allowance
+from instructdiv.core.allowance import Allowance
+from instructdiv.core.greedy import Picks
+from instructdiv.core.nearest_queue import nearest_first, rows_of
 from instructdiv.errors import ParameterError, UsageError
-from instructdiv.greedy import Picks
-from instructdiv.nearest_queue import nearest_first, rows_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector, Work, target_work
 from instructdiv.selectors.knn_uniform import by_mass
@@ -74,7 +74,7 @@ class UnbalancedTransport(Selector):
                 f"{self.name} needs POT, which is not installed; install the extra: "
                 'pip install "instructdiv[transport]", or take knn_uniform'
             ) from None
-        from instructdiv.threads import one_thread, products
+        from instructdiv.core.threads import one_thread, products
 
         distance = 1 - products(target.space.vectors, pool.space.vectors[rows]).astype(np.float64)
         with one_thread(), warnings.catch_warnings():

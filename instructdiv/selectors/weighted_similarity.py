@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.space import Space
 from instructdiv.selectors.by_likeness import ByLikeness
-from instructdiv.space import Space
 
 
 class WeightedSimilarity(ByLikeness):

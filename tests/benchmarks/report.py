@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from instructdiv import Pool, Random, Selection, Space, coverage
-from instructdiv.records import Records
+from instructdiv.data.records import Records
 from instructdiv.schemas import Schema
 from tests.benchmarks.test_limits import Watch
 from tests.benchmarks.test_speed import vectors

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from instructdiv import Pool, plan
-from instructdiv.plan import Machine
+from instructdiv.curation.plan import Machine
 from instructdiv.selectors import Selector
 from tests.benchmarks.test_speed import vectors
 

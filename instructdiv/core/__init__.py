@@ -1,0 +1,1 @@
+"""Arithmetic that knows no records: vectors, neighbors, greedy choice, whole numbers."""

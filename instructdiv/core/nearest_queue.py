@@ -1,0 +1,458 @@
+"""Nearest queue: each target's nearest rows that are left, streamed."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from instructdiv.core.space import Space
+from instructdiv.core.threads import in_tiles
+from instructdiv.errors import ShapeError
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float32]
+# A similarity and a row in one number: sorted, the nearest come first, and of equally near
+# rows the lowest.
+Keys = NDArray[np.uint64]
+Weight = Annotated[float, Field(gt=0, le=1)]
+
+# Rows that are compared with all targets at a time, at most, and how often before a look at
+# the memory; similarities that may stand in memory for it.
+_TILE = 2048
+_TILES = 64
+_STANDING = 8_000_000
+# Rows that are found for all targets together: as many cost little beside the comparison.
+_FOUND = 2_000_000
+_MOST_FOUND = 16_000_000
+# How many rows of a sample lie beyond the threshold that it tells.
+_BEYOND = 48
+_SAMPLE = 65_536
+_LOOK_AHEAD = (8, 64, 512)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the targets choose in one turn, the nearest first."""
+
+    rows: Rows
+    """(t,) int64: distinct rows."""
+
+    targets: Rows
+    """(t,) int64: the target that chose each; of several the nearest to it, then the first."""
+
+    similarities: Floats
+    """(t,) float32: how similar the two are."""
+
+
+class NearestQueue:
+    """Which of the rows that are left is nearest to each target.
+
+    Exactly that, as far as similarities in float32 tell: what differs by less than they are
+    rounded may come in another order.
+
+    The matrix of all similarities never stands in memory. For each target the nearest rows
+    are kept, sorted, as far as they are likely to be asked for, with a place among them; a
+    target that comes to their end gets more in another sweep over the rows that are left.
+    Time of a sweep O(n * targets * d), memory O(targets * depth).
+
+    Parameters
+    ----------
+    space
+        Where the rows are.
+    target
+        What they are compared with.
+    rows
+        (m,) int64, ascending: the rows that may be asked for.
+    n_expected
+        About how many of them will be taken; it decides how many are kept, not the answer.
+    farthest
+        Whether the farthest rows come first.
+
+    Examples
+    --------
+    >>> space = Space.of([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    >>> queue = NearestQueue(space, Space.of([[1.0, 0.0], [0.8, 0.2]]), np.arange(3), 3)
+    >>> next(queue.turns([np.array([0, 1])])).rows.tolist()
+    [0, 1]
+    >>> queue.nearest()[0].tolist()
+    [2, 2]
+    """
+
+    def __init__(
+        self, space: Space, target: Space, rows: Rows, n_expected: int, *, farthest: bool = False
+    ) -> None:
+        self._space, self._target, self._farthest = space, target, farthest
+        self.left: NDArray[np.bool_] = np.zeros(len(space), np.bool_)
+        """Which rows are left, (n,)."""
+        self.left[rows] = True
+        self._n_left = len(rows)
+        m = len(target)
+        self._all = np.arange(m)
+        self._depth = np.full(m, likely_depth(n_expected, m), np.int64)
+        # The lists stand one behind another, each target's from its place to its end.
+        self._keys = np.empty(0, np.uint64)
+        self._n_keys = 0
+        self._begin, self._place, self._end = (np.zeros(m, np.int64) for _ in range(3))
+        self._passed = np.zeros(m, np.uint64)
+        self._n_swept = 0
+
+    def __len__(self) -> int:
+        """How many rows are left."""
+        return self._n_left
+
+    def nearest(self, targets: Rows | None = None) -> tuple[Rows, Floats]:
+        """The nearest row that is left for each of these targets, (t,), and how similar it is.
+
+        There must be a row left.
+
+        Parameters
+        ----------
+        targets
+            (t,) int64 rows of the target; all of them if not given.
+        """
+        keys = self._nearest(self._all if targets is None else targets)
+        return rows_of(keys), similarities_of(keys, farthest=self._farthest)
+
+    def turns(self, voters: Iterable[Rows]) -> Iterator[Turn]:
+        """Turn after turn what targets choose, as long as a row is left; what is chosen leaves.
+
+        No row leaves before all have chosen.
+
+        Parameters
+        ----------
+        voters
+            For each turn the rows of the target that choose, (t,) int64, ascending.
+        """
+        for targets in voters:
+            if not self._n_left:
+                return
+            keys = self._nearest(targets)
+            order = np.argsort(keys, kind="stable")
+            _, first = np.unique(rows_of(keys[order]), return_index=True)
+            chosen = order[np.sort(first)]
+            keys = keys[chosen]
+            rows = rows_of(keys)
+            self.take(rows)
+            yield Turn(rows, targets[chosen], similarities_of(keys, farthest=self._farthest))
+
+    def take(self, rows: Rows) -> None:
+        """Let rows that are left, each once, leave."""
+        self.left[rows] = False
+        self._n_left -= len(rows)
+
+    def _nearest(self, targets: Rows) -> Keys:
+        """Keys of the nearest row that is left for each of these targets, (t,)."""
+        self._advance(targets)
+        while (ended := self._place[targets] == self._end[targets]).any():
+            self._refill(targets[ended])
+            self._advance(targets)
+        return self._keys[self._place[targets]]
+
+    def _advance(self, targets: Rows) -> None:
+        """Move the places of these targets past rows that are gone."""
+        waiting = targets[self._place[targets] < self._end[targets]]
+        for n_ahead in _LOOK_AHEAD:
+            while len(waiting):
+                ahead = self._place[waiting, None] + np.arange(n_ahead)
+                inside = ahead < self._end[waiting, None]
+                rows = rows_of(self._keys[np.where(inside, ahead, 0)])
+                stop = self.left[rows] | ~inside
+                stops = stop.any(axis=1)
+                self._place[waiting] += np.where(stops, stop.argmax(axis=1), n_ahead)
+                waiting = waiting[~stops]
+                if n_ahead != _LOOK_AHEAD[-1]:
+                    break
+
+    def _refill(self, ended: Rows) -> None:
+        """Sweep the rows that are left for these targets, and for those that soon want more.
+
+        Once half of the rows are gone, so is much of every list: then all are made anew.
+        """
+        wanting = self._end - self._place <= (self._end - self._begin) // 2
+        wanting[ended] = True
+        if self._n_left <= self._n_swept // 2:
+            wanting[:] = True
+        if wanting.all():
+            self._n_swept = self._n_left
+        targets = np.flatnonzero(wanting)
+        self._note_passed()
+        self._end[targets] = self._place[targets]
+        depth = int(self._depth[targets].max())
+        self._depth[targets] = min(2 * depth, len(self.left))
+        lists = nearest_first(
+            self._space,
+            self._target.take(targets),
+            np.flatnonzero(self.left),
+            max(64, min(depth, _MOST_FOUND // len(targets))),
+            farthest=self._farthest,
+        )
+        self._make_room(sum(map(len, lists)))
+        for j, keys in zip(targets.tolist(), lists, strict=True):
+            self._begin[j] = self._place[j] = self._n_keys
+            self._n_keys += len(keys)
+            self._end[j] = self._n_keys
+            self._keys[self._place[j] : self._end[j]] = _not_before(keys, self._passed[j])
+
+    def _note_passed(self) -> None:
+        moved = np.flatnonzero(self._place > self._begin)
+        self._passed[moved] = self._keys[self._place[moved] - 1]
+        self._begin[moved] = self._place[moved]
+
+    def _make_room(self, n_keys: int) -> None:
+        """Room for so many keys behind the lists, which close up where it is tight."""
+        if self._n_keys + n_keys <= len(self._keys):
+            return
+        lists = [self._keys[a:b] for a, b in zip(self._place, self._end, strict=True)]
+        lengths = np.array([len(keys) for keys in lists])
+        self._n_keys = int(lengths.sum())
+        roomy = np.empty(2 * (self._n_keys + n_keys), np.uint64)
+        np.concatenate(lists, out=roomy[: self._n_keys])
+        self._keys = roomy
+        self._end = np.cumsum(lengths)
+        self._place = self._end - lengths
+        self._begin = self._place.copy()
+
+
+def likely_depth(n_expected: int, n_targets: int) -> int:
+    """How many rows of each target are worth finding at a time, where so many will be taken.
+
+    Few would save nothing: where the first few lie is told by a sample of most rows.
+    """
+    return max(64 + 4 * n_expected // n_targets, _FOUND // n_targets)
+
+
+def voters(
+    groups: NDArray[np.str_] | None,
+    n_targets: int,
+    weights: Mapping[str, float] | Literal["equal"] | None,
+) -> Iterator[Rows]:
+    """Who votes in each turn, without end: rows (t,) int64 of the target, never none.
+
+    Parameters
+    ----------
+    groups
+        (n_targets,) group of each target, where weights name them.
+    n_targets
+        How many targets there are.
+    weights
+        How often each group votes beside the one that votes in every turn, which is that of
+        the highest weight; 1 for those not named. equal: as small for a group as it is larger
+        than the smallest.
+
+    Raises
+    ------
+    ShapeError
+        There are weights, but no groups, or one of the groups is not there.
+
+    Examples
+    --------
+    >>> turns = voters(np.array(["code", "chat", "code"]), 3, {"code": 0.5})
+    >>> [next(turns).tolist() for _ in range(3)]
+    [[0, 1, 2], [1], [0, 1, 2]]
+    """
+    if weights is None:
+        weight = np.ones(n_targets)
+    elif groups is None:
+        raise ShapeError("weights are those of groups of the target; give the target its groups")
+    else:
+        names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        known = names.tolist()
+        if weights == "equal":
+            of_group = sizes.min() / sizes
+        else:
+            for name in weights:
+                if name not in known:
+                    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+                    raise ShapeError(f"no group of the target is named {name!r}; known: {shown}")
+            of_group = np.array([weights.get(name, 1.0) for name in known])
+        weight = (of_group / of_group.max())[number]
+    everyone = np.arange(n_targets)
+    if weight.min() == 1:
+        while True:
+            yield everyone
+    for turn in count():
+        votes = np.ceil((turn + 1) * weight - 1e-9) > np.ceil(turn * weight - 1e-9)
+        yield everyone[votes]
+
+
+def nearest_first(
+    space: Space, target: Space, rows: Rows, depth: int, *, farthest: bool = False
+) -> list[Keys]:
+    """The rows nearest to each target, sorted: about `depth` of them, seldom many more, or all.
+
+    The rows are compared with all targets a tile at a time. What a target keeps of a tile is
+    told by a threshold, learned from a sample of the rows. No row that is left out comes
+    before one that is given.
+
+    Parameters
+    ----------
+    space
+        Where the rows are.
+    target
+        (t, d) what they are compared with.
+    rows
+        (m,) int64, ascending: the rows to be found.
+    depth
+        About how many are wanted for each target.
+    farthest
+        Whether the farthest rows come first.
+
+    Returns
+    -------
+    keys
+        For each target an array; see :func:`rows_of` and :func:`similarities_of`.
+    """
+    copied = space.n_distinct < len(space)
+    firsts = np.unique(space.first_copies[rows]) if copied else rows
+    towards = -target.vectors if farthest else target.vectors
+    if depth >= len(firsts):
+        found = _all_of(space, towards, firsts)
+    else:
+        found = _most_of(space, towards, firsts, depth)
+    if not copied:
+        return found
+    copies = _Copies(space, rows)
+    return [copies.expanded(keys, max(depth, 1)) for keys in found]
+
+
+def rows_of(keys: Keys) -> Rows:
+    """The rows in these keys, int64."""
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def similarities_of(keys: Keys, *, farthest: bool = False) -> Floats:
+    """The similarities in these keys, float32."""
+    bits = ~(keys >> np.uint64(32)).astype(np.uint32)
+    negative = bits < np.uint32(0x80000000)
+    worth = np.where(negative, ~bits, bits & np.uint32(0x7FFFFFFF)).view(np.float32)
+    return -worth + np.float32(0) if farthest else worth
+
+
+def _keys_of(worth: Floats, rows: Rows) -> Keys:
+    bits = (worth.clip(-1, 1) + np.float32(0)).view(np.uint32)
+    negative = bits >= np.uint32(0x80000000)
+    ascending = np.where(negative, ~bits, bits | np.uint32(0x80000000))
+    return (~ascending).astype(np.uint64) << np.uint64(32) | rows.astype(np.uint64)
+
+
+def _not_before(keys: Keys, passed: np.uint64) -> Keys:
+    """Keys of another sweep, which may round otherwise: nearer than what was passed none can be."""
+    least = passed >> np.uint64(32)
+    if not len(keys) or keys[0] >> np.uint64(32) >= least:
+        return keys
+    moved = np.maximum(keys >> np.uint64(32), least) << np.uint64(32)
+    return np.sort(moved | keys & np.uint64(0xFFFFFFFF))
+
+
+def _all_of(space: Space, towards: Floats, rows: Rows) -> list[Keys]:
+    keys = np.empty((len(towards), len(rows)), np.uint64)
+
+    def compare(tile: slice) -> None:
+        keys[:, tile] = _keys_of(towards @ space.vectors[rows[tile]].T, rows[tile])
+
+    def sort(lists: slice) -> None:
+        keys[lists].sort(axis=1)
+
+    in_tiles(compare, len(rows), _height(len(towards)))
+    in_tiles(sort, len(towards), 8)
+    return list(keys)
+
+
+def _height(n_targets: int) -> int:
+    """How many rows to compare with the targets at a time."""
+    return max(1, min(_TILE, _STANDING // n_targets))
+
+
+def _most_of(space: Space, towards: Floats, rows: Rows, depth: int) -> list[Keys]:
+    least = _thresholds(space, towards, rows, depth)
+    found: list[tuple[NDArray[np.int32], Keys]] = []
+    height = _height(len(towards))
+    for start in range(0, len(rows), height * _TILES):
+        part = rows[start : start + height * _TILES]
+
+        def compare(tile: slice, part: Rows = part) -> None:
+            worth = towards @ space.vectors[part[tile]].T
+            at = np.flatnonzero(worth >= least[:, None])
+            target, place = np.divmod(at, worth.shape[1])
+            keys = _keys_of(worth.ravel()[at], part[tile][place])
+            found.append((target.astype(np.int32), keys))
+
+        in_tiles(compare, len(part), height)
+        if sum(len(keys) for _, keys in found) > 4 * depth * len(towards):
+            lists = [keys[:depth] for keys in _sorted(found, len(towards))]
+            last = np.array([keys[-1] if len(keys) == depth else 0 for keys in lists], np.uint64)
+            full = last > 0
+            least[full] = similarities_of(last[full])
+            number = np.repeat(np.arange(len(lists), dtype=np.int32), [len(k) for k in lists])
+            found[:] = [(number, np.concatenate(lists))]
+    return _sorted(found, len(towards))
+
+
+def _thresholds(space: Space, towards: Floats, rows: Rows, depth: int) -> Floats:
+    """How near a row must be to be among the first of each target, (t,) float32."""
+    n_sampled = min(len(rows), max(_TILE, min(_BEYOND * len(rows) // depth, _SAMPLE)))
+    expected = depth * n_sampled / len(rows)
+    beyond = int(np.ceil(expected + 3 * expected**0.5))
+    if beyond >= n_sampled:
+        return np.full(len(towards), -np.inf, np.float32)
+    sample = np.sort(np.random.default_rng(0).choice(len(rows), n_sampled, replace=False))
+    vectors = space.vectors[rows[sample]]
+    least = np.empty(len(towards), np.float32)
+
+    def learn(targets: slice) -> None:
+        beyond_it = -(towards[targets] @ vectors.T)
+        beyond_it.partition(beyond, axis=1)
+        least[targets] = -beyond_it[:, beyond]
+
+    in_tiles(learn, len(towards), max(1, min(128, _STANDING // n_sampled)))
+    return least
+
+
+def _sorted(found: list[tuple[NDArray[np.int32], Keys]], n_targets: int) -> list[Keys]:
+    """What was found for each target, sorted."""
+    number = np.concatenate([target for target, _ in found])
+    if n_targets <= 2**15:
+        number = number.astype(np.int16)  # which numpy sorts by counting
+    keys = np.concatenate([keys for _, keys in found])[np.argsort(number, kind="stable")]
+    ends = np.cumsum(np.bincount(number, minlength=n_targets))
+    lists = np.split(keys, ends[:-1])
+
+    def sort(some: slice) -> None:
+        for one in lists[some]:
+            one.sort()
+
+    in_tiles(sort, n_targets, 8)
+    return lists
+
+
+class _Copies:
+    """The rows among some that are copies of each other."""
+
+    def __init__(self, space: Space, rows: Rows) -> None:
+        first = space.first_copies[rows]
+        self._rows = rows[np.argsort(first, kind="stable")]
+        self._firsts, starts = np.unique(np.sort(first), return_index=True)
+        self._starts = np.append(starts, len(rows))
+
+    def expanded(self, keys: Keys, depth: int) -> Keys:
+        """Keys of the copies too, where these are keys of the first of them.
+
+        Of all of them the first `depth`, if there are more.
+        """
+        number = np.searchsorted(self._firsts, rows_of(keys))
+        starts = self._starts[number]
+        sizes = np.minimum(self._starts[number + 1] - starts, depth)
+        total = np.cumsum(sizes)
+        # What is not as near as the last of the first `depth` is cut.
+        if len(keys) and total[-1] > depth:
+            last = keys[np.searchsorted(total, depth)] | np.uint64(0xFFFFFFFF)
+            n = int(np.searchsorted(keys, last, side="right"))
+            keys, starts, sizes, total = keys[:n], starts[:n], sizes[:n], total[:n]
+        offset = np.arange(sizes.sum()) - np.repeat(total - sizes, sizes)
+        rows = self._rows[np.repeat(starts, sizes) + offset].astype(np.uint64)
+        worth = np.repeat(keys >> np.uint64(32) << np.uint64(32), sizes)
+        return np.sort(worth | rows)[:depth]

@@ -1,0 +1,1 @@
+"""The whole flow, from a recipe to a mix that is written."""

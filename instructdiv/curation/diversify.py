@@ -1,0 +1,681 @@
+"""Diversify: at the same number of records, a part of a core gives way to what it lacks."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.budget import Budget
+from instructdiv.core.apportion import apportion
+from instructdiv.curation.curate import Mix
+from instructdiv.curation.recipe import Recipe
+from instructdiv.data.views import View
+from instructdiv.embedders import Embedder
+from instructdiv.embedders.base import Progress
+from instructdiv.errors import BudgetError, ShapeError
+from instructdiv.exporters import Exporter
+from instructdiv.pool import LONGEST_NAME, Pool
+from instructdiv.published import evidence
+from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.names import part_names
+from instructdiv.report.profile import InstructionProfile, advice_table, instruction_profile
+from instructdiv.report.tables import Table, TabledDocument, count, share, three
+from instructdiv.report.wording import counted, start_of
+from instructdiv.selection import Selection
+from instructdiv.selectors import FacilityLocation, Selector, Specialist
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Rows = NDArray[np.int64]
+
+CORE = "core"
+"""Name of the core among the groups of a diversified mix."""
+
+_SHOWN = 20
+_ROUNDING = 1e-9
+
+
+class DomainExchange(Facts):
+    """What came from one domain, and how it is covered before and after."""
+
+    domain: str
+    """Its name; core is the core."""
+
+    records: int
+    """Its records."""
+
+    beyond: int
+    """Those farther than the radius from every record of the core; all, of the core itself."""
+
+    chosen: int
+    """Records of it in the mix."""
+
+    covered_before: float
+    """Share of its records with one of the core within the radius."""
+
+    covered_after: float
+    """Share of its records with one of the mix within the radius."""
+
+    similarity_before: float
+    """Mean similarity of its records to the nearest of the core."""
+
+    similarity_after: float
+    """Mean similarity of its records to the nearest of the mix."""
+
+
+class Left(Facts):
+    """A record of the core that is not in the mix, and why."""
+
+    id: str
+    """Its key in the core."""
+
+    text: str
+    """Start of its text."""
+
+    like: str
+    """Key of the record of the mix that is most like it."""
+
+    similarity: float
+    """Their similarity."""
+
+
+class Came(Facts):
+    """A record of another domain that is in the mix, and why."""
+
+    domain: str
+    """Its domain."""
+
+    id: str
+    """Its key in its data set."""
+
+    text: str
+    """Start of its text."""
+
+    gain: float
+    """What it added to the coverage of its domain, when it was chosen."""
+
+    similarity: float
+    """Similarity to the nearest record of the core: how little the core has of it."""
+
+
+class Exchange(TabledDocument):
+    """What leaves a core, what comes for it, and why."""
+
+    called: ClassVar[str] = "plan"
+    title: ClassVar[str] = "Plan of an exchange"
+
+    budget: int
+    """Records of the mix."""
+
+    beyond_share: float
+    """Share of them that is beyond the core, as asked for."""
+
+    radius: float
+    """Distance within which a record counts as covered."""
+
+    domains: list[DomainExchange]
+    """The core, and the domains beyond it, those that gave most first."""
+
+    left: list[Left]
+    """Records of the core that leave, the most redundant first."""
+
+    came: list[Came]
+    """Records that come, best first."""
+
+    notes: list[str]
+    """What did not go as asked for, or should be known."""
+
+    advice: list[Advice]
+    """What the literature says of such a mix, what speaks against it too."""
+
+    def tables(self) -> dict[str, Table]:
+        """Everything that is a table, by its title; of what leaves and comes the first 20."""
+        return {
+            "Notes": Table(["note"], [[note] for note in self.notes]),
+            "Domains": Table(
+                [
+                    "domain",
+                    "records",
+                    "beyond the core",
+                    "in the mix",
+                    "covered by the core",
+                    "by the mix",
+                    "similarity to the core",
+                    "to the mix",
+                ],
+                [
+                    [
+                        row.domain,
+                        count(row.records),
+                        count(row.beyond),
+                        count(row.chosen),
+                        share(row.covered_before),
+                        share(row.covered_after),
+                        three(row.similarity_before),
+                        three(row.similarity_after),
+                    ]
+                    for row in self.domains
+                ],
+            ),
+            f"Leave: {len(self.left):,}": Table(
+                ["record", "text", "stays", "similarity"],
+                [[one.id, one.text, one.like, three(one.similarity)] for one in self.left[:_SHOWN]],
+            ),
+            f"Come: {len(self.came):,}": Table(
+                ["domain", "record", "text", "gain", "similarity to the core"],
+                [
+                    [one.domain, one.id, one.text, three(one.gain), three(one.similarity)]
+                    for one in self.came[:_SHOWN]
+                ],
+            ),
+            "Advice": advice_table(self.advice),
+        }
+
+
+P = TypeVar("P", bound=TabledDocument)
+
+
+@dataclass(frozen=True, eq=False)
+class Planned(Generic[P]):
+    """A mix, and the plan it was made by: the plan is there before anything is written."""
+
+    plan: P
+    """The plan."""
+
+    mix: Mix
+    """The mix, ready to be written."""
+
+    @property
+    def dataset(self) -> "Dataset":
+        """The records, in order, as a ``datasets.Dataset``."""
+        return self.mix.dataset
+
+    def export(
+        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
+    ) -> list[Path]:
+        """Write the mix as :meth:`instructdiv.Mix.export` does."""
+        return self.mix.export(path, exporter, overwrite=overwrite)
+
+    def __str__(self) -> str:
+        return self.plan.headline
+
+
+@dataclass(frozen=True, eq=False)
+class Diversified(Planned[Exchange]):
+    """A core with a part of it exchanged: what leaves, what comes and why, and the mix."""
+
+    core: Rows
+    """Rows of the core in the pool of the mix, (c,) int64."""
+
+    @cached_property
+    def before(self) -> InstructionProfile:
+        """The instructions of the core."""
+        return instruction_profile(self.mix.pool.take(self.core))
+
+    @cached_property
+    def after(self) -> InstructionProfile:
+        """The instructions of the mix."""
+        return instruction_profile(self.mix.pool.take(self.mix.order))
+
+
+def diversify(
+    core: Any,
+    pools: Any,
+    budget: int | None = None,
+    beyond_share: float = 0.1,
+    *,
+    group: str | None = None,
+    radius: float = 0.3,
+    balance: float = 1.0,
+    within: Selector | str | None = None,
+    embedder: Embedder | str | None = None,
+    view: View = "prompt",
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Diversified:
+    """Exchange the most redundant records of a core for records of domains that it lacks.
+
+    Nothing is added: the number of records stays. At one budget, records of other domains did
+    more for unseen instructions than more of the core, up to a point [1]_. How the records are
+    chosen stands in :class:`Specialist`.
+
+    Parameters
+    ----------
+    core
+        Records of the domain that the model is for: whatever :func:`load` reads, or a pool.
+    pools
+        What may come, by name: data sets or pools. One that has groups is divided into them; a
+        single one without a name and without groups into clusters.
+    budget
+        Records of the mix; as many as the core has if not given.
+    beyond_share
+        Share of the budget that is beyond the core.
+    group
+        Column of the domains of what may come.
+    radius
+        Distance within which a record of another domain is as good as in the core already.
+    balance
+        How far domains beyond the core are evened out: 1 gives each as many records, 0 in
+        proportion to what it has.
+    within
+        What chooses within each domain, or its name; facility location if not given.
+    embedder
+        What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
+    view
+        What of a record is embedded.
+    seed
+        Seed of everything that draws at random and has no seed of its own.
+    strict
+        Raise on the first record that cannot be used, rather than leave it out.
+    progress
+        Called with a stage, how much of it is done, and how much there is.
+
+    Raises
+    ------
+    BudgetError
+        The core has too few records, or there are too few beyond it.
+    ParameterError
+        The share or the radius is out of range.
+    InputError
+        Data cannot be read.
+    ShapeError
+        There is nothing that may come, two have one name, or pools cannot be compared.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the decisive effect of instruction
+       diversity on generalization", arXiv 2410.04717, 2024, tables 1 and 2: a tenth of other
+       records was best at 20,000; :func:`evidence` has every row, those that lost too.
+
+    Examples
+    --------
+    >>> code = [{"instruction": f"Sort list {n} in Python.", "output": "..."} for n in "abcde"]
+    >>> law = [{"instruction": "Which court hears an appeal?", "output": "The next higher."}]
+    >>> done = diversify(code, {"law": law}, beyond_share=0.2, embedder="lexical")
+    >>> len(done.dataset), [row.chosen for row in done.plan.domains]
+    (5, [4, 1])
+    """
+    ground = Ground.of(core, pools, group, embedder, view, seed, strict, progress)
+    selector = specialist(beyond_share, radius, balance, within, seed)
+    return ground.exchange(budget, selector, progress=progress)
+
+
+def specialist(
+    beyond_share: float,
+    radius: float = 0.3,
+    balance: float = 1.0,
+    within: Selector | str | None = None,
+    seed: int = 0,
+) -> Specialist:
+    """What chooses for :func:`diversify` with these parameters."""
+    selector = {
+        "core": CORE,
+        "beyond_share": beyond_share,
+        "radius": radius,
+        "balance": balance,
+        "within": within or FacilityLocation(),
+    }
+    return Specialist.model_validate(selector).seeded(seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A core, and what may come for it, as one pool whose groups are the domains."""
+
+    pool: Pool
+    """The records: those of the core first."""
+
+    sizes: Mapping[str, int]
+    """Records of the core and of each data set, in the order of the pool."""
+
+    seed: int = 0
+    """Seed of everything that draws at random and has no seed of its own."""
+
+    @classmethod
+    def of(
+        cls,
+        core: Any,
+        pools: Any,
+        group: str | None = None,
+        embedder: Embedder | str | None = None,
+        view: View = "prompt",
+        seed: int = 0,
+        strict: bool = False,
+        progress: Progress | None = None,
+    ) -> "Ground":
+        """Read and embed what is not yet a pool; parameters are those of :func:`diversify`."""
+        named = {CORE: core} | _named(pools)
+        if len(named) == 1:
+            raise ShapeError("there is nothing that may come; give pools by name")
+        found = as_pools(named, group, embedder, view, seed, strict, progress)
+        labels = [
+            _domains(name, one, alone=not isinstance(pools, Mapping)) for name, one in found.items()
+        ]
+        if any(CORE in one for one in labels[1:]):
+            raise ShapeError(f"{CORE!r} is the name of the core; give the domain another")
+        pool = Pool.joined(found)
+        groups = np.concatenate([np.asarray(one, np.str_) for one in labels])
+        groups.flags.writeable = False
+        sizes = {name: len(one) for name, one in found.items()}
+        return cls(replace(pool, groups=groups), sizes, seed)
+
+    @property
+    def n_core(self) -> int:
+        """Records of the core."""
+        return self.sizes[CORE]
+
+    @cached_property
+    def near(self) -> NDArray[np.float32]:
+        """(n,) similarity of each record to the nearest of the core; 1 of those of the core."""
+        space, n = self.pool.space, self.n_core
+        others = space.take(np.arange(n, len(space)))
+        near = space.take(np.arange(n)).nearest_similarity(others)
+        return np.concatenate([np.ones(n, np.float32), near])
+
+    def exchange(
+        self, budget: int | None, selector: Specialist, *, progress: Progress | None = None
+    ) -> Diversified:
+        """Choose the mix of so many records, as many as the core has if not given.
+
+        Raises
+        ------
+        BudgetError
+            The core has too few records, or there are too few beyond it.
+        """
+        spent = Budget.of(self.n_core if budget is None else budget)
+        self._check(spent, selector)
+        if progress:
+            progress("select", 0, 1)
+        selection = selector.select(self.pool, spent)
+        if progress:
+            progress("select", 1, 1)
+        recipe = recipe_of(self.pool, spent, selector, self.seed)
+        mix = Mix(recipe, self.pool, selection, progress)
+        return Diversified(self._plan(selector, selection), mix, np.arange(self.n_core))
+
+    def _check(self, budget: Budget, selector: Specialist) -> None:
+        if budget.records is None:
+            raise BudgetError(
+                f"an exchange keeps the number of records: give records, not {budget}"
+            )
+        n, asked = budget.records, selector.beyond_share
+        n_beyond = _n_beyond(n, asked)
+        n_open = int((1 - self.near > selector.radius).sum())
+        if n - n_beyond > self.n_core:
+            raise BudgetError(
+                f"{n:,} records with {asked:g} beyond the core take {n - n_beyond:,} of the core, "
+                f"which has {self.n_core:,}; take a smaller budget, or a larger share beyond it"
+            )
+        if n_beyond > n_open:
+            others = len(self.pool) - self.n_core
+            most = math.floor(1000 * n_open / n) / 1000
+            if not n_open:
+                raise BudgetError(
+                    f"nothing lies beyond the core: all {others:,} records that may come are "
+                    f"within {selector.radius:g} of one of it; give other domains, or a smaller "
+                    "radius"
+                )
+            raise BudgetError(
+                f"{asked:g} of {n:,} records beyond the core are {n_beyond:,}, but {n_open:,} of "
+                f"{others:,} are farther than {selector.radius:g} from every record of it; take a "
+                f"share of at most {most:g}, a smaller radius, or other domains"
+            )
+
+    def _plan(self, selector: Specialist, selection: Selection) -> Exchange:
+        pool, chosen = self.pool, selection.indices
+        assert pool.groups is not None  # noqa: S101
+        is_core = np.arange(len(pool)) < self.n_core
+        kept = np.zeros(len(pool), np.bool_)
+        kept[chosen] = True
+        left = self._left(np.flatnonzero(is_core & ~kept), chosen)
+        beyond = ~is_core[chosen]
+        came = self._came(chosen[beyond], selection.gains[beyond])
+        domains = self._exchanged(kept, selector.radius)
+        n = len(chosen)
+        gone = sum(1 - one.similarity > selector.radius for one in left)
+        gave = [row.domain for row in domains[1:] if row.chosen]
+        headline = (
+            f"{counted(n, 'record')}: {n - len(came):,} of the core of {self.n_core:,}, and "
+            f"{len(came):,} of {counted(len(gave), 'domain')} beyond it. {len(left):,} leave"
+        )
+        if left:
+            headline += f"; {len(left) - gone:,} of them have one like them that stays"
+        reached = [row for row in domains[1:] if row.beyond]
+        if reached:
+            before = np.mean([row.covered_before for row in reached])
+            after = np.mean([row.covered_after for row in reached])
+            headline += (
+                f". Of a domain beyond the core, on average {before:.1%} was covered, and "
+                f"{after:.1%} is"
+            )
+        return Exchange(
+            headline=f"{headline}.",
+            budget=n,
+            beyond_share=selector.beyond_share,
+            radius=selector.radius,
+            domains=domains,
+            left=left,
+            came=came,
+            notes=self._notes(selector, domains, len(came), len(left), gone),
+            advice=_advice(selector.beyond_share),
+        )
+
+    def _left(self, rows: Rows, chosen: Rows) -> list[Left]:
+        if not len(rows):
+            return []
+        stays = np.sort(chosen)
+        space = self.pool.space
+        similarity, nearest = space.take(stays).nearest(space.take(rows), 1)
+        order = np.argsort(-similarity[:, 0], kind="stable")
+        return [
+            Left(
+                id=self._key(int(rows[i])),
+                text=self._text(int(rows[i])),
+                like=self._key(int(stays[nearest[i, 0]])),
+                similarity=float(similarity[i, 0]),
+            )
+            for i in order.tolist()
+        ]
+
+    def _came(self, rows: Rows, gains: NDArray[np.float64]) -> list[Came]:
+        assert self.pool.groups is not None  # noqa: S101
+        return [
+            Came(
+                domain=str(self.pool.groups[row]),
+                id=self._key(row),
+                text=self._text(row),
+                gain=gain,
+                similarity=float(similarity),
+            )
+            for row, gain, similarity in zip(
+                rows.tolist(), gains.tolist(), self.near[rows], strict=True
+            )
+        ]
+
+    def _exchanged(self, kept: NDArray[np.bool_], radius: float) -> list[DomainExchange]:
+        groups, space = self.pool.groups, self.pool.space
+        assert groups is not None  # noqa: S101
+        near = space.take(np.flatnonzero(kept)).nearest_similarity(space)
+        found = []
+        for domain in np.unique(groups).tolist():
+            rows = np.flatnonzero(groups == domain)
+            before, after = self.near[rows], near[rows]
+            beyond = 1 - before > radius
+            found.append(
+                DomainExchange(
+                    domain=domain,
+                    records=len(rows),
+                    beyond=len(rows) if domain == CORE else int(beyond.sum()),
+                    chosen=int(kept[rows].sum()),
+                    covered_before=float(1 - beyond.mean()),
+                    covered_after=float((1 - after <= radius).mean()),
+                    similarity_before=float(before.mean(dtype=np.float64)),
+                    similarity_after=float(after.mean(dtype=np.float64)),
+                )
+            )
+        return sorted(found, key=lambda row: (row.domain != CORE, -row.chosen, row.domain))
+
+    def _notes(
+        self,
+        selector: Specialist,
+        domains: Sequence[DomainExchange],
+        n_came: int,
+        n_left: int,
+        gone: int,
+    ) -> list[str]:
+        notes = []
+        if selector.beyond_share and not n_came:
+            notes.append(
+                f"{selector.beyond_share:g} of the budget comes to no whole record: the mix is of "
+                "the core alone"
+            )
+        without = [row.domain for row in domains[1:] if row.beyond and not row.chosen]
+        if n_came and without:
+            notes.append(
+                f"{counted(n_came, 'record')} beyond the core do not reach every domain; none of: "
+                f"{', '.join(without[:_SHOWN])}"
+            )
+        inside = [row.domain for row in domains[1:] if not row.beyond]
+        if inside:
+            notes.append(
+                f"the core covers all of: {', '.join(inside[:_SHOWN])}; nothing comes from there"
+            )
+        if gone:
+            notes.append(
+                f"the core has little to spare: {gone:,} of the {n_left:,} records that leave have "
+                f"none like them (within {selector.radius:g}) in the mix"
+            )
+        if len(layouts := sorted({schema.name for schema in self.pool.schemas})) > 1:
+            notes.append(
+                f"records have {len(layouts)} layouts ({', '.join(layouts)}); most trainers read "
+                "one"
+            )
+        return notes
+
+    def _key(self, row: int) -> str:
+        """The id of a record if it has one, else its row and data set."""
+        records = self.pool.records
+        own = None if records is None else records.rows[row].get("id")
+        if own is not None:
+            return str(own)
+        ends = np.cumsum(list(self.sizes.values()))
+        place = int(np.searchsorted(ends, row, side="right"))
+        name, size = list(self.sizes.items())[place]
+        return f"row {row - int(ends[place]) + size} of {name}"
+
+    def _text(self, row: int) -> str:
+        return start_of(self.pool.text(row)) if self.pool.has_texts else ""
+
+
+def recipe_of(pool: Pool, budget: Budget, selector: Selector, seed: int) -> Recipe:
+    """What decided a mix of a pool that is at hand."""
+    fields: dict[str, Any] = {
+        "budget": budget,
+        "selector": selector,
+        "view": pool.view,
+        "seed": seed,
+    }
+    if pool.embedder is not None:
+        fields["embedder"] = pool.embedder
+    return Recipe.model_validate(fields)
+
+
+def _named(pools: Any) -> dict[str, Any]:
+    if not isinstance(pools, Mapping):
+        return {"beyond": pools}
+    named = by_name(pools)
+    if CORE in named:
+        raise ShapeError(f"{CORE!r} is the name of the core; give what may come another")
+    return named
+
+
+def by_name(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """What was given by name, each name as text.
+
+    Raises
+    ------
+    ShapeError
+        Two have one name, or one is too long.
+    """
+    named = {str(name): one for name, one in given.items()}
+    if len(named) < len(given):
+        raise ShapeError(f"two have the same name: {', '.join(map(str, given))}")
+    if too_long := [name for name in named if len(name) > LONGEST_NAME]:
+        raise ShapeError(
+            f"a name has at most {LONGEST_NAME} characters, but {too_long[0][:40]!r}... has "
+            f"{len(too_long[0])}"
+        )
+    return named
+
+
+def as_pools(
+    named: Mapping[str, Any],
+    group: str | None,
+    embedder: Embedder | str | None,
+    view: View,
+    seed: int,
+    strict: bool,
+    progress: Progress | None,
+) -> dict[str, Pool]:
+    """Pools as they are, or data sets read and embedded in one call; the core has no groups."""
+    given = [isinstance(one, Pool) for one in named.values()]
+    if all(given):
+        return dict(named)
+    if any(given):
+        some = next(name for name, one in named.items() if not isinstance(one, Pool))
+        raise ShapeError(f"some are pools, but {some!r} is not; embed it too, with Pool.together")
+    if embedder is not None:
+        embedder = Embedder.from_mapping(embedder).seeded(seed)  # type: ignore[arg-type]
+    own = {CORE: None} if CORE in named else {}
+    return Pool.together(named, embedder, view, group, groups=own, strict=strict, progress=progress)
+
+
+def _domains(name: str, pool: Pool, *, alone: bool) -> list[str]:
+    """The domain of each record of one data set."""
+    if name == CORE:
+        return [CORE] * len(pool)
+    if pool.groups is not None:
+        return [str(one) for one in pool.groups]
+    if not alone:
+        return [name] * len(pool)
+    if pool.records is not None and len(pool.records.sources) > 1:
+        return [str(one) for one in pool.records.column("source")]
+    names = part_names(pool, pool.clusters)
+    return [names[i] for i in pool.clusters.tolist()]
+
+
+def _n_beyond(budget: int, beyond_share: float) -> int:
+    """Whole number of records beyond the core, as :class:`Specialist` shares out."""
+    return int(apportion(budget, [1 - beyond_share, beyond_share])[1])
+
+
+def _advice(beyond_share: float) -> list[Advice]:
+    rows = {row.id: row for row in evidence()}
+    gains = {id_: row.gains.get("average") for id_, row in rows.items()}
+    gain = {id_: f"{found:+.1f} %" for id_, found in gains.items() if found is not None}
+    lost = [id_ for id_ in gain if "average" in rows[id_].loses]
+    told = [
+        Advice(
+            says="train the core alone too, with as many records and several seeds: of the "
+            f"published mixes for a specialist {len(lost)} lost to it "
+            f"({', '.join(gain[id_] for id_ in lost)})",
+            evidence=["only-if-fig-6", *lost],
+        )
+    ]
+    tenth, quarter = "only-if-1.3", "only-if-1.6"
+    if beyond_share > rows[tenth].beyond_core + _ROUNDING:
+        told.append(
+            Advice(
+                says="more beyond the core gained less: a tenth of 20,000 records "
+                f"{gain[tenth]}, a quarter {gain[quarter]}",
+                evidence=["only-if-fig-6", tenth, quarter],
+            )
+        )
+    return told

@@ -1,0 +1,1 @@
+"""Records in, before there are vectors: reading, layouts, views, sources, licenses."""

@@ -1,0 +1,341 @@
+"""Convert: records in another layout, and what it has no place for."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from instructdiv.core.files import json_of, new_file, write_lines, write_text
+from instructdiv.data.layouts import Layout, layouts, unfolded
+from instructdiv.data.records import (
+    QUARANTINE,
+    Quarantined,
+    Row,
+    is_dataset,
+    quarantine_lines,
+    quiet_datasets,
+    read,
+)
+from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
+from instructdiv.schemas import Schema, schema_of
+
+UNHELD = "_unheld"
+"""Column of what the layout of a row has no place for, so that it can be converted back."""
+
+FORMS = (".jsonl", ".json", ".parquet")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Records in another layout."""
+
+    rows: tuple[dict[str, Any], ...]
+    """The records, with the columns that are no part of a conversation as they were."""
+
+    layout: str
+    """Name of their layout."""
+
+    sources: Mapping[str, str]
+    """Layout that was found in each source."""
+
+    n_read: int
+    """Records that were read."""
+
+    quarantine: tuple[Quarantined, ...]
+    """Records that could not be read, or have no place in the layout."""
+
+    unheld: Mapping[str, int]
+    """Columns whose values the layout cannot give back, and in how many records."""
+
+    n_restored: int
+    """Records that are as they were before an earlier conversion."""
+
+    n_edited: int
+    """Records that were changed after an earlier conversion, and so cannot be restored."""
+
+    drop_unheld: bool = False
+    """Whether what the layout has no place for is left out."""
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{name}: {layout}" for name, layout in self.sources.items())
+        lines = [f"{len(self.rows):,} records in the layout {self.layout} ({found})"]
+        if len(self.rows) + len(self.quarantine) != self.n_read:
+            lines.append(
+                f"{self.n_read:,} were read; some hold several conversations, or one in many"
+            )
+        if self.n_restored:
+            lines.append(f"{self.n_restored:,} are as they were before an earlier conversion")
+        if self.n_edited:
+            lines.append(
+                f"{self.n_edited:,} were changed since; what their layout did not hold is left out"
+            )
+        if self.unheld:
+            columns = ", ".join(f"{name} ({n:,})" for name, n in self.unheld.items())
+            kept = "left out" if self.drop_unheld else f"kept in the column {UNHELD}"
+            lines.append(
+                f"what {self.layout} cannot give back as it was, by records: {columns}; {kept}"
+            )
+        if self.quarantine:
+            reasons = Counter(bad.reason for bad in self.quarantine)
+            lines += [f"{n:,} are left out: {reason}" for reason, n in reasons.most_common()]
+        return "\n".join(lines)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The counts as plain JSON values."""
+        return {
+            "layout": self.layout,
+            "sources": dict(self.sources),
+            "read": self.n_read,
+            "written": len(self.rows),
+            "quarantined": len(self.quarantine),
+            "reasons": dict(Counter(bad.reason for bad in self.quarantine)),
+            "unheld": dict(self.unheld),
+            "restored": self.n_restored,
+            "edited": self.n_edited,
+        }
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
+        """Write the records, and beside them those that are left out, if any are.
+
+        The ending says how: .jsonl, .json or .parquet. What is left out is written into a file
+        of the same name with the ending ``.quarantine.jsonl``.
+
+        Raises
+        ------
+        InputError
+            The ending is another.
+        OutputError
+            A file cannot be written, or is there and `overwrite` is not set.
+        """
+        path = Path(path)
+        check_output(path, overwrite=overwrite)
+        beside = path.with_name(f"{path.stem}.{QUARANTINE}")
+        if self.quarantine and beside.exists() and not overwrite:
+            raise OutputError(f"{beside} is there already; move it, or overwrite it")
+        if path.suffix == ".parquet":
+            with new_file(path) as draft, quiet_datasets():
+                read(list(self.rows)).to_dataset().to_parquet(draft)
+        elif path.suffix == ".jsonl":
+            write_lines(path, self.rows)
+        else:
+            write_text(path, "[" + ",\n".join(map(json_of, self.rows)) + "]\n")
+        if not self.quarantine:
+            if overwrite:
+                beside.unlink(missing_ok=True)  # of an earlier run
+            return [path]
+        return [path, write_text(beside, "".join(quarantine_lines(self.quarantine)))]
+
+
+def convert(
+    data: Any,
+    to: Layout,
+    *,
+    schema: Layout | None = None,
+    strict: bool = False,
+    encoding: str = "utf-8",
+    drop_unheld: bool = False,
+) -> Converted:
+    """Give records another layout; converted back, they are as they were, value for value.
+
+    A layout may have no place for something: messages do not tell an instruction from its
+    input. What it cannot give back is said, and kept in the column ``_unheld``.
+
+    Parameters
+    ----------
+    data
+        Whatever :func:`instructdiv.load` reads.
+    to
+        The layout to write.
+    schema
+        The layout that is there; recognized if not given.
+    strict
+        Raise on the first record that cannot be converted, rather than leave it out.
+    encoding
+        How text files are encoded, as Python names it.
+    drop_unheld
+        Leave out what the layout has no place for.
+
+    Raises
+    ------
+    InputError
+        The data cannot be read, or no record of it has a place in the layout.
+
+    Examples
+    --------
+    >>> rows = [{"instruction": "Add.", "input": "1 + 1", "output": "2", "id": 7}]
+    >>> there = convert(rows, "messages")
+    >>> there.rows[0]["messages"][0]["content"]
+    'Add.\\n\\n1 + 1'
+    >>> list(convert(there.rows, "alpaca").rows) == rows
+    True
+    """
+    target = schema_of(to)
+    records = read(data, strict=strict, encoding=encoding)
+    found = layouts(records, schema)
+    n_read = len(records) + len(records.quarantine)
+    of_table = is_dataset(records.rows)
+    records = unfolded(records, found)
+    quarantine = list(records.quarantine)
+    rows, unheld, n_restored, n_edited = [], Counter[str](), 0, 0
+    for place, given in enumerate(records.rows):
+        layout = found[records.source_of[place]]
+        # A table has every column in every row.
+        unfilled = [c for c in layout.columns(given) if given[c] is None] if of_table else []
+        try:
+            done = _Conversion.of(_without(given, *unfilled), layout, target)
+        except RowError as error:
+            quarantine.append(records.quarantined(place, str(error)))
+            if strict:
+                raise InputError(str(quarantine[-1])) from None
+            continue
+        unheld.update(done.unheld)
+        n_restored += done.is_restored
+        n_edited += done.is_edited
+        rows.append(done.row if not drop_unheld else _without(done.row, UNHELD))
+    if not rows:
+        raise InputError(f"no record can be converted to {target.name}; {quarantine[-1]}")
+    return Converted(
+        tuple(rows),
+        target.name,
+        {name: one.name for name, one in zip(records.sources, found, strict=True)},
+        n_read,
+        tuple(quarantine),
+        dict(unheld.most_common()),
+        n_restored,
+        n_edited,
+        drop_unheld,
+    )
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    row: dict[str, Any]
+    unheld: Sequence[str] = ()
+    is_restored: bool = False
+    is_edited: bool = False
+
+    @classmethod
+    def of(cls, row: Row, source: Schema, target: Schema) -> "_Conversion":
+        held = row.get(UNHELD)
+        row = _without(row, UNHELD)
+        if held is None:  # a table has the column in every row
+            return cls._forward(row, source, target)
+        earlier, origin = _earlier(held)
+        if origin.name != target.name:  # a step on the way
+            done = cls._forward(row, source, target)
+            steps = earlier.get("steps", 0)
+            passed = earlier | {"steps": steps + 1 if isinstance(steps, int) else 1}
+            return cls(done.row | {UNHELD: passed}, done.unheld)
+        restored = _restored(row, source, origin, earlier)
+        if restored is not None and _is_from(row, source, restored, origin, earlier):
+            return cls(restored, is_restored=True)
+        return cls(cls._forward(row, source, target).row, is_edited=True)
+
+    @classmethod
+    def _forward(cls, row: Row, source: Schema, target: Schema) -> "_Conversion":
+        written = target.write(source.conversation(row))
+        own = source.columns(row)
+        beside = {k: v for k, v in row.items() if k not in own and k not in written}
+        is_usual = source == type(source)()
+        if is_usual and _same(beside | _back(written, source, target), row):
+            return cls(written | beside)
+        source = source.like(row)
+        found = _back(written, source, target)
+        # Where there is no way back, what stands in the row under its own name is held, unless
+        # it is read as something else; a layout that is only read is never gone back to.
+        is_written = type(source).write is not Schema.write
+        stays = own - target.columns(written) if is_written else own
+        back = beside | (found or {k: v for k, v in written.items() if k in stays})
+        values = {k: v for k, v in row.items() if k not in back or not _same(back[k], v)}
+        absent = [k for k in back if k not in row]
+        if source == type(source)() and not values and not absent:
+            return cls(written | beside)
+        told = {"schema": source.to_mapping(), "values": values, "absent": absent}
+        return cls(written | beside | {UNHELD: told}, [*values, *absent])
+
+
+def _back(written: Row, source: Schema, target: Schema) -> dict[str, Any]:
+    """What converting back gives, if there is a way back."""
+    try:
+        return source.write(target.read(written))
+    except RowError:
+        return {}
+
+
+def _earlier(held: Any) -> tuple[dict[str, Any], Schema]:
+    """What an earlier conversion kept, and the layout that it is of.
+
+    Raises
+    ------
+    RowError
+        It is not what a conversion writes.
+    """
+    try:
+        earlier = dict(json.loads(held) if isinstance(held, str) else held)
+        return earlier, Schema.from_mapping(earlier["schema"])
+    except (InstructdivError, KeyError, TypeError, ValueError, RecursionError):
+        raise RowError(
+            f"the column {UNHELD} is not what convert writes ({held!r:.60}); rename or remove it"
+        ) from None
+
+
+def _is_from(
+    row: Row, source: Schema, restored: Row, origin: Schema, earlier: Mapping[str, Any]
+) -> bool:
+    """Whether a row is what a restored one was converted to, and was not changed since."""
+    try:
+        again = _without(_Conversion._forward(restored, origin, source).row, UNHELD)
+        if not earlier.get("steps"):
+            return _same(again, row)
+        # By way of a third layout it may be written otherwise, but says the same.
+        one, other = source.read(again).messages, source.read(row).messages
+    except RowError:
+        return False
+    return [(m["role"], m["content"]) for m in one] == [(m["role"], m["content"]) for m in other]
+
+
+def _restored(
+    row: Row, source: Schema, origin: Schema, earlier: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The row as it was before an earlier conversion, if that can be told."""
+    values, absent = earlier.get("values"), earlier.get("absent")
+    if not isinstance(values, Mapping) or not isinstance(absent, list):
+        return None
+    own = source.columns(row)
+    found = {k: v for k, v in row.items() if k not in own}
+    with suppress(RowError):  # of a layout that is only read, all was kept
+        found |= origin.write(source.read(row))
+    return _without(found, *map(str, absent)) | dict(values)
+
+
+def _without(row: Row, *columns: str) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k not in columns}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values are the same JSON: 1 is not true."""
+    try:
+        return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+    except RecursionError:
+        return a is b
+    except (TypeError, ValueError):
+        return repr(a) == repr(b)
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Raise unless records can be written there.
+
+    Raises
+    ------
+    InputError
+        The ending is none that is written.
+    OutputError
+        The file is there, and is not to be overwritten.
+    """
+    if path.suffix not in FORMS:
+        raise InputError(f"records are written as {', '.join(FORMS)}, not as {str(path)!r}")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} is there already; give another file, or overwrite it")

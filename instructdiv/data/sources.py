@@ -1,0 +1,165 @@
+"""Sources: several data sets, how much of each comes into a mix, and under which license."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from instructdiv.budget import Budget
+from instructdiv.core.apportion import apportion
+from instructdiv.data.records import Records, read
+from instructdiv.errors import BudgetError, RecipeError
+from instructdiv.part import StrictModel
+from instructdiv.schemas import Schema, schema_of
+
+SOURCE = "source"
+"""Column of the name of the source of each record."""
+
+
+class Source(StrictModel):
+    """One data set of several, with how much of it comes into the mix.
+
+    Each key has its unit in its name. Of ``share`` and ``records`` there is one at most; a
+    source with neither fills what the others leave.
+
+    Raises
+    ------
+    RecipeError
+        A key is unknown or has a wrong value, or there are both a share and records.
+
+    Examples
+    --------
+    >>> Source.model_validate({"data": "code.jsonl", "share": 0.3, "license": "mit"}).share
+    0.3
+    """
+
+    noun = "source"
+    example = "{data: code.jsonl, share: 0.3}: each number has its unit in its key"
+
+    data: tuple[str, ...] = Field(min_length=1)
+    """Files, folders or Hub names to read; one may stand alone."""
+
+    called: str | None = Field(default=None, alias="name")
+    """Name of the source, for floors, caps and reports; that of its file if not given."""
+
+    share: float | None = Field(default=None, ge=0, le=1)
+    """Share of the budget that comes from here."""
+
+    records: int | None = Field(default=None, ge=0, strict=True)
+    """Number of records that come from here."""
+
+    repeat: int = Field(default=1, ge=1, strict=True)
+    """How often each chosen record is written; the budget counts it once."""
+
+    license: str | None = None
+    """License of its records that do not say one of their own."""
+
+    layout: Schema | None = Field(default=None, alias="schema")
+    """Layout of its records; recognized if not given."""
+
+    encoding: str = "utf-8"
+    """How its text files are encoded, as Python names it."""
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (str(value),) if isinstance(value, str | Path) else value
+
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _by_columns(cls, layout: Any) -> Any:
+        return layout if layout is None else schema_of(layout)
+
+    def _check(self) -> None:
+        if self.share is not None and self.records is not None:
+            raise RecipeError(f"the source {self.name!r} has a share and records; give one of them")
+
+    @property
+    def name(self) -> str:
+        """What the source is called."""
+        return self.called or ", ".join(self.data)
+
+
+def read_sources(
+    sources: Sequence[Source], *, strict: bool = False
+) -> tuple[Records, tuple[Schema | None, ...]]:
+    """Read all sources as one, each record with the name of its source.
+
+    Gives the records, and the layout of each of their files that was given.
+
+    Raises
+    ------
+    InputError
+        A source cannot be read.
+    RecipeError
+        Two have the same name.
+    """
+    names = [source.name for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"two sources are called {twice[0]!r}; give each a name of its own")
+    parts, layouts = [], []
+    for source in sources:
+        part = read(list(source.data), strict=strict, encoding=source.encoding)
+        parts.append(part.labelled(source.name, source.license))
+        layouts += [source.layout] * len(part.sources)
+    return Records.joined(parts), tuple(layouts)
+
+
+def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Budget:
+    """The budget with what comes from each source as its floor and its cap.
+
+    Raises
+    ------
+    BudgetError
+        The sources ask for more than the budget, or for records where it counts tokens; the
+        budget has floors or caps of other groups than sources.
+    """
+    asked = [source for source in sources if source.share is not None or source.records is not None]
+    if not asked:
+        return budget
+    if budget.constrained and budget.by != SOURCE:
+        raise BudgetError(
+            "sources with a share or records leave no room for floors and caps of other groups; "
+            "give floors and caps by: source, or no share"
+        )
+    for source in asked:
+        if source.name in (budget.floors or {}) or source.name in (budget.caps or {}):
+            raise BudgetError(
+                f"the source {source.name!r} has a share or records, and a floor or cap too; "
+                "give one of them"
+            )
+    limit = budget.tokens or budget.records or max(1, round((budget.share or 0) * n_records))
+    whole = _whole(asked, limit, in_tokens=budget.tokens is not None)
+    fixed = {source.name: n / limit for source, n in zip(asked, whole.tolist(), strict=True)}
+    return budget.model_copy(
+        update={
+            "floors": (budget.floors or {}) | fixed,
+            "caps": (budget.caps or {}) | fixed,
+            "by": SOURCE,
+        }
+    )
+
+
+def _whole(asked: Sequence[Source], limit: int, *, in_tokens: bool) -> NDArray[np.int64]:
+    """What comes from each source, in whole records or tokens."""
+    counted = sum(source.records or 0 for source in asked)
+    if counted and in_tokens:
+        raise BudgetError("a budget of tokens cannot be shared out in records; give shares")
+    shares = [source.share or 0.0 for source in asked]
+    rest = limit - counted - round(sum(shares) * limit)
+    if sum(shares) > 1 + 1e-9 or rest < 0:
+        told = " + ".join(
+            f"{source.records:,} ({source.name})"
+            if source.records is not None
+            else f"{source.share:g} of the budget ({source.name})"
+            for source in asked
+        )
+        raise BudgetError(f"the sources ask for {told}, more than the budget of {limit:,}")
+    whole = np.array([source.records or 0 for source in asked], np.int64)
+    if sum(shares):
+        by_share = round(sum(shares) * limit)
+        whole += apportion(by_share, shares)
+    return whole

@@ -1,0 +1,580 @@
+"""Sweep: mixes that differ in one thing only, to be trained on and compared."""
+
+import importlib.metadata
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instructdiv.budget import Budget
+from instructdiv.core.files import MANIFEST, check_free, new_folder, sha256, write_lines, write_text
+from instructdiv.curation.curate import Mix
+from instructdiv.curation.diversify import Ground, as_pools, by_name, recipe_of, specialist
+from instructdiv.data.records import QUARANTINE, quarantine_lines
+from instructdiv.data.views import View
+from instructdiv.embedders import Embedder
+from instructdiv.embedders.base import Progress
+from instructdiv.errors import BudgetError, OutputError, ParameterError, ShapeError
+from instructdiv.experiments.sweep_script import EXPORTERS, SWEPT, sweep_script
+from instructdiv.exporters import Exporter, Jsonl
+from instructdiv.exporters.llama_factory import LlamaFactory, dataset_info
+from instructdiv.pool import Pool
+from instructdiv.report.facts import Facts
+from instructdiv.report.profile import instruction_numbers
+from instructdiv.report.tables import Cell as Written
+from instructdiv.report.tables import Table, TabledDocument, count, rounded, share
+from instructdiv.selection import Selection
+from instructdiv.selectors import GroupBalanced, Random, Selector
+
+_log = logging.getLogger("instructdiv")
+
+Rows = NDArray[np.int64]
+
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
+"""Shares beyond the core of the published sweep."""
+
+_DRAWS = 16
+
+
+class Cell(Facts):
+    """One mix of a sweep."""
+
+    name: str
+    """Its name, that of its folder."""
+
+    beyond_share: float | None
+    """Share of records beyond the core, as asked for; none where something else is varied."""
+
+    records: int
+    """Its records; 0 of one that cannot be made."""
+
+    domains: int
+    """Domains that they are of."""
+
+    instructions: int
+    """Different instructions, near copies merged."""
+
+    examples_per_instruction: float
+    """Records of each instruction, on average."""
+
+    why_not: str | None = None
+    """Why it cannot be made."""
+
+
+class SweepPlan(TabledDocument):
+    """The mixes of a sweep, side by side."""
+
+    called: ClassVar[str] = "sweep"
+    title: ClassVar[str] = "Sweep"
+
+    varies: Literal["beyond_share", "domains", "instructions"]
+    """What its mixes differ in."""
+
+    budget: int
+    """Records of each."""
+
+    cells: list[Cell]
+    """The mixes."""
+
+    notes: list[str]
+    """What did not go as asked for."""
+
+    def tables(self) -> dict[str, Table]:
+        """Everything that is a table, by its title."""
+        by_share = self.varies == "beyond_share"
+        failed = any(cell.why_not for cell in self.cells)
+        rows: list[list[Written]] = [
+            [
+                cell.name,
+                *([share(cell.beyond_share or 0.0)] if by_share else []),
+                count(cell.records),
+                count(cell.domains),
+                count(cell.instructions),
+                rounded(cell.examples_per_instruction),
+                *([cell.why_not or ""] if failed else []),
+            ]
+            for cell in self.cells
+        ]
+        columns = [
+            "mix",
+            *(["beyond the core"] if by_share else []),
+            "records",
+            "domains",
+            "instructions",
+            "records each",
+            *(["why not"] if failed else []),
+        ]
+        return {
+            "Notes": Table(["note"], [[note] for note in self.notes]),
+            "Mixes": Table(columns, rows),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Mixes that differ in one thing only, ready to be written and trained on."""
+
+    plan: SweepPlan
+    """The mixes side by side, those that cannot be made too."""
+
+    mixes: Mapping[str, Mix]
+    """Those that can, by name."""
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        trainers: str | Iterable[str] = SWEPT,
+        exporter: Exporter | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write every mix into a folder of its own, with a script that trains on all of them.
+
+        Beside the folders stand ``sweep.md`` and ``sweep.json``, and for each trainer
+        ``sweep-<trainer>.sh`` and ``train/<trainer>/<mix>.jsonl``: the same records as the
+        conversations that it reads, whatever layouts were mixed. Those that it would drop, or
+        that its rows have no place for, are told, and stand in ``<mix>.quarantine.jsonl``; a
+        trainer for which nothing of a mix is left is told and passed over.
+
+        Raises
+        ------
+        OutputError
+            The folder is not empty (and `overwrite` is not set), cannot be written to, or holds
+            what was trained.
+        UsageError
+            A trainer is not known.
+        """
+        named = (trainers,) if isinstance(trainers, str) else trainers
+        scripts = {trainer: sweep_script(trainer, list(self.mixes)) for trainer in named}
+        check_free(path, overwrite)  # before the work, not after it
+        if overwrite and (Path(path).expanduser() / "runs").exists():
+            raise OutputError(f"{path} holds runs that were trained; move them, or give another")
+        for mix in self.mixes.values():
+            mix.summary  # noqa: B018 - measured before the folder is begun
+        with new_folder(path, overwrite) as folder:
+            files = [
+                file
+                for name, mix in self.mixes.items()
+                for file in (exporter or Jsonl()).export(mix, folder / name)
+            ]
+            files += [self.plan.save(folder / f"sweep.{end}") for end in ("md", "json")]
+            for trainer, script in scripts.items():
+                if rows := self._write_rows(trainer, folder / "train" / trainer):
+                    files += [*rows, write_text(folder / f"sweep-{trainer}.sh", script)]
+            manifest = {
+                "instructdiv": importlib.metadata.version("instructdiv"),
+                "sweep": list(self.mixes),
+                "outputs": {str(file.relative_to(folder)): sha256(file) for file in files},
+            }
+            files.append(write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n"))
+        return [Path(path).expanduser() / file.relative_to(folder) for file in files]
+
+    def _write_rows(self, trainer: str, folder: Path) -> list[Path]:
+        """Write every mix as the rows that a trainer reads; nothing if it reads none of one."""
+        exporter = EXPORTERS[trainer]
+        found = {name: exporter.preflight(mix.splits) for name, mix in self.mixes.items()}
+        kept = {name: found[name].kept(mix.splits) for name, mix in self.mixes.items()}
+        if empty := next((name for name, splits in kept.items() if not len(splits["train"])), None):
+            _log.warning(
+                "there is nothing for %s: of %s no record is left; %s", trainer, empty, found[empty]
+            )
+            return []
+        folder.mkdir(parents=True)
+        files = []
+        for name, mix in self.mixes.items():
+            if said := str(found[name]):
+                _log.warning("train/%s/%s.jsonl: %s", trainer, name, said)
+            if len(found[name]):
+                left_out = "".join(quarantine_lines(found[name].quarantined(mix.splits)))
+                files.append(write_text(folder / f"{name}.{QUARANTINE}", left_out))
+            files.append(write_lines(folder / f"{name}.jsonl", exporter.rows(kept[name])["train"]))
+        if trainer == LlamaFactory.name:
+            entries = dataset_info({name: f"{name}.jsonl" for name in self.mixes})
+            files.append(write_text(folder / "dataset_info.json", entries))
+        return files
+
+    def __str__(self) -> str:
+        return self.plan.headline
+
+
+def share_grid(
+    core: Any,
+    pools: Any,
+    budget: int | None = None,
+    shares: Iterable[float] = SHARES,
+    *,
+    group: str | None = None,
+    radius: float = 0.3,
+    balance: float = 1.0,
+    within: Selector | str | None = None,
+    embedder: Embedder | str | None = None,
+    view: View = "prompt",
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Mixes of one size with more and more records beyond a core, to find out how much is best.
+
+    Each is what :func:`instructdiv.diversify` makes of the core at one share, and has what a
+    smaller share has of each domain. That of the core alone, at 0 %, is never left out: only
+    against it can a share be said to help. What came of training is read by
+    :func:`instructdiv.sweet_spot`.
+
+    Parameters are those of :func:`instructdiv.diversify`, with several shares; of those
+    published 10 % was best at 20,000 records, and 3 % at 75,000 [1]_.
+
+    Raises
+    ------
+    BudgetError
+        The core has too few records, or there are too few beyond it.
+    ParameterError
+        A share is out of range.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the decisive effect of instruction
+       diversity on generalization", arXiv 2410.04717, 2024, figure 6.
+
+    Examples
+    --------
+    >>> code = [{"instruction": f"Sort list {n} in Python.", "output": "..."} for n in "abcde"]
+    >>> law = [{"instruction": "Which court hears an appeal?", "output": "The next higher."}]
+    >>> sweep = share_grid(code, {"law": law}, shares=[0.2], embedder="lexical")
+    >>> list(sweep.mixes)
+    ['share-00', 'share-20']
+    """
+    asked = _shares(shares)
+    notes = []
+    if 0.0 not in asked:
+        asked = [0.0, *asked]
+        notes.append("0 %, the core alone, was added: without it no share can be said to help")
+    choosers = {_called(one): specialist(one, radius, balance, within, seed) for one in asked}
+    ground = Ground.of(core, pools, group, embedder, view, seed, strict, progress)
+    made = {name: ground.exchange(budget, one) for name, one in choosers.items()}
+    numbers = instruction_numbers(ground.pool)
+    cells = [
+        _cell(name, ground.pool, done.mix.selection, numbers, done.plan.beyond_share)
+        for name, done in made.items()
+    ]
+    notes += dict.fromkeys(note for done in made.values() for note in done.plan.notes)
+    plan = SweepPlan(
+        headline=f"{len(cells)} mixes of {cells[0].records:,} records, from 0 to "
+        f"{asked[-1]:.0%} beyond the core.",
+        varies="beyond_share",
+        budget=cells[0].records,
+        cells=cells,
+        notes=notes,
+    )
+    return Sweep(plan, {name: _one_of_many(done.mix) for name, done in made.items()})
+
+
+def budget_curve(
+    pools: Any,
+    budget: int,
+    n_domains: Iterable[int] | None = None,
+    *,
+    group: str | None = None,
+    within: Selector | str | None = None,
+    embedder: Embedder | str | None = None,
+    view: View = "prompt",
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Mixes of one size from more and more domains, to see whether breadth does more than depth.
+
+    The domains of a mix are among those of every later one, and of each domain the fewer
+    records are among the more. Which domains come first is drawn, among those that hold the
+    budget if there are such. A mix whose domains hold less than the budget, or are more than
+    its records, cannot be made, and the plan says so.
+
+    Parameters
+    ----------
+    pools
+        Data sets or pools by name, which are the domains; or one with groups.
+    budget
+        Records of each mix.
+    n_domains
+        How many domains each mix has; 1, 2, 4, ... and all of them if not given.
+    group
+        Column of the domains, where one data set is given.
+    within
+        What chooses within each domain, or its name; at random if not given.
+    embedder, view, seed, strict, progress
+        As of :func:`instructdiv.mix`.
+
+    Raises
+    ------
+    ParameterError
+        A number of domains is out of range.
+    BudgetError
+        No mix can be made.
+    ShapeError
+        The data have no groups.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the decisive effect of instruction
+       diversity on generalization", arXiv 2410.04717, 2024, figure 2a for instructions.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.eye(6), groups=["a", "a", "a", "b", "b", "c"])
+    >>> sweep = budget_curve(pool, 2)
+    >>> [(cell.name, cell.records, cell.domains) for cell in sweep.plan.cells]
+    [('domains-0001', 2, 1), ('domains-0002', 2, 2), ('domains-0003', 0, 0)]
+    >>> sweep.plan.cells[-1].why_not
+    '2 records are fewer than 3 domains'
+    """
+    spent = _in_records(budget)
+    pool = _grouped(pools, group, embedder, view, seed, strict, progress)
+    assert pool.groups is not None  # noqa: S101
+    domains, sizes = np.unique(pool.groups, return_counts=True)
+    counts = _counts(n_domains, len(domains), "domains")
+    order = np.random.default_rng(seed).permutation(len(domains))
+    largest = sizes[order] >= -(-budget // counts[0])
+    order = np.concatenate([order[largest], order[~largest]])
+    numbers = instruction_numbers(pool)
+    mixes: dict[str, Mix] = {}
+    cells = []
+    for n in counts:
+        name = f"domains-{n:04d}"
+        first = order[:n]
+        held = int(sizes[first].sum())
+        if held < budget or budget < n:
+            why_not = (
+                f"its {n:,} domains hold {held:,} of {budget:,} records"
+                if held < budget
+                else f"{budget:,} records are fewer than {n:,} domains"
+            )
+            cells.append(_no_cell(name, why_not))
+            continue
+        shares = dict.fromkeys(domains[np.sort(first)].tolist(), 1.0)
+        selector = GroupBalanced.model_validate(
+            {"shares": shares, "within": within or Random()}
+        ).seeded(seed)
+        selection = selector.select(pool, spent)
+        recipe = recipe_of(pool, spent, selector, seed)
+        mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
+        cells.append(_cell(name, pool, selection, numbers))
+    return _curve("domains", budget, cells, mixes)
+
+
+def instructions_vs_examples(
+    pools: Any,
+    budget: int,
+    n_instructions: Iterable[int] | None = None,
+    *,
+    near_copy: float = 0.95,
+    group: str | None = None,
+    embedder: Embedder | str | None = None,
+    view: View = "prompt",
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Mixes of more and more instructions with fewer and fewer records each, at one budget.
+
+    For I instructions each gives floor(budget / I) records, drawn at random: this is the axis
+    on which the paper found a step [1]_. Instructions with most records come first, and those
+    of a mix are among those of every later one. A mix for which too few instructions have so
+    many records cannot be made, and the plan says so.
+
+    Parameters
+    ----------
+    pools
+        Data sets or pools by name, or one.
+    budget
+        Most records of each mix.
+    n_instructions
+        How many instructions each mix has; 1, 2, 5, 10, ... as far as there are so many if not
+        given.
+    near_copy
+        Similarity from which two instructions are one.
+    group, embedder, view, seed, strict, progress
+        As of :func:`budget_curve`.
+
+    Raises
+    ------
+    ParameterError
+        A number of instructions is out of range.
+    BudgetError
+        No mix can be made.
+
+    References
+    ----------
+    .. [1] D. Zhang, J. Wang, F. Charton, "Only-IF: Revealing the decisive effect of instruction
+       diversity on generalization", arXiv 2410.04717, 2024, figure 2a.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.repeat(np.eye(3), [4, 2, 2], axis=0))
+    >>> sweep = instructions_vs_examples(pool, 4, [1, 2, 3])
+    >>> [(cell.instructions, cell.examples_per_instruction) for cell in sweep.plan.cells]
+    [(1, 4.0), (2, 2.0), (3, 1.0)]
+    """
+    _in_records(budget)
+    pool = _one_pool(pools, group, embedder, view, seed, strict, progress)
+    numbers = instruction_numbers(pool, near_copy, progress)
+    sizes = np.bincount(numbers)
+    counts = _counts(n_instructions, len(sizes), "instructions", steps=(1, 2, 5))
+    random = np.random.default_rng(seed)
+    drawn = random.permutation(len(sizes))
+    order = drawn[np.argsort(-sizes[drawn], kind="stable")]
+    shuffled = random.permutation(len(pool))
+    shuffled = shuffled[np.argsort(numbers[shuffled], kind="stable")]
+    starts = np.cumsum(sizes) - sizes
+    mixes: dict[str, Mix] = {}
+    cells = []
+    for n in counts:
+        name = f"instructions-{n:06d}"
+        each = budget // n
+        enough = int((sizes >= max(1, each)).sum())
+        if not each or enough < n:
+            why_not = (
+                f"{enough:,} instructions have {each:,} records"
+                if each
+                else f"{budget:,} records are fewer than {n:,} instructions"
+            )
+            cells.append(_no_cell(name, why_not))
+            continue
+        # Record by record, so that every prefix has as many of each.
+        rows = np.concatenate([shuffled[starts[order[:n]] + place] for place in range(each)])
+        spent = Budget(records=len(rows))
+        chooser, keys = Random(seed=seed).to_mapping(), tuple(pool.keys(rows))
+        selection = Selection(rows, np.zeros(len(rows)), chooser, spent, keys)
+        recipe = recipe_of(pool, spent, Random(seed=seed), seed)
+        mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
+        cells.append(_cell(name, pool, selection, numbers))
+    return _curve("instructions", budget, cells, mixes)
+
+
+def _in_records(budget: int) -> Budget:
+    """A budget that all mixes have."""
+    spent = Budget.of(budget)
+    if spent.records is None:
+        raise BudgetError(f"mixes of one size are of so many records, got {spent}")
+    return spent
+
+
+def _shares(asked: Iterable[float]) -> list[float]:
+    """Different shares, ascending."""
+    try:
+        shares = sorted({float(one) for one in asked})
+    except (TypeError, ValueError):
+        raise ParameterError(f"shares are a list of numbers, got {asked!r}") from None
+    if not all(0 <= one <= 1 for one in shares):
+        raise ParameterError(f"shares are between 0 and 1, got {', '.join(map(str, shares))}")
+    return shares
+
+
+def _one_of_many(mix: Mix) -> Mix:
+    """A mix that is compared with the others of a sweep more than with random draws."""
+    return replace(mix, recipe=mix.recipe.model_copy(update={"draws": _DRAWS}))
+
+
+def _called(beyond_share: float) -> str:
+    percent = 100 * beyond_share
+    whole = round(percent)
+    return f"share-{whole:02d}" if math.isclose(percent, whole) else f"share-{percent:g}"
+
+
+def _counts(
+    asked: Iterable[int] | None, most: int, of: str, steps: Sequence[int] = (1,)
+) -> list[int]:
+    """How many domains or instructions each mix has, ascending."""
+    if asked is None:
+        base = 2 if len(steps) == 1 else 10
+        found = {s * base**power for power in range(30) for s in steps if s * base**power < most}
+        return sorted(found | {most})
+    counts = list(asked)
+    if not counts or not all(isinstance(n, int | np.integer) and 1 <= n <= most for n in counts):
+        raise ParameterError(
+            f"the numbers of {of} are whole, from 1 to the {most:,} there are; got {counts}"
+        )
+    return sorted({int(n) for n in counts})
+
+
+def _one_pool(
+    pools: Any,
+    group: str | None,
+    embedder: Embedder | str | None,
+    view: View,
+    seed: int,
+    strict: bool,
+    progress: Progress | None,
+) -> Pool:
+    """One pool of all that was given; several by name are its groups."""
+    several = isinstance(pools, Mapping)
+    named = by_name(pools) if several else {"data": pools}
+    found = as_pools(named, group, embedder, view, seed, strict, progress)
+    return Pool.joined(found) if several else found["data"]
+
+
+def _grouped(pools: Any, group: str | None, *rest: Any) -> Pool:
+    pool = _one_pool(pools, group, *rest)
+    if pool.groups is None:
+        raise ShapeError("the data have no groups; name the column that holds their domains")
+    return pool
+
+
+def _cell(
+    name: str,
+    pool: Pool,
+    selection: Selection,
+    numbers: Rows,
+    beyond_share: float | None = None,
+) -> Cell:
+    rows = selection.indices
+    n_instructions = len(np.unique(numbers[rows]))
+    return Cell(
+        name=name,
+        beyond_share=beyond_share,
+        records=len(rows),
+        domains=1 if pool.groups is None else len(np.unique(pool.groups[rows])),
+        instructions=n_instructions,
+        examples_per_instruction=len(rows) / n_instructions,
+    )
+
+
+def _no_cell(name: str, why_not: str) -> Cell:
+    return Cell(
+        name=name,
+        beyond_share=None,
+        records=0,
+        domains=0,
+        instructions=0,
+        examples_per_instruction=0.0,
+        why_not=why_not,
+    )
+
+
+def _curve(
+    varies: Literal["domains", "instructions"],
+    budget: int,
+    cells: list[Cell],
+    mixes: dict[str, Mix],
+) -> Sweep:
+    if not mixes:
+        raise BudgetError(
+            f"no mix of {budget:,} records can be made: {cells[0].name}: {cells[0].why_not}; take "
+            "a smaller budget, or other numbers"
+        )
+    made = [getattr(cell, varies) for cell in cells if cell.why_not is None]
+    failed = [cell.name for cell in cells if cell.why_not]
+    most = "at most " if any(cell.records < budget for cell in cells if not cell.why_not) else ""
+    plan = SweepPlan(
+        headline=f"{len(mixes)} mixes of {most}{budget:,} records, from {min(made):,} to "
+        f"{max(made):,} {varies}.",
+        varies=varies,
+        budget=budget,
+        cells=cells,
+        notes=[f"cannot be made: {', '.join(failed)}"] if failed else [],
+    )
+    return Sweep(plan, mixes)

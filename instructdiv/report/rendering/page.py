@@ -1,0 +1,183 @@
+"""Page: a summary as one HTML page that needs no other file and no network."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from instructdiv.report.rendering.charts import (
+    Chart,
+    called,
+    cluster_chart,
+    curve_chart,
+    group_chart,
+    heat_chart,
+    histogram_chart,
+)
+from instructdiv.report.rendering.pool_map import pool_map
+from instructdiv.report.rendering.projection import Projection
+from instructdiv.report.rendering.sheet import filled
+from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.tables import heat_table, histogram_table, reference_table
+from instructdiv.report.wording import number, start_of
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure of the headline."""
+
+    name: str
+    """What it is."""
+
+    value: str
+    """The figure."""
+
+    beside: list[str]
+    """What stands beneath it, line by line."""
+
+    verdict: str = ""
+    """Its place among random draws, in words."""
+
+
+def page(summary: Summary, ground: Ground | None, projection: Projection = "auto") -> str:
+    """The page of a summary; the same for the same summary.
+
+    Parameters
+    ----------
+    summary
+        What the page says.
+    ground
+        The pool behind it, that the map is drawn from; without it the page has no map.
+    projection
+        How the map is laid out.
+
+    Raises
+    ------
+    InputError
+        There is no such projection, or PaCMAP is asked for and not installed.
+    """
+    names = {cluster.cluster: called(cluster) for cluster in summary.clusters}
+    drawing = None if ground is None else pool_map(summary, ground, projection)
+    charts = {chart.name: chart for chart in _charts(summary, names)}
+    return filled(
+        Path(__file__).with_name("page.html.jinja"),
+        charts.values(),
+        summary=summary,
+        title=_title(summary),
+        target=_target(summary),
+        names=names,
+        figures=list(_figures(summary)),
+        charts=charts,
+        map=drawing,
+        tables=summary.tables(),
+        heat=None if summary.heat is None else heat_table(summary.heat, names),
+        histograms=[(h, histogram_table(h)) for h in summary.histograms],
+        references=[(r, reference_table(r)) for r in summary.references],
+        provenance=list(_provenance(summary)),
+    )
+
+
+def _title(summary: Summary) -> str:
+    names = [start_of(name, 60) for name in summary.schemas]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Coverage report: {shown}" if shown else "Coverage report"
+
+
+def _target(summary: Summary) -> str:
+    name = summary.target.name if summary.target else ""
+    return "the target" if name in ("", "target") else name
+
+
+def _charts(summary: Summary, names: dict[int, str]) -> Iterator[Chart]:
+    yield curve_chart(summary.curve, summary.selected)
+    if summary.groups:
+        yield group_chart(summary.groups, summary.selected)
+    if summary.clusters:
+        yield cluster_chart(summary.clusters, summary.selected, summary.records)
+    if summary.heat:
+        yield heat_chart(summary.heat, names)
+    for histogram in summary.histograms:
+        yield histogram_chart(histogram)
+
+
+def _figures(summary: Summary) -> Iterator[Figure]:
+    n, kept = summary.records, summary.selected
+    left_out = f"{summary.quarantined:,} more could not be used" if summary.quarantined else ""
+    yield Figure("Records", f"{n:,}", [left_out] if left_out else ["in the pool"])
+    if kept is not None:
+        yield Figure("Selected", f"{kept:,}", [f"{kept / n:.1%} of the records"])
+    if summary.target:
+        yield Figure("Target", f"{summary.target.records:,}", [f"records of {_target(summary)}"])
+    assessed = {one.metric.partition("(")[0]: one for one in reversed(summary.metrics)}
+    whole = {name.partition("(")[0]: x for name, x in reversed(summary.pool_metrics.items())}
+    for metric, name, written in (
+        ("mean_nearest_similarity", "Coverage", number),
+        ("coverage_at", "Share covered", "{:.1%}".format),
+        ("nearest_distance_summary", "Median nearest distance", number),
+    ):
+        if metric in assessed:
+            one = assessed[metric]
+            band = f"random {written(one.random_low)} to {written(one.random_high)}"
+            yield Figure(name, written(one.value), [band], one.verdict)
+        elif metric in whole and summary.target:
+            yield Figure(name, written(whole[metric]), ["of the target, by the pool"])
+    curve = summary.curve
+    if kept is not None and curve.random_worth:
+        yield Figure("Worth", f"{curve.random_worth:,}", ["random records that cover as much"])
+    elif kept is None:
+        yield Figure("Pays until", f"{curve.pays_until:,}", ["random records"])
+    for kind, groups in (("Clusters", summary.clusters), ("Groups", summary.groups)):
+        if not groups:
+            continue
+        touched = sum(bool(group.kept) for group in groups)
+        drawn_too = assessed.get(f"{kind.lower()}_touched")
+        if kept is None:
+            yield Figure(kind, f"{len(groups):,}", [f"largest: {groups[0].share:.1%}"])
+        else:
+            yield Figure(
+                f"{kind} touched",
+                f"{touched:,} of {len(groups):,}",
+                [f"random {drawn_too.random_low:,.0f} to {drawn_too.random_high:,.0f}"]
+                if drawn_too
+                else [],
+                drawn_too.verdict if drawn_too else "",
+            )
+    redundancy = summary.redundancy
+    after = redundancy.kept_superfluous
+    yield Figure(
+        "Near copies",
+        f"{redundancy.superfluous:,}",
+        [
+            f"in {redundancy.groups:,} groups, similarity from {redundancy.least_similarity:g}",
+            *([] if after is None else [f"{after:,} left in the selection"]),
+        ],
+    )
+
+
+def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
+    """What the report was made from and by, name by name."""
+    made = summary.provenance
+    yield "instructdiv", [made.version]
+    for name, schema in summary.schemas.items():
+        yield "source", [f"{name} (schema {schema})"]
+    for source in made.inputs:
+        yield "input", [f"{key}: {_plain(value)}" for key, value in source.items()]
+    if made.view:
+        cut = "" if made.cut_share is None else f"; {made.cut_share:.1%} were cut, being too long"
+        yield "embedded", [f"the {made.view} of each record{cut}"]
+    for name, part in (("embedder", made.embedder), ("selector", made.selector)):
+        if part:
+            yield name, [f"{key}: {_plain(value)}" for key, value in part.items()]
+    if made.budget:
+        yield "budget", [made.budget]
+    yield "vectors", [f"SHA-256 {made.vectors}"]
+    if made.selection:
+        yield "selection", [f"SHA-256 {made.selection}"]
+    if summary.selected is not None:
+        yield "random draws", [f"{made.draws:,}"]
+    yield "seed", [str(made.seed)]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

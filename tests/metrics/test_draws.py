@@ -1,0 +1,99 @@
+"""Random draws: nested, and as near to the target as the obvious way says."""
+
+import numpy as np
+import pytest
+
+from instructdiv import Pool, Space
+from instructdiv.core import space as space_module
+from instructdiv.errors import ShapeError
+from instructdiv.metrics import Draws
+from instructdiv.metrics import draws as draws_module
+from tests.pools import COPIES, DISTINCT, POOLS, clustered
+
+FEW = clustered(60, 8, 3, seed=9)
+FEW_COPIES = FEW.take(np.random.default_rng(0).integers(0, 20, 60))
+
+
+def obvious(draws: Draws, size: int) -> np.ndarray:
+    """The nearest of each draw, one draw at a time and from all products."""
+    target = draws.target.space.vectors
+    vectors = draws.pool.space.vectors
+    return np.array([(target @ vectors[rows].T).max(axis=1) for rows in draws.rows(size)])
+
+
+@pytest.mark.parametrize("pool", [FEW, FEW_COPIES, POOLS["one"], POOLS["equal"]])
+@pytest.mark.parametrize("tile", [7, 4096])
+@pytest.mark.parametrize("longest", [1, 60, 2**25], ids=["no lists", "lists of one", "lists"])
+def test_nearest_similarity_is_that_of_all_products(
+    pool: Pool, tile: int, longest: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(space_module, "_TILE", tile)
+    monkeypatch.setattr(draws_module, "_LONGEST", longest)
+    target = Pool.from_embeddings(np.concatenate([pool.space.vectors, -pool.space.vectors]))
+    for size in range(1, len(pool) + 1):
+        draws = Draws(pool, target, 4, seed=size)
+        np.testing.assert_allclose(draws.nearest_similarity(size), obvious(draws, size), atol=1e-5)
+
+
+def test_one_set_of_draws_serves_all_sizes_in_any_order():
+    draws = Draws(COPIES, COPIES, 8, seed=0)
+    sizes = np.random.default_rng(0).permutation(np.arange(1, len(COPIES) + 1)).tolist()
+    for size in sizes:
+        np.testing.assert_allclose(draws.nearest_similarity(size), obvious(draws, size), atol=1e-5)
+
+
+def test_a_row_that_is_drawn_is_as_near_as_can_be():
+    draws = Draws(COPIES, COPIES, 8, seed=0)
+    for size in (3, 60, 120):
+        for rows, nearest in zip(draws.rows(size), draws.nearest_similarity(size), strict=True):
+            assert (nearest[rows] == 1).all()
+
+
+def test_the_lists_are_made_once(monkeypatch: pytest.MonkeyPatch):
+    made: list[int] = []
+    nearest = Space.nearest
+
+    def counted(space: Space, queries: Space, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+        made.append(n_neighbors)
+        return nearest(space, queries, n_neighbors)
+
+    monkeypatch.setattr(Space, "nearest", counted)
+    draws = Draws(DISTINCT, DISTINCT, 8, seed=0)
+    for size in (119, 3, 60, 16):
+        draws.nearest_similarity(size)
+    assert len(made) == 1
+    assert Draws(DISTINCT, DISTINCT, 8, seed=0).nearest_similarity(15).shape == (8, 120)
+    assert len(made) == 1, "few small draws are compared with the target themselves"
+
+
+def test_a_smaller_draw_is_the_start_of_a_larger_one():
+    draws = Draws(DISTINCT, DISTINCT, 6, seed=3)
+    for few, more in zip(draws.rows(10), draws.rows(40), strict=True):
+        assert set(few) < set(more)
+        assert len(set(more)) == 40
+        assert (np.diff(more) > 0).all()
+    near = [draws.nearest_similarity(size) for size in (5, 10, 40, 90, 120)]
+    assert (np.diff(near, axis=0) >= -1e-6).all()
+
+
+def test_draws_are_all_different_and_the_seed_decides():
+    one, same, other = (Draws(DISTINCT, DISTINCT, 5, seed) for seed in (0, 0, 1))
+    rows = [tuple(r) for r in one.rows(30)]
+    assert len(set(rows)) == 5
+    assert rows == [tuple(r) for r in same.rows(30)]
+    assert not set(rows) & {tuple(r) for r in other.rows(30)}
+
+
+def test_every_row_is_drawn_as_often_as_any_other():
+    drawn = np.concatenate(list(Draws(FEW, FEW, 2000, seed=0).rows(15)))
+    counts = np.bincount(drawn, minlength=60)
+    assert counts.sum() == 2000 * 15
+    assert abs(counts - 500).max() < 5 * np.sqrt(2000 * 0.25 * 0.75)
+
+
+@pytest.mark.parametrize("size", [0, 121, -1])
+def test_a_size_that_cannot_be_drawn_is_refused(size: int):
+    with pytest.raises(ShapeError, match=r"must lie in 1\.\.120, got"):
+        Draws(DISTINCT, DISTINCT, 2, 0).nearest_similarity(size)
+    with pytest.raises(ShapeError, match="at least 1 draw"):
+        Draws(DISTINCT, DISTINCT, 0, 0)

@@ -1,0 +1,824 @@
+"""The order of a mix: what trainers are told so that they keep it, and whether they did."""
+
+import dataclasses
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+import instructdiv as idv
+from instructdiv.core.files import sha256
+from instructdiv.errors import GateFailed, InputError, UsageError
+from instructdiv.exporters import Exporter
+from instructdiv.exporters.stanza import TRAINERS, stanza
+from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.training.order import compare_order
+from instructdiv.training.order_audit import OrderAudit, Step, _ids, _of_all_ranks
+
+# The stanzas.
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "axolotl": {
+        "shuffle_merged_datasets": False,
+        "curriculum_sampling": True,
+        "sample_packing_sequentially": True,
+        "val_set_size": 0,
+        "num_epochs": 1,
+    },
+    "llama_factory": {
+        "disable_shuffling": True,
+        "val_size": 0,
+        "packing": False,
+        "streaming": False,
+        "num_train_epochs": 1,
+        "ignore_data_skip": False,
+    },
+    "ms_swift": {
+        "dataset_shuffle": False,
+        "train_dataloader_shuffle": False,
+        "split_dataset_ratio": 0,
+        "packing": False,
+        "num_train_epochs": 1,
+    },
+    "open_instruct": {"num_train_epochs": 1},
+    "openai": {},
+    "torchtune": {"shuffle": False, "epochs": 1},
+    "transformers": {
+        "train_sampling_strategy": "sequential",
+        "num_train_epochs": 1,
+        "ignore_data_skip": False,
+    },
+    "trl": {
+        "train_sampling_strategy": "sequential",
+        "shuffle_dataset": False,
+        "packing": False,
+        "packing_strategy": "wrapped",
+        "num_train_epochs": 1,
+        "ignore_data_skip": False,
+    },
+    "unsloth": {
+        "train_sampling_strategy": "sequential",
+        "packing": False,
+        "num_train_epochs": 1,
+        "ignore_data_skip": False,
+    },
+}
+FORMS = [
+    (name, form)
+    for name, exporter in Exporter.known().items()
+    if issubclass(exporter, ForTrainer)
+    for form in exporter.forms
+]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_stanza_holds_the_flags_that_keep_the_order(trainer):
+    settings = yaml.safe_load(stanza(trainer))
+    assert {key: settings[key] for key in FLAGS[trainer]} == FLAGS[trainer]
+
+
+@pytest.mark.parametrize(("trainer", "form"), [*((t, None) for t in TRAINERS), *FORMS])
+def test_every_setting_has_a_reason_above_it(trainer, form):
+    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    lines = text.splitlines()
+    for key in yaml.safe_load(text):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"{key}:"))
+        assert lines[at - 1].startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "named"),
+    [
+        ("axolotl", lambda s: [rows["path"] for rows in s["datasets"]]),
+        ("torchtune", lambda s: s["dataset"]["data_files"]),
+        ("trl", lambda s: s["datasets"][0]["data_files"]),
+        ("llama_factory", lambda s: s["dataset"].split(",")),
+        ("ms_swift", lambda s: s["dataset"]),
+        ("open_instruct", lambda s: s["dataset_mixer_list"][::2]),
+        ("unsloth", lambda s: s["data_files"]["train"]),
+    ],
+)
+def test_a_stanza_names_the_data_files_in_their_order(trainer, named):
+    shards = [f"data/train-0000{i}-of-00003.parquet" for i in range(3)]
+    text = stanza(trainer, [*shards, "README.md"])
+    found = named(yaml.safe_load(text))
+    if trainer == "llama_factory":  # names of entries, which a comment tells
+        [entries] = [line for line in text.splitlines() if "dataset_info.json holds" in line]
+        told = json.loads(entries.partition("holds: ")[2])
+        found = [told[name]["file_name"] for name in found]
+    assert found == shards
+    assert "README" not in text
+
+
+@pytest.mark.parametrize(("trainer", "form"), FORMS)
+def test_with_an_evaluation_file_it_is_named_and_nothing_is_split(trainer, form):
+    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    assert "eval" in text
+    settings = yaml.safe_load(text)
+    assert not [key for key in ("val_size", "val_set_size", "test_split_size") if settings.get(key)]
+    named = set(FLAGS[trainer]) - {"shuffle_dataset", "packing", "packing_strategy"}
+    assert named <= settings.keys()
+
+
+@pytest.mark.parametrize("form", [form for trainer, form in FORMS if trainer == "trl"])
+def test_trl_has_the_arguments_of_its_form(form):
+    settings = yaml.safe_load(stanza("trl", form=form))
+    assert ("packing" in settings) == (form in ("messages", "prompt_completion"))
+
+
+def test_an_unknown_trainer_is_told_which_are_known():
+    with pytest.raises(UsageError, match="'trlx'; known: axolotl, llama_factory, ms_swift"):
+        stanza("trlx")
+    with pytest.raises(UsageError, match="torchtune has no form 'label'; known: messages, pref"):
+        stanza("torchtune", form="label")
+    with pytest.raises(UsageError, match="transformers has no form 'messages'; known: none"):
+        stanza("transformers", form="messages")
+
+
+def test_files_that_no_trainer_reads_are_an_error():
+    with pytest.raises(UsageError, match=r"README.md"):
+        stanza("trl", ["README.md"])
+
+
+def test_transformers_has_the_arguments_that_are_set():
+    from transformers import TrainingArguments
+
+    arguments = {field.name for field in dataclasses.fields(TrainingArguments)}
+    assert arguments >= set(yaml.safe_load(stanza("transformers")))
+
+
+# In the folder of a mix.
+
+ROWS = [{"id": i, "instruction": f"Task {i} of many.", "output": str(i)} for i in range(20)]
+
+
+@pytest.fixture(scope="module")
+def mix():
+    return idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical(), draws=2), ROWS)
+
+
+@pytest.mark.parametrize("exporter", ["hub_folder", "jsonl", "parquet"])
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, trainer):
+    folder = tmp_path / "mix"
+    files = mix.export(folder, Exporter.from_mapping(exporter), trainer=trainer)
+    path = folder / f"{trainer}.yaml"
+    assert path in files
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["outputs"][path.name] == sha256(path)
+    assert path.name not in manifest["mix"]
+    assert path.read_text() == stanza(trainer, manifest["mix"])
+    assert [row["id"] for row in idv.load(str(folder))] == manifest["selection"]["ids"]
+
+
+@pytest.mark.parametrize("trainer", sorted({trainer for trainer, _ in FORMS}))
+def test_without_an_exporter_the_rows_are_those_of_the_trainer(mix, tmp_path, trainer):
+    folder = tmp_path / "mix"
+    files = mix.export(folder, trainer=trainer)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    text = (folder / f"{trainer}.yaml").read_text()
+    assert text == stanza(trainer, manifest["mix"], form="messages")
+    assert [path.name for path in files].count(f"{trainer}.yaml") == 1
+
+
+def test_of_another_trainer_the_stanza_stands_beside(mix, tmp_path):
+    mix.export(tmp_path / "mix", Exporter.from_mapping("trl"), trainer="transformers")
+    assert {path.name for path in (tmp_path / "mix").glob("*.yaml")} == {
+        "trl.yaml",
+        "transformers.yaml",
+    }
+
+
+def test_an_unknown_trainer_is_told_before_anything_is_measured_or_written(tmp_path):
+    mix = idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical()), ROWS)
+    with pytest.raises(UsageError, match="known"):
+        mix.export(tmp_path / "mix", trainer="trlx")
+    assert "summary" not in vars(mix)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_trainer_there_is_no_stanza(mix, tmp_path):
+    assert not [path for path in mix.export(tmp_path / "mix") if path.suffix == ".yaml"]
+
+
+# Two sequences of ids.
+
+N = 40
+unhurried = hypothesis.settings(deadline=None)
+SOME = st.sets(st.integers(0, N - 1), min_size=1)
+
+
+@unhurried
+@given(SOME)
+def test_what_is_left_of_an_order_is_in_order(kept):
+    order = compare_order(range(N), sorted(kept))
+    assert order.held
+    assert (order.broken_at, order.broken_by, order.furthest, order.streams) == (None, "", 0, 1)
+    assert {*order.dropped, *order.unreached} == set(range(N)) - kept
+    assert all(id_ > max(kept) for id_ in order.unreached)
+    assert all(id_ < max(kept) for id_ in order.dropped)
+
+
+@unhurried
+@given(st.permutations(range(12)))
+def test_only_the_same_order_holds(seen):
+    assert compare_order(range(12), seen).held == (seen == sorted(seen))
+
+
+@unhurried
+@given(st.lists(st.integers(0, 9), min_size=1))
+def test_it_breaks_at_the_first_id_that_comes_after_a_later_one(seen):
+    order = compare_order(range(10), seen)
+    fallen = [i for i in range(1, len(seen)) if seen[i] < seen[i - 1]]
+    assert order.broken_at == (fallen[0] if fallen else None)
+
+
+@unhurried
+@given(SOME.flatmap(lambda kept: st.permutations(sorted(kept))))
+def test_the_correlation_is_spearmans(seen):
+    found = compare_order(range(N), seen).correlation
+    if len(seen) < 2:
+        assert found is None
+    else:
+        assert found == pytest.approx(spearmanr(range(len(seen)), seen).statistic)
+
+
+@unhurried
+@given(st.permutations(range(12)))
+def test_there_are_as_many_streams_as_the_longest_descent(seen):
+    longest: list[int] = []
+    for i, id_ in enumerate(seen):
+        longest.append(1 + max((longest[j] for j in range(i) if seen[j] > id_), default=0))
+    assert compare_order(range(12), seen).streams == max(longest)
+
+
+def test_a_record_that_is_cut_in_two_is_in_order():
+    order = compare_order("abc", "abbc")
+    assert order.held
+    assert order.repeated == ()
+
+
+def test_a_record_that_comes_again_is_out_of_order():
+    order = compare_order("abc", "abac")
+    assert not order.held
+    assert order.broken_by == "'a' came after 'b'"
+    assert order.repeated == ("a",)
+
+
+def test_a_record_that_was_not_expected_is_out_of_order():
+    order = compare_order("abc", "axbc")
+    assert (order.held, order.broken_at, order.unknown) == (False, 1, ("x",))
+
+
+def test_where_nothing_was_seen_nothing_held():
+    assert not compare_order("abc", "").held
+
+
+def test_an_id_must_not_be_expected_twice():
+    with pytest.raises(InputError, match="'a' comes twice"):
+        compare_order("aba", "ab")
+
+
+# A real trainer on a tiny model.
+
+IDS = [f"r{i}" for i in range(48)]
+SEQUENTIAL = {"train_sampling_strategy": "sequential"}
+
+
+def rows_of(ids: list[str], most: int = 8) -> Any:
+    """Records of at most so many tokens; of different lengths where that is more than 8."""
+    from datasets import Dataset
+
+    draw = random.Random(0)
+    rows = []
+    for id_ in ids:
+        length = 8 if most == 8 else draw.randrange(2, most)
+        tokens = [draw.randrange(32) for _ in range(length)]
+        rows.append({"id": id_, "input_ids": tokens, "labels": tokens})
+    return Dataset.from_list(rows)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On so little, more threads are slower, and much slower on a busy machine."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def trainer_on(
+    data: Any, folder: Path, collate: Any = None, eval_data: Any = None, **settings: Any
+) -> Any:
+    pytest.importorskip("accelerate", reason="transformers.Trainer needs it")
+    from transformers import (
+        GPT2Config,
+        GPT2LMHeadModel,
+        Trainer,
+        TrainingArguments,
+        default_data_collator,
+        set_seed,
+    )
+
+    arguments = TrainingArguments(
+        str(folder),
+        **{
+            "use_cpu": True,
+            "report_to": [],
+            "per_device_train_batch_size": 4,
+            "num_train_epochs": 1,
+            "disable_tqdm": True,
+            "logging_strategy": "no",
+            "save_strategy": "no",
+            **settings,
+        },
+    )
+    set_seed(0)
+    shape: Any = {"vocab_size": 32, "n_positions": 32, "n_embd": 8, "n_layer": 1, "n_head": 1}
+    model = GPT2LMHeadModel(GPT2Config(**shape, bos_token_id=0, eos_token_id=0))
+    return Trainer(
+        model,
+        arguments,
+        collate or default_data_collator,
+        train_dataset=data,
+        eval_dataset=eval_data,
+    )
+
+
+def padded(records: list[Any]) -> dict[str, Any]:
+    """A batch of records of different lengths."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    tokens = [torch.tensor(record["input_ids"]) for record in records]
+    together = pad_sequence(tokens, batch_first=True)
+    return {"input_ids": together, "labels": together.clone()}
+
+
+def audited(trainer: Any, audit: OrderAudit | None = None, **how: Any) -> OrderAudit:
+    audit = audit or OrderAudit(IDS)
+    audit.attach(trainer)
+    trainer.train(**how)
+    return audit
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"dataloader_num_workers": 2},
+        {"gradient_accumulation_steps": 3},
+        {"remove_unused_columns": False, "collate": padded},
+        {"gradient_accumulation_steps": 5, "dataloader_num_workers": 1},
+    ],
+    ids=["plain", "workers", "accumulation", "all columns", "both"],
+)
+def test_a_sequential_trainer_keeps_the_order(tmp_path, settings):
+    trainer = trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL, **settings)
+    audit = audited(trainer)
+    assert audit.held
+    assert audit.seen == IDS
+    together = 4 * settings.get("gradient_accumulation_steps", 1)
+    assert [step.step for step in audit.steps] == list(range(1, len(audit.steps) + 1))
+    assert audit.steps[0].ids == tuple(IDS[:together])
+    audit.check()
+    assert str(audit) == f"the order held: 48 records in {len(audit.steps)} steps"
+
+
+@pytest.mark.parametrize("settings", [{}, {"dataloader_num_workers": 2}], ids=["plain", "workers"])
+def test_a_trainer_loses_the_order_by_default(tmp_path, settings):
+    audit = audited(trainer_on(rows_of(IDS), tmp_path, **settings))
+    assert not audit.held
+    assert len(audit.seen) == len(IDS)
+    assert set(audit.seen) == set(IDS)
+    with pytest.raises(GateFailed, match=r"set train_sampling_strategy to sequential"):
+        audit.check()
+    [order] = audit.orders.values()
+    assert order.correlation is not None
+    assert order.correlation < 0.9
+
+
+def test_what_is_seen_is_what_gradients_were_made_of(tmp_path):
+    data = rows_of(IDS)
+    trainer = trainer_on(data, tmp_path, dataloader_num_workers=1, gradient_accumulation_steps=2)
+    known = {tuple(row["input_ids"]): row["id"] for row in data}
+    seen: list[str] = []
+    compute = trainer.compute_loss
+
+    def watched(model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
+        assert set(inputs) == {"input_ids", "labels"}
+        seen.extend(known[tuple(tokens)] for tokens in inputs["input_ids"].tolist())
+        return compute(model, inputs, *rest, **more)
+
+    trainer.compute_loss = watched
+    assert audited(trainer).seen == seen
+
+
+def test_an_audit_changes_nothing(tmp_path):
+    alone = trainer_on(rows_of(IDS), tmp_path)
+    alone.train()
+    watched = trainer_on(rows_of(IDS), tmp_path)
+    collate = watched.data_collator
+    audited(watched)
+    assert watched.data_collator is collate
+    weights = watched.model.state_dict()
+    assert all((weights[name] == value).all() for name, value in alone.model.state_dict().items())
+
+
+@pytest.mark.parametrize("sampling", ["group_by_length", "batch_rebalance"])
+def test_records_grouped_by_length_are_told(tmp_path, sampling):
+    how: dict[str, Any] = {"train_sampling_strategy": sampling}
+    if sampling == "batch_rebalance":
+        how["gradient_accumulation_steps"] = 4
+    trainer = trainer_on(rows_of(IDS, 20), tmp_path, collate=padded, **how)
+    audit = audited(trainer)
+    assert not audit.held
+    assert "grouped by length" in audit.report()
+
+
+def test_records_sorted_by_length_beforehand_are_told(tmp_path):
+    rows = sorted(rows_of(IDS, 20), key=lambda row: -len(row["input_ids"]))
+    audit = audited(trainer_on(rows, tmp_path, collate=padded, **SEQUENTIAL))
+    assert not audit.held
+    assert "grouped by length" in audit.report()
+
+
+def test_a_training_set_that_was_shuffled_beforehand_is_told(tmp_path):
+    audit = audited(trainer_on(rows_of(IDS).shuffle(seed=0), tmp_path, **SEQUENTIAL))
+    assert not audit.held
+    assert "shuffled, split or sorted before it came to the trainer" in audit.report()
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ([i + 24 * half for i in range(24) for half in (0, 1)], "2 sequences, each in order"),
+        ([i + j for i in range(0, 48, 4) for j in (3, 1, 0, 2)], "at most 3 from their places"),
+        (random.Random(0).sample(range(48), 48), "rows were moved before"),
+    ],
+    ids=["a block for each rank", "windows", "any"],
+)
+def test_the_cause_is_told_from_the_order(tmp_path, order, told):
+    trainer = trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL)
+    trainer._get_train_sampler = lambda *_: order
+    audit = audited(trainer)
+    assert audit.seen == [IDS[i] for i in order]
+    assert not audit.held
+    assert told in audit.report()
+
+
+def test_records_that_were_left_out_are_named(tmp_path):
+    data = rows_of(IDS).select([i for i in range(40) if i not in (0, 7)])
+    audit = audited(trainer_on(data, tmp_path, **SEQUENTIAL))
+    assert audit.held
+    assert "left out: 2 ('r0', 'r7')" in audit.report()
+    assert "not reached: 8 ('r40', 'r41', 'r42', 'r43', 'r44', ...)" in audit.report()
+
+
+def test_records_of_other_data_are_told(tmp_path):
+    audit = audited(trainer_on(rows_of([*IDS[:9], "other", *IDS[9:]]), tmp_path, **SEQUENTIAL))
+    assert not audit.held
+    assert "'other' was not expected, at place 10 of 49, in step 3" in audit.report()
+
+
+def test_an_id_can_be_the_position_of_a_row(tmp_path):
+    for data in (rows_of(IDS).remove_columns("id"), list(rows_of(IDS).remove_columns("id"))):
+        audit = OrderAudit(range(48), column=None)
+        assert audited(trainer_on(data, tmp_path, **SEQUENTIAL), audit).held
+        assert audit.seen == list(range(48))
+
+
+def test_a_stream_is_audited_by_id(tmp_path):
+    trainer = trainer_on(
+        rows_of([*IDS[:47], "other"]).to_iterable_dataset(), tmp_path, max_steps=12
+    )
+    with pytest.raises(UsageError, match="give the column of an id"):
+        OrderAudit(range(48), column=None).attach(trainer)
+    audit = audited(trainer)
+    assert audit.seen == [*IDS[:47], None]
+    assert "None was not expected, at place 48" in audit.report()
+
+
+def test_packed_records_can_name_several_ids(tmp_path):
+    from datasets import Dataset
+
+    packed = [
+        {"id": [f"r{3 * i + j}" for j in range(4)], "input_ids": [i] * 8, "labels": [i] * 8}
+        for i in range(15)
+    ]  # the last of each is the first of the next: it is cut in two
+    data = Dataset.from_list(packed)
+    audit = audited(trainer_on(data, tmp_path, **SEQUENTIAL), OrderAudit(IDS[:46]))
+    assert audit.held
+    assert len(audit.seen) == 60
+
+
+def test_evaluation_is_left_alone(tmp_path):
+    how: dict[str, Any] = {**SEQUENTIAL, "eval_strategy": "steps", "eval_steps": 4}
+    other = rows_of(["other", "another"])
+    trainer = trainer_on(rows_of(IDS), tmp_path, eval_data=other, **how)
+    assert audited(trainer).seen == IDS
+    assert trainer.evaluate()["eval_loss"] > 0
+
+
+def test_each_epoch_is_judged(tmp_path):
+    held = audited(trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL, num_train_epochs=2))
+    assert held.held
+    assert held.seen == IDS * 2
+    assert "2 epochs: after the first, the records come again" in held.report()
+    lost = audited(trainer_on(rows_of(IDS), tmp_path, num_train_epochs=2))
+    assert [order.held for order in lost.orders.values()] == [False, False]
+    assert lost.orders[1].repeated == ()
+
+
+# A run that is resumed.
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """Folder of a run that stopped after 8 of 12 steps, with a checkpoint after 5 and an audit."""
+    from transformers import TrainerCallback
+
+    folder = tmp_path_factory.mktemp("stopped")
+    trainer = trainer_on(
+        rows_of(IDS),
+        folder,
+        **SEQUENTIAL,
+        save_strategy="steps",
+        save_steps=5,
+    )
+    audit = OrderAudit(IDS, path=folder / "order.jsonl")
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_training_stop = state.global_step == 8
+
+    trainer.add_callback(Stop())
+    return folder, audited(trainer, audit)
+
+
+def resumed(folder: Path, audit: OrderAudit, **settings: Any) -> OrderAudit:
+    trainer = trainer_on(rows_of(IDS), folder, **SEQUENTIAL, **settings)
+    return audited(trainer, audit, resume_from_checkpoint=str(folder / "checkpoint-5"))
+
+
+def test_a_resumed_run_skips_what_was_trained_on(stopped):
+    audit = resumed(stopped[0], OrderAudit(IDS))
+    assert audit.seen == IDS[20:]
+    assert audit.held
+    assert audit.report().endswith("5 earlier steps, before it was resumed, were not watched")
+    assert "left out" not in audit.report()
+
+
+def test_a_resumed_run_goes_on_with_what_was_written(stopped, tmp_path):
+    path = tmp_path / "order.jsonl"
+    path.write_bytes((stopped[0] / "order.jsonl").read_bytes())
+    assert len(path.read_text().splitlines()) == 8
+    audit = resumed(stopped[0], OrderAudit(IDS, path=path))
+    assert audit.seen == IDS
+    assert str(audit) == "the order held: 48 records in 12 steps"
+    assert OrderAudit(IDS).load(path).seen == IDS
+
+
+def test_the_same_audit_forgets_what_the_model_forgets(stopped):
+    audit = OrderAudit(IDS).load(stopped[0] / "order.jsonl")
+    assert audit.seen == stopped[1].seen == IDS[:32]
+    assert resumed(stopped[0], audit).seen == IDS
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unwatched", "watched"])
+def test_a_resumed_run_that_begins_again_loses_the_order(stopped, known):
+    audit = OrderAudit(IDS)
+    if known:
+        audit.load(stopped[0] / "order.jsonl")
+    resumed(stopped[0], audit, ignore_data_skip=True, max_steps=12)
+    assert audit.seen[-28:] == IDS[:28]
+    assert not audit.held
+    assert "resumed with ignore_data_skip" in audit.report()
+
+
+def test_an_audit_survives_being_written(stopped, tmp_path):
+    audit = stopped[1]
+    back = OrderAudit(IDS).load(audit.save(tmp_path / "order.jsonl"))
+    assert back.seen == audit.seen
+    assert [step.step for step in back.steps] == [step.step for step in audit.steps]
+    (tmp_path / "bad.jsonl").write_text('{"step": 1}\n')
+    with pytest.raises(InputError, match="bad.jsonl"):
+        back.load(tmp_path / "bad.jsonl")
+
+
+def test_numbers_of_numpy_survive_being_written(tmp_path):
+    ids = np.arange(48)
+    data = rows_of(IDS).remove_columns("id").add_column("id", ids.tolist())
+    path = tmp_path / "order.jsonl"
+    stop = {**SEQUENTIAL, "max_steps": 5, "save_strategy": "steps", "save_steps": 5}
+    audited(trainer_on(data, tmp_path, **stop), OrderAudit(ids, path=path))
+    audit = OrderAudit(list(ids), path=path)
+    trainer = trainer_on(list(data.with_format("numpy")), tmp_path, **SEQUENTIAL)
+    audited(trainer, audit, resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
+    assert audit.seen == list(range(48))
+    audit.check()
+
+
+def test_several_ids_of_a_record_may_be_numbers_of_numpy():
+    assert [type(id_) for id_ in _ids([np.int64(5), np.str_("a"), 0.5])] == [int, str, float]
+
+
+@pytest.mark.parametrize("id_", [("a", 1), None, b"a", math.nan, np.datetime64("2024-01-01")])
+def test_ids_that_json_cannot_give_back_are_not_written(tmp_path, id_):
+    audit = OrderAudit([*IDS, id_])
+    audit.steps = [Step(1, 0, (IDS[0], None))]
+    audit.save(tmp_path / "order.jsonl")  # None is also what is not known
+    with pytest.raises(InputError, match="cannot be written and read again"):
+        OrderAudit([*IDS, id_], path=tmp_path / "order.jsonl")
+    if id_ is not None:
+        audit.steps = [Step(1, 0, audit.expected)]
+        with pytest.raises(InputError, match="cannot be written and read again"):
+            audit.save(tmp_path / "order.jsonl")
+
+
+def test_other_ids_of_the_training_set_must_be_written_too(tmp_path):
+    data = [*rows_of(IDS), {**rows_of(["x"])[0], "id": b"x"}]
+
+    class Data(list[Any]):
+        column_names = ("id", "input_ids", "labels")
+
+        def __getitem__(self, key: Any) -> Any:
+            return [row["id"] for row in self] if key == "id" else super().__getitem__(key)
+
+    with pytest.raises(InputError, match="the id b'x' cannot be written"):
+        OrderAudit(IDS, path=tmp_path / "order.jsonl").attach(trainer_on(Data(data), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": "x", "epoch": 0, "ids": []}',
+        '{"step": true, "epoch": 0, "ids": []}',
+        '{"step": 0, "epoch": 0, "ids": []}',
+        '{"step": 2, "epoch": 0.5, "ids": []}',
+        '{"step": 2, "epoch": 0, "ids": "ab"}',
+        '{"step": 2, "epoch": 0, "ids": [["a"]]}',
+        '{"step": 2, "epoch": 0}',
+        '{"step": "x"}',
+        "[]",
+        "3",
+        '{"step": 2, "epo',
+    ],
+)
+def test_a_line_that_is_no_step_is_named(tmp_path, line):
+    path = tmp_path / "order.jsonl"
+    path.write_text(f'{{"step": 1, "epoch": 0, "ids": ["a"]}}\n{line}\n')
+    audit = OrderAudit("ab")
+    with pytest.raises(InputError, match=r"order\.jsonl, line 2"):
+        audit.load(path)
+    assert audit.steps == []
+
+
+def test_an_id_may_hold_any_character(tmp_path):
+    ids = ["a\u2028b", "c\x85d", "e\nf", "\u00e9"]
+    audit = OrderAudit(ids)
+    audit.steps = [Step(1, 0, tuple(ids))]
+    assert OrderAudit(ids).load(audit.save(tmp_path / "order.jsonl")).seen == ids
+
+
+@pytest.mark.parametrize("cut", [1, 2, 12, 30])
+def test_a_last_line_that_was_cut_off_does_not_stop_a_resumed_run(stopped, tmp_path, cut):
+    path = tmp_path / "order.jsonl"
+    whole = (stopped[0] / "order.jsonl").read_bytes()
+    path.write_bytes(whole[:-cut])
+    audit = resumed(stopped[0], OrderAudit(IDS, path=path))
+    assert audit.seen == IDS
+    assert OrderAudit(IDS).load(path).seen == IDS
+
+
+def test_a_line_that_is_cut_off_but_not_the_last_is_an_error(stopped, tmp_path):
+    path = tmp_path / "order.jsonl"
+    lines = (stopped[0] / "order.jsonl").read_text().splitlines()
+    path.write_text("\n".join([lines[0][:-5], *lines[1:]]))
+    with pytest.raises(InputError, match="line 1"):
+        resumed(stopped[0], OrderAudit(IDS, path=path))
+
+
+def test_another_run_begins_anew(tmp_path):
+    audit = audited(trainer_on(rows_of(IDS), tmp_path, max_steps=2))
+    assert audited(trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL), audit).seen == IDS
+
+
+# What cannot be audited.
+
+
+def test_an_audit_that_saw_nothing_has_not_held():
+    audit = OrderAudit(IDS)
+    assert not audit.held
+    with pytest.raises(GateFailed, match="attach the audit"):
+        audit.check()
+
+
+def test_a_training_set_without_the_column_is_an_error(tmp_path):
+    trainer = trainer_on(rows_of(IDS).rename_column("id", "key"), tmp_path)
+    with pytest.raises(UsageError, match=r"no column 'id', but key, input_ids, labels; keep it"):
+        OrderAudit(IDS).attach(trainer)
+    trainer = trainer_on(list(rows_of(IDS).remove_columns("id")), tmp_path)
+    with pytest.raises(UsageError, match="no 'id'"):
+        audited(trainer)
+
+
+def test_ids_of_another_kind_are_an_error(tmp_path):
+    with pytest.raises(UsageError, match=r"none of the expected ids, 3 \(0, 1, 2\), .*'r0'"):
+        OrderAudit(range(3)).attach(trainer_on(rows_of(IDS), tmp_path))
+
+
+def test_no_training_set_is_an_error(tmp_path):
+    with pytest.raises(UsageError, match="no training set"):
+        OrderAudit(IDS).attach(trainer_on(None, tmp_path))
+
+
+def test_a_trainer_that_makes_other_batches_is_an_error(tmp_path):
+    trainer = trainer_on(rows_of(IDS), tmp_path)
+    build = trainer.get_train_dataloader
+    loader = build()
+    trainer.get_train_dataloader = lambda: loader
+    with pytest.raises(UsageError, match="carries no ids"):
+        audited(trainer)
+
+
+def test_attaching_twice_is_attaching_once(tmp_path):
+    trainer, audit = trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL), OrderAudit(IDS)
+    audit.attach(trainer)
+    assert audited(trainer, audit).seen == IDS
+
+
+def test_the_audit_is_imported_without_torch():
+    code = (
+        "import sys; from instructdiv.training.order_audit import OrderAudit; OrderAudit('ab')\n"
+        "assert not {'torch', 'transformers', 'accelerate', 'datasets'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Several processes.
+
+
+def test_processes_that_share_a_batch_count_once(monkeypatch):
+    import torch.distributed
+
+    def gather(by_rank: list[Any], _: Any) -> None:  # two of four share each part of a batch
+        by_rank[:] = [["ab", "ef"], ["ab", "ef"], ["cd", "gh"], ["cd", "gh"]]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    assert _of_all_ranks(["ab", "ef"], 4) == ["ab", "cd", "ef", "gh"]
+
+
+RANKS = """
+import sys
+from pathlib import Path
+from tests.training.test_order import IDS, OrderAudit, audited, rows_of, trainer_on
+
+folder, sampling = Path(sys.argv[1]), sys.argv[2]
+settings = {"train_sampling_strategy": sampling, "gradient_accumulation_steps": 2}
+trainer = trainer_on(rows_of(IDS[:42]), folder, **settings, ddp_backend="gloo")
+audit = audited(trainer, OrderAudit(IDS[:42], path=folder / "order.jsonl"))
+(folder / f"{trainer.args.process_index}.txt").write_text(audit.report())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["sequential", "random"])
+def test_several_processes_are_judged_together(tmp_path, sampling):
+    pytest.importorskip("accelerate", reason="transformers.Trainer needs it")
+    script = tmp_path / "ranks.py"
+    script.write_text(RANKS)
+    run = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
+    root = str(Path(__file__).parent.parent)
+    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    subprocess.run(
+        [sys.executable, *run, tmp_path, sampling],
+        check=True,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+    reports = [(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)]
+    assert reports[0] == reports[1]
+    seen = OrderAudit(IDS).load(tmp_path / "order.jsonl").seen
+    assert len(seen) == 48  # the last batch is filled up from the first records
+    assert set(seen) == set(IDS[:42])
+    if sampling == "sequential":
+        assert seen == IDS[:42] + IDS[:6]
+        assert reports[0].startswith("the order held: 42 records in 3 steps")
+    else:
+        assert "sampler is random" in reports[0]

@@ -20,7 +20,7 @@ def main() -> None:
     responses = [view_text(messages, "response") for messages in conversations]
 
     # Any model may stand here; all that is needed is an (n, d) array, row i for record i.
-    embedder = idv.Lexical(dimensions=64)
+    embedder = idv.Lexical(n_dimensions=64)
     asked = idv.Space.of(embedder.embed(prompts)).vectors
     answered = idv.Space.of(embedder.embed(responses)).vectors
     vectors = np.hstack([asked, 0.5 * answered])

@@ -14,7 +14,7 @@ from instructdiv.data.records import DEMO
 def main(data: str) -> None:
     dataset = idv.load(data)
     # Lexical needs no model; leave the embedder out to take all-MiniLM-L6-v2.
-    train = idv.rebalance(dataset, idv.Budget(share=0.2), embedder=idv.Lexical(dimensions=64))
+    train = idv.rebalance(dataset, idv.Budget(share=0.2), embedder=idv.Lexical(n_dimensions=64))
     print(f"{len(dataset):,} records in, {len(train):,} out, columns {train.column_names}")
     for row in train.select(range(5)):
         print(str(row)[:100])

@@ -52,8 +52,8 @@ class Budget(BaseModel):
     Budget(records=500)
     >>> Budget.of(500) == Budget(records=500)
     True
-    >>> Budget(records=500, floors={"code": 0.1}, caps={"chat": 0.4}, by="domain")
-    Budget(records=500, floors={'code': 0.1}, caps={'chat': 0.4}, by='domain')
+    >>> Budget(records=500, floors={"code": 0.1}, caps={"chat": 0.4}, group_by="domain")
+    Budget(records=500, floors={'code': 0.1}, caps={'chat': 0.4}, group_by='domain')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -80,7 +80,7 @@ class Budget(BaseModel):
     caps: dict[str, Share] | None = None
     """Most of the budget, as a share, that each of these groups gets."""
 
-    by: str | None = None
+    group_by: str | None = None
     """Column of the groups that floors and caps name; the groups of the pool if not given."""
 
     @model_validator(mode="wrap")
@@ -110,8 +110,10 @@ class Budget(BaseModel):
         if self.tokenizer and self.column:
             raise BudgetError("tokens are counted by a tokenizer or by a column, not by both")
         floors, caps = self.floors or {}, self.caps or {}
-        if self.by and not self.constrained:
-            raise BudgetError(f"by={self.by!r} names the groups of floors and caps; give some")
+        if self.group_by and not self.constrained:
+            raise BudgetError(
+                f"group_by={self.group_by!r} names the groups of floors and caps; give some"
+            )
         for group, floor in floors.items():
             if floor > caps.get(group, 1):
                 raise BudgetError(
@@ -199,7 +201,7 @@ class Budget(BaseModel):
         if not self.constrained:
             return Allowance(costs, limit, rows)
         if groups is None:
-            raise BudgetError("floors and caps need groups; name their column with by=")
+            raise BudgetError("floors and caps need groups; name their column with group_by=")
         self.check_groups(groups)
         return self._constrained(costs, limit, rows, groups, unit)
 

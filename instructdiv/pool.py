@@ -314,10 +314,10 @@ class Pool:
             They have another dimension, or come from another embedder, or from another call
             of one that learns its axes from the texts.
         """
-        if self.space.dimension != other.space.dimension:
+        if self.space.n_dimensions != other.space.n_dimensions:
             raise ShapeError(
-                f"vectors of {other.space.dimension} dimensions do not fit a pool of "
-                f"{self.space.dimension}; embed both alike"
+                f"vectors of {other.space.n_dimensions} dimensions do not fit a pool of "
+                f"{self.space.n_dimensions}; embed both alike"
             )
         a, b = self.embedder, other.embedder
         if a is None or b is None or self.call == other.call:

@@ -77,7 +77,9 @@ def _hostile(folder: Path) -> Summary:
     inventory = pool.take(np.arange(0, len(pool), 2))
     reference = {FILE_NAME: inventory}
     selection = chosen(pool, 15)
-    return coverage(pool, selection, target, references=reference, near_copy=0.9, draws=8)
+    return coverage(
+        pool, selection, target, references=reference, similarity_threshold=0.9, n_draws=8
+    )
 
 
 def hostile_summary(folder: Path) -> Summary:
@@ -88,7 +90,7 @@ def hostile_summary(folder: Path) -> Summary:
 def plain_summary(n: int = 400) -> Summary:
     """Vectors alone, in groups, with a selection."""
     pool = clustered(n, 12, 7)
-    return coverage(pool, chosen(pool, n // 4), draws=8)
+    return coverage(pool, chosen(pool, n // 4), n_draws=8)
 
 
 def odd_pools() -> Iterator[tuple[str, Pool, int | None]]:

@@ -35,7 +35,7 @@ def scores(pool: Pool) -> np.ndarray:
 
 def rotated(pool: Pool, seed: int = 0) -> Pool:
     """The same pool turned in space."""
-    d = pool.space.dimension
+    d = pool.space.n_dimensions
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
     return replace(pool, space=Space.of(pool.space.vectors @ turn))
 
@@ -67,7 +67,7 @@ POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equa
 
 def target_of(pool: Pool) -> Pool:
     """A few records to choose for, of several groups; none is in the pool."""
-    return readable(clustered(7, pool.space.dimension, 2, seed=9))
+    return readable(clustered(7, pool.space.n_dimensions, 2, seed=9))
 
 
 def select(selector: Selector, pool: Pool, budget: Budget | int, **more: Any) -> Selection:

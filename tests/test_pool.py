@@ -374,7 +374,7 @@ def test_a_selection_of_another_pool_is_refused() -> None:
     small = idv.Pool.from_embeddings(np.eye(3))
     chosen = idv.Random().select(idv.Pool.from_embeddings(np.eye(9)), 9)
     with pytest.raises(ShapeError, match="not of this pool"):
-        idv.coverage(small, chosen, draws=2)
+        idv.coverage(small, chosen, n_draws=2)
 
 
 def test_every_error_of_bad_input_is_a_usage_error_with_exit_code_2() -> None:

@@ -23,7 +23,7 @@ ROWS = [{"instruction": f"Task {i}, with {i * i} things", "output": "done"} for 
 
 def recipe(**options) -> idv.Recipe:
     return idv.Recipe.model_validate(
-        {"budget": 12, "embedder": {"name": "lexical", "dimensions": 8}, "draws": 2} | options
+        {"budget": 12, "embedder": {"name": "lexical", "dimensions": 8}, "n_draws": 2} | options
     )
 
 

@@ -58,7 +58,9 @@ def _rows(ids: bool) -> list[dict[str, Any]]:
 @cache
 def _records(ids: bool) -> Pool:
     """Sixty records; the same with ids and without."""
-    return Pool.of(_rows(ids), idv.Lexical(dimensions=16), group="kind", costs="n", quality="score")
+    return Pool.of(
+        _rows(ids), idv.Lexical(n_dimensions=16), group="kind", costs="n", quality="score"
+    )
 
 
 # Why a row was chosen.
@@ -404,10 +406,10 @@ def test_ids_survive_records_that_are_new_and_repeat_one():
 def test_records_are_the_same_where_later_ones_have_a_column_more():
     rows = [{"instruction": f"Task {i}", "output": f"It is {i * i}"} for i in range(20)]
     more = [*rows, {"instruction": "Sing", "output": "La", "language": "en"}]
-    before = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(dimensions=8))
+    before = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(n_dimensions=8))
     after = Pool.of(
         datasets.Dataset.from_list([{"language": None} | row for row in more]),
-        idv.Lexical(dimensions=8),
+        idv.Lexical(n_dimensions=8),
     )
     earlier = idv.Random().select(before, 10)
     now = idv.Random().select(after, 10, keep=earlier, stability=1)
@@ -417,8 +419,8 @@ def test_records_are_the_same_where_later_ones_have_a_column_more():
 
 def test_records_are_the_same_in_a_list_and_in_a_dataset():
     rows = [{"instruction": f"Task {i}", "output": f"It is {i * i}"} for i in range(20)]
-    in_list = Pool.of(rows, idv.Lexical(dimensions=8))
-    in_dataset = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(dimensions=8))
+    in_list = Pool.of(rows, idv.Lexical(n_dimensions=8))
+    in_dataset = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(n_dimensions=8))
     numbers = np.arange(20)
     assert in_list.keys(numbers) == in_dataset.keys(numbers)
     assert len(set(in_list.keys(numbers))) == 20
@@ -428,7 +430,7 @@ def test_keys_do_not_depend_on_the_order_of_columns_but_on_every_value():
     row = {"instruction": "Add", "output": "2", "meta": {"a": 1, "b": [1, 2]}}
     same = {"meta": {"b": [1, 2], "a": 1}, "output": "2", "instruction": "Add"}
     other = {"instruction": "Add", "output": "2", "meta": {"a": 1, "b": [2, 1]}}
-    keys = Pool.of([row, same, other], idv.Lexical(dimensions=4)).keys([0, 1, 2])
+    keys = Pool.of([row, same, other], idv.Lexical(n_dimensions=4)).keys([0, 1, 2])
     assert keys[0] == keys[1] != keys[2]
 
 
@@ -445,7 +447,7 @@ def test_keys_do_not_depend_on_the_order_of_columns_but_on_every_value():
 )
 def test_ids_are_keys_where_they_tell_every_record_apart(ids, are_used):
     rows = [{"id": i, "instruction": f"Task {n}", "output": "x"} for n, i in enumerate(ids)]
-    pool = Pool.of(rows, idv.Lexical(dimensions=4))
+    pool = Pool.of(rows, idv.Lexical(n_dimensions=4))
     keys = pool.keys([2, 0, 1])
     assert len(set(keys)) == 3
     assert (keys == [str(ids[i]) for i in (2, 0, 1)]) == are_used
@@ -562,7 +564,7 @@ def test_without_an_earlier_selection_there_is_no_change():
         Budget(records=9),
         Budget(share=0.2),
         Budget(tokens=40, column="n"),
-        Budget(records=9, floors={"soup": 0.3}, caps={"bread": 0.1}, by="kind"),
+        Budget(records=9, floors={"soup": 0.3}, caps={"bread": 0.1}, group_by="kind"),
     ],
     ids=["records", "share", "tokens", "constrained"],
 )
@@ -659,7 +661,7 @@ def test_a_prefix_lies_within_the_selection(n):
 @pytest.mark.parametrize("ids", [True, False])
 def test_a_run_keeps_most_of_an_earlier_mix(saved, ids, tmp_path):
     rows = _rows(ids)
-    options = {"embedder": {"name": "lexical", "dimensions": 16}, "draws": 1}
+    options = {"embedder": {"name": "lexical", "dimensions": 16}, "n_draws": 1}
     first = idv.curate(idv.Recipe.model_validate(options | {"budget": 20}), rows[:40])
     first.export(tmp_path / "mix")
     first.selection.save(tmp_path / "selection.json")
@@ -760,7 +762,7 @@ def test_a_score_that_is_no_finite_number_names_its_row(value):
         Pool.from_embeddings(np.eye(4), quality=scores)
     rows = [{"instruction": f"Task {i}", "output": "x", "s": s} for i, s in enumerate(scores)]
     with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
-        Pool.of(rows, idv.Lexical(dimensions=4), quality="s")
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
 
 
 @pytest.mark.parametrize("value", ["good", [1], {}])
@@ -768,7 +770,7 @@ def test_a_score_that_is_no_number_names_its_row(value):
     rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
     rows[2]["s"] = value
     with pytest.raises(ShapeError, match=r"quality scores must be numbers.*\brow 2\b"):
-        Pool.of(rows, idv.Lexical(dimensions=4), quality="s")
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
 
 
 @pytest.mark.parametrize("quality", [[1, 2, 3], [1] * 5, [[1, 2, 3, 4]], [], 3])
@@ -781,7 +783,7 @@ def test_scores_of_records_stay_with_their_rows():
     rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
     rows.insert(2, {"instruction": " ", "output": "x", "s": 9})
     for quality in ("s", [0, 1, 9, 2, 3]):
-        pool = Pool.of(rows, idv.Lexical(dimensions=4), quality=quality)
+        pool = Pool.of(rows, idv.Lexical(n_dimensions=4), quality=quality)
         assert pool.quality is not None
         assert pool.quality.tolist() == [0, 1, 2, 3]
         taken = pool.take([3, 1]).quality
@@ -790,9 +792,9 @@ def test_scores_of_records_stay_with_their_rows():
         with pytest.raises(ValueError, match="read-only"):
             pool.quality[0] = 1
     with pytest.raises(ShapeError, match="4 quality scores do not fit 5 records"):
-        Pool.of(rows, idv.Lexical(dimensions=4), quality=[1, 2, 3, 4])
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality=[1, 2, 3, 4])
     with pytest.raises(InputError, match="score"):
-        Pool.of(rows, idv.Lexical(dimensions=4), quality="score")
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="score")
 
 
 def test_scores_are_read_once_and_not_shared_with_the_caller():
@@ -806,7 +808,7 @@ def test_scores_are_read_once_and_not_shared_with_the_caller():
 @pytest.mark.parametrize(
     "selector",
     [
-        idv.RepresentationFilter(most_similar=1),
+        idv.RepresentationFilter(similarity_threshold=1),
         idv.QualityDiversity(quality_weight=1),
     ],
     ids=lambda s: s.name,

@@ -61,7 +61,7 @@ class WeightedSimilarity(Arranger):
 
 def _means(space: Space, part: Rows) -> Space:
     """The mean of each part, as a space; where rows cancel out, the first of them stands for it."""
-    sums = np.zeros((part.max() + 1, space.dimension))
+    sums = np.zeros((part.max() + 1, space.n_dimensions))
     np.add.at(sums, part, space.vectors)
     lost = np.linalg.norm(sums, axis=1) < 1e-6
     first = np.unique(part, return_index=True)[1]

@@ -79,7 +79,9 @@ Caps = Annotated[
 ]
 By = Annotated[
     str | None,
-    typer.Option("--by", help="Column of the groups of --floor and --cap; --group if not given."),
+    typer.Option(
+        "--group-by", help="Column of the groups of --floor and --cap; --group if not given."
+    ),
 ]
 Tokenizer = Annotated[
     str | None,
@@ -168,7 +170,7 @@ Radius = Annotated[
     float,
     typer.Option("--radius", min=0, max=2, help="Distance within which a record is covered."),
 ]
-Draws = Annotated[int, typer.Option("--draws", min=1, help="Random draws to compare with.")]
+Draws = Annotated[int, typer.Option("--n-draws", min=1, help="Random draws to compare with.")]
 Aim = Annotated[
     list[str] | None,
     typer.Option(
@@ -299,12 +301,14 @@ def report(
             "those of groups where there are none.",
         ),
     ] = None,
-    near_copy: Annotated[
+    similarity_threshold: Annotated[
         float,
-        typer.Option("--near-copy", min=-1, max=1, help="Similarity from which two are copies."),
+        typer.Option(
+            "--similarity-threshold", min=-1, max=1, help="Similarity from which two are copies."
+        ),
     ] = 0.95,
     radius: Radius = 0.3,
-    draws: Draws = 64,
+    n_draws: Draws = 64,
     seed: Seed = 0,
     output: Annotated[
         Path | None,
@@ -371,9 +375,9 @@ def report(
             pools.get("target"),
             references={name: pools[key] for key, name in inventories.items()},
             metrics=measures,
-            near_copy=near_copy,
+            similarity_threshold=similarity_threshold,
             radius=radius,
-            draws=draws,
+            n_draws=n_draws,
             seed=seed,
         )
         if output:
@@ -467,7 +471,7 @@ def compare(
     view: Shown = "prompt",
     schema: Layout = None,
     encoding: Encoding = "utf-8",
-    draws: Draws = 64,
+    n_draws: Draws = 64,
     seed: Seed = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
@@ -505,7 +509,7 @@ def compare(
             spent,
             labels,
             target=pools.get("target"),
-            draws=draws,
+            n_draws=n_draws,
             seed=seed,
             progress=progress,
         )
@@ -557,7 +561,7 @@ def select(
     group: Group = None,
     floor: Floors = None,
     cap: Caps = None,
-    by: By = None,
+    group_by: By = None,
     tokenizer: Tokenizer = None,
     costs: Costs = None,
     quality: Scores = None,
@@ -568,7 +572,7 @@ def select(
     encoding: Encoding = "utf-8",
     allow_license: Allowed = None,
     seed: Seed = 0,
-    draws: Draws = 64,
+    n_draws: Draws = 64,
     exporter: Format = None,
     eval_share: HeldOut = 0,
     add_column: Beside = None,
@@ -597,7 +601,7 @@ def select(
                 unit,
                 floors=_shares(floor, "--floor"),
                 caps=_shares(cap, "--cap"),
-                by=by,
+                group_by=group_by,
                 tokenizer=tokenizer,
             ),
             "target": tuple(target or ()),
@@ -613,7 +617,7 @@ def select(
             "eval_share": eval_share,
             "add_columns": tuple(add_column or ()),
             "fail_on_drop": fail_on_drop,
-            "draws": draws,
+            "n_draws": n_draws,
             "page": page,
             "strict": strict,
             "min_coverage": min_coverage,
@@ -728,7 +732,7 @@ def arrange(
             "eval_share": eval_share,
             "add_columns": tuple(add_column or ()),
             "fail_on_drop": fail_on_drop,
-            "draws": 1,
+            "n_draws": 1,
             "strict": strict,
         }
     )
@@ -749,7 +753,12 @@ def leaks(
     encoding: Encoding = "utf-8",
     near: Annotated[
         float,
-        typer.Option("--near", min=0, max=1, help="Similarity from which two are near copies."),
+        typer.Option(
+            "--similarity-threshold",
+            min=0,
+            max=1,
+            help="Similarity from which two are near copies.",
+        ),
     ] = 0.95,
     most: Annotated[
         int | None,
@@ -781,7 +790,7 @@ def leaks(
             encoding=encoding,
             progress=progress,
         )
-        found = leak_check(pools["data"], pools["target"], near=near)
+        found = leak_check(pools["data"], pools["target"], similarity_threshold=near)
     if output:
         write_text(output, found.to_json() + "\n")
     typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found)
@@ -805,9 +814,11 @@ def profile(
     ] = None,
     schema: Layout = None,
     encoding: Encoding = "utf-8",
-    near_copy: Annotated[
+    similarity_threshold: Annotated[
         float,
-        typer.Option("--near-copy", min=-1, max=1, help="Similarity from which two are one."),
+        typer.Option(
+            "--similarity-threshold", min=-1, max=1, help="Similarity from which two are one."
+        ),
     ] = 0.95,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, .md or .json.")
@@ -838,7 +849,9 @@ def profile(
         if view is None and constant_instruction(pool):
             pool = read(view="prompt")
             typer.echo("most records have one instruction: domains are told from prompts", err=True)
-        found = instruction_profile(pool, near_copy=near_copy, progress=progress)
+        found = instruction_profile(
+            pool, similarity_threshold=similarity_threshold, progress=progress
+        )
     _give(found, output, as_json)
 
 
@@ -1082,7 +1095,7 @@ def effect(
     score: Annotated[
         list[str] | None, typer.Option("--score", help="Column of the score; of runs several.")
     ] = None,
-    draws: Annotated[int, typer.Option("--draws", min=1, help="Bootstrap draws.")] = 1000,
+    n_draws: Annotated[int, typer.Option("--n-draws", min=1, help="Bootstrap draws.")] = 1000,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -1090,7 +1103,7 @@ def effect(
     """Read off a sweep: from how many instructions on, the best share, gains on controls."""
     from instructdiv.experiments import effect
 
-    found = effect(results, what, columns=score or (), draws=draws, seed=seed)  # type: ignore[arg-type]
+    found = effect(results, what, columns=score or (), n_draws=n_draws, seed=seed)  # type: ignore[arg-type]
     typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found)
 
 

@@ -109,10 +109,10 @@ class Space:
         return len(self.vectors)
 
     def __repr__(self) -> str:
-        return f"Space(n={len(self)}, d={self.dimension})"
+        return f"Space(n={len(self)}, d={self.n_dimensions})"
 
     @property
-    def dimension(self) -> int:
+    def n_dimensions(self) -> int:
         """Number of components of a vector."""
         return int(self.vectors.shape[1])
 
@@ -227,7 +227,7 @@ class Space:
         similarities[one[equal], other[equal]] = 1
         return similarities
 
-    def near_pairs(self, least_similarity: float) -> tuple[NDArray[np.int64], Floats]:
+    def near_pairs(self, similarity_threshold: float) -> tuple[NDArray[np.int64], Floats]:
         """Pairs of different vectors that are at least so similar, and how similar they are.
 
         A vector that several rows have stands for the first of them. Of a vector with more
@@ -251,7 +251,7 @@ class Space:
                 tile = members[start : start + _PAIR_TILE]
                 similarities = _similarities(vectors[start : start + _PAIR_TILE], vectors)
                 similarities[tile[:, None] >= members] = -2
-                near = similarities >= least_similarity
+                near = similarities >= similarity_threshold
                 if len(near) and near.sum(axis=1).max() > _PARTNERS:
                     near = _thinned(near, similarities, start)
                 own, other = np.nonzero(near)
@@ -303,7 +303,7 @@ class Space:
 
         Along one fixed direction, so that rounding moves a row past its neighbors at most.
         """
-        direction = np.random.default_rng(0).standard_normal(self.dimension)
+        direction = np.random.default_rng(0).standard_normal(self.n_dimensions)
         heights = [(tile * direction).sum(axis=1) for _, tile in _tiles(self.vectors)]
         return np.argsort(np.concatenate(heights), kind="stable")
 
@@ -351,10 +351,10 @@ class Space:
 
     def _like(self, other: "ArrayLike | Space") -> "Space":
         other = Space.of(other)
-        if other.dimension != self.dimension:
+        if other.n_dimensions != self.n_dimensions:
             raise ShapeError(
-                f"vectors of {other.dimension} dimensions cannot be compared with "
-                f"vectors of {self.dimension}"
+                f"vectors of {other.n_dimensions} dimensions cannot be compared with "
+                f"vectors of {self.n_dimensions}"
             )
         return other
 
@@ -374,8 +374,8 @@ class Space:
     @cached_property
     def digests(self) -> NDArray[np.uint64]:
         """One number a row, equal for equal rows, (n,) uint64."""
-        word: type[np.uint64 | np.uint32] = np.uint64 if self.dimension % 2 == 0 else np.uint32
-        n_words = self.dimension * 4 // word().itemsize
+        word: type[np.uint64 | np.uint32] = np.uint64 if self.n_dimensions % 2 == 0 else np.uint32
+        n_words = self.n_dimensions * 4 // word().itemsize
         weights = np.random.default_rng(0).integers(1, 2**63, n_words, np.uint64) * 2 + 1
         digests = np.empty(len(self), np.uint64)
         for start, tile in _tiles(self.vectors):

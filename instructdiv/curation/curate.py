@@ -174,7 +174,7 @@ class Mix:
                 self.pool,
                 self.selection,
                 self.target,
-                draws=self.recipe.draws,
+                n_draws=self.recipe.n_draws,
                 seed=self.recipe.seed,
             )
 

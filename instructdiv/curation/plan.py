@@ -60,7 +60,7 @@ class Plan(_Frozen):
     records: int
     """Records of the pool."""
 
-    dimension: int
+    n_dimensions: int
     """Components of a vector."""
 
     chosen: int
@@ -112,7 +112,7 @@ class Plan(_Frozen):
 
     def __str__(self) -> str:
         lines = [
-            f"{self.records:,} records of {self.dimension:,} dimensions, {self.chosen:,} chosen "
+            f"{self.records:,} records of {self.n_dimensions:,} dimensions, {self.chosen:,} chosen "
             f"by {self.selector['name']}: {_duration(self.seconds)}, {_size(self.peak_bytes)} at "
             f"the peak, of which {_size(self.vector_bytes)} are vectors",
             f"route: {self.route}",
@@ -127,7 +127,7 @@ class Plan(_Frozen):
 
 def plan(
     pool_size: int,
-    dim: int,
+    n_dimensions: int,
     budget: Budget | int,
     selector: Selector | Mapping[str, Any] | str | None = None,
     *,
@@ -142,7 +142,7 @@ def plan(
     ----------
     pool_size
         Number of records to choose from.
-    dim
+    n_dimensions
         Number of components of a vector; 384 with the default embedder.
     budget
         Records to choose, or a share of them.
@@ -171,17 +171,17 @@ def plan(
     memory: it fits into the 8.0 GB that are free
     """  # noqa: E501
     _check_whole(pool_size, "the size of the pool")
-    _check_whole(dim, "the number of dimensions")
+    _check_whole(n_dimensions, "the number of dimensions")
     chooser = default_selector() if selector is None else Selector.from_mapping(selector)  # type: ignore[arg-type]
     n_chosen = _n_chosen(Budget.of(budget), pool_size)
     machine = machine or Machine.measured()
-    work = chooser.work(int(pool_size), int(dim), n_chosen)
-    vector_bytes = 4 * int(pool_size) * int(dim)
+    work = chooser.work(int(pool_size), int(n_dimensions), n_chosen)
+    vector_bytes = 4 * int(pool_size) * int(n_dimensions)
     peak_bytes = vector_bytes + int(work.memory)
     free = machine.available_bytes
     return Plan(
         records=pool_size,
-        dimension=dim,
+        n_dimensions=n_dimensions,
         chosen=n_chosen,
         selector=chooser.to_mapping(),
         seconds=work.products / machine.products

@@ -134,7 +134,7 @@ class Recipe(StrictModel):
     fail_on_drop: bool = False
     """Fail if a record is left out for the trainer, which would drop it or has no place for it."""
 
-    draws: int = Field(default=64, ge=1)
+    n_draws: int = Field(default=64, ge=1)
     """Size-matched random draws that the selection is compared with."""
 
     page: bool = False

@@ -120,10 +120,10 @@ def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Bu
     asked = [source for source in sources if source.share is not None or source.records is not None]
     if not asked:
         return budget
-    if budget.constrained and budget.by != SOURCE:
+    if budget.constrained and budget.group_by != SOURCE:
         raise BudgetError(
             "sources with a share or records leave no room for floors and caps of other groups; "
-            "give floors and caps by: source, or no share"
+            "give floors and caps group_by: source, or no share"
         )
     for source in asked:
         if source.name in (budget.floors or {}) or source.name in (budget.caps or {}):

@@ -65,8 +65,8 @@ class VectorCache:
         parts = np.array([part for part, _ in places], np.int64)
         rows = np.array([row for _, row in places], np.int64)
         found = np.flatnonzero(parts >= 0)
-        dimension = self._parts[0].shape[1] if self._parts else 0
-        vectors = np.empty((len(found), dimension), np.float32)
+        n_dimensions = self._parts[0].shape[1] if self._parts else 0
+        vectors = np.empty((len(found), n_dimensions), np.float32)
         for part in np.unique(parts[found]).tolist():
             here = parts[found] == part
             vectors[here] = self._parts[part][rows[found[here]]]

@@ -24,11 +24,11 @@ class Lexical(Embedder):
 
     Examples
     --------
-    >>> Lexical(dimensions=2).embed(["add two numbers", "add three numbers", "bake bread"]).shape
+    >>> Lexical(n_dimensions=2).embed(["add two numbers", "add three numbers", "bake bread"]).shape
     (3, 3)
     """
 
-    dimensions: int = Field(default=256, ge=1)
+    n_dimensions: int = Field(default=256, ge=1)
     """Number of axes of the reduced space; fewer where the texts hold fewer."""
 
     shortest: int = Field(default=2, ge=1)
@@ -63,7 +63,7 @@ class Lexical(Embedder):
             weights = vectorizer.fit_transform(marked)
         except ValueError:  # no n-gram stands in two texts
             weights = vectorizer.set_params(min_df=1).fit_transform(marked)
-        axes = min(self.dimensions, min(weights.shape) - 1)
+        axes = min(self.n_dimensions, min(weights.shape) - 1)
         if axes < 1:
             reduced = weights.toarray()
         else:

@@ -152,8 +152,8 @@ class SentenceTransformer(Embedder):
             if cache:
                 cache.add(part, stored)
             encoded.append(stored.astype(np.float32))
-        dimension = encoded[0].shape[1] if encoded else known.shape[1]
-        whole = np.empty((len(distinct), dimension), np.float32)
+        n_dimensions = encoded[0].shape[1] if encoded else known.shape[1]
+        whole = np.empty((len(distinct), n_dimensions), np.float32)
         if len(found):
             whole[found] = known
         if encoded:

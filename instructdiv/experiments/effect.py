@@ -23,7 +23,7 @@ def effect(
     what: Question | None = None,
     *,
     columns: Sequence[str] = (),
-    draws: int = 1000,
+    n_draws: int = 1000,
     seed: int = 0,
 ) -> Emergence | SweetSpot | RunComparison:
     """Answer what results can answer, by their columns.
@@ -39,7 +39,7 @@ def effect(
         emergence, sweet_spot or runs; told by the columns if not given.
     columns
         Columns of the score; only runs can have several.
-    draws
+    n_draws
         Bootstrap draws.
     seed
         Seed of the draws.
@@ -70,8 +70,8 @@ def effect(
         raise ParameterError(f"{what} takes one column of scores, got {', '.join(columns)}")
     column = columns[0] if columns else None
     if what == "emergence":
-        return emergence(results, accuracy=column, draws=draws, seed=seed)
-    return sweet_spot(results, score=column or "score", draws=draws, seed=seed)
+        return emergence(results, accuracy=column, n_draws=n_draws, seed=seed)
+    return sweet_spot(results, score=column or "score", n_draws=n_draws, seed=seed)
 
 
 def _told(results: Rows) -> Question:

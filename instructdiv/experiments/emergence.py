@@ -93,7 +93,7 @@ class Emergence:
 
 
 def emergence(
-    points: Points, *, accuracy: str | None = None, draws: int = 1000, seed: int = 0
+    points: Points, *, accuracy: str | None = None, n_draws: int = 1000, seed: int = 0
 ) -> Emergence:
     """Find the number of instructions from which a model generalizes.
 
@@ -119,7 +119,7 @@ def emergence(
     accuracy
         Column of the accuracy on unseen instructions, from 0 to 1; `accuracy`, else `unseen`, if
         not given.
-    draws
+    n_draws
         Bootstrap draws.
     seed
         Seed of the draws.
@@ -134,7 +134,7 @@ def emergence(
         A point has not two or three values, or there are fewer than 3 different numbers of
         instructions.
     ParameterError
-        `draws` or `seed` is no whole number, or there is no draw.
+        `n_draws` or `seed` is no whole number, or there is no draw.
 
     References
     ----------
@@ -149,7 +149,7 @@ def emergence(
     >>> print(emergence([(10, 0.0), (100, 0.01), (1000, 0.02)]))
     no emergence: mean accuracy is at most 0.02, below 0.1, at up to 1,000 instructions
     """
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed)
+    n_draws, seed = whole("n_draws", n_draws, least=1), whole("seed", seed)
     values, seeded = _values(points, accuracy)
     sizes = np.array(sorted(values), np.float64)
     if len(sizes) < _LEAST_POINTS:
@@ -158,7 +158,7 @@ def emergence(
             f"{', '.join(map(_count, sizes))}; train at more of them"
         )
     runs = [values[size] for size in sizes.tolist()]
-    return _read_off(np.log10(sizes), runs, seeded, draws, seed)
+    return _read_off(np.log10(sizes), runs, seeded, n_draws, seed)
 
 
 def _values(
@@ -216,7 +216,7 @@ def _point(where: str, row: Any, accuracy: str | None) -> tuple[float, float, An
 
 
 def _read_off(
-    at: Doubles, runs: list[dict[Hashable, float]], seeded: bool, draws: int, seed: int
+    at: Doubles, runs: list[dict[Hashable, float]], seeded: bool, n_draws: int, seed: int
 ) -> Emergence:
     """What the curve says, and what keeps it from saying more.
 
@@ -259,7 +259,7 @@ def _read_off(
         return found(False, "accuracy does not rise with the number of instructions")
 
     t, w, plateau = _fitted(at, means, counts)
-    sampled = _bootstrap(at, runs, labels if seeded else None, draws, seed)
+    sampled = _bootstrap(at, runs, labels if seeded else None, n_draws, seed)
     notes, interval, agreement = [], None, None
     if sampled is not None:
         agreement = float(np.isfinite(sampled).mean())
@@ -359,7 +359,7 @@ def _bootstrap(
     at: Doubles,
     runs: list[dict[Hashable, float]],
     labels: list[Hashable] | None,
-    draws: int,
+    n_draws: int,
     seed: int,
 ) -> Doubles | None:
     """Logarithm of the threshold in each draw, NaN where there is none; None if all are alike.
@@ -371,12 +371,12 @@ def _bootstrap(
     rng = np.random.default_rng(seed)
     if labels is not None and all(len(run) == len(labels) for run in runs):  # at every point
         table = np.array([[run[label] for run in runs] for label in labels])  # (S, K)
-        means = table[rng.integers(len(labels), size=(draws, len(labels)))].mean(axis=1)
+        means = table[rng.integers(len(labels), size=(n_draws, len(labels)))].mean(axis=1)
     else:
         columns = []
         for run in runs:
             values = np.array(list(run.values()))
-            columns.append(values[rng.integers(len(values), size=(draws, len(values)))].mean(1))
+            columns.append(values[rng.integers(len(values), size=(n_draws, len(values)))].mean(1))
         means = np.stack(columns, axis=1)
     means, drawn = np.unique(means, axis=0, return_inverse=True)  # of few seeds there are few
     counts = np.broadcast_to([float(len(run)) for run in runs], means.shape)

@@ -371,7 +371,7 @@ def instructions_vs_examples(
     budget: int,
     n_instructions: Iterable[int] | None = None,
     *,
-    near_copy: float = 0.95,
+    similarity_threshold: float = 0.95,
     group: str | None = None,
     embedder: Embedder | str | None = None,
     view: View = "prompt",
@@ -395,7 +395,7 @@ def instructions_vs_examples(
     n_instructions
         How many instructions each mix has; 1, 2, 5, 10, ... as far as there are so many if not
         given.
-    near_copy
+    similarity_threshold
         Similarity from which two instructions are one.
     group, embedder, view, seed, strict, progress
         As of :func:`budget_curve`.
@@ -421,7 +421,7 @@ def instructions_vs_examples(
     """
     _in_records(budget)
     pool = _one_pool(pools, group, embedder, view, seed, strict, progress)
-    numbers = instruction_numbers(pool, near_copy, progress)
+    numbers = instruction_numbers(pool, similarity_threshold, progress)
     sizes = np.bincount(numbers)
     counts = _counts(n_instructions, len(sizes), "instructions", steps=(1, 2, 5))
     random = np.random.default_rng(seed)
@@ -476,7 +476,7 @@ def _shares(asked: Iterable[float]) -> list[float]:
 
 def _one_of_many(mix: Mix) -> Mix:
     """A mix that is compared with the others of a sweep more than with random draws."""
-    return replace(mix, recipe=mix.recipe.model_copy(update={"draws": _DRAWS}))
+    return replace(mix, recipe=mix.recipe.model_copy(update={"n_draws": _DRAWS}))
 
 
 def _called(beyond_share: float) -> str:

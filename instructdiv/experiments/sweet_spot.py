@@ -91,7 +91,7 @@ def sweet_spot(
     scores: ArrayLike | None = None,
     *,
     score: str = "score",
-    draws: int = 1000,
+    n_draws: int = 1000,
     seed: int = 0,
 ) -> SweetSpot:
     """Find the share of records beyond the core that scores best at the same total.
@@ -113,7 +113,7 @@ def sweet_spot(
         Higher is better: (n_seeds, k), or (k,) of one seed. Only with shares alone.
     score
         Column of the score.
-    draws
+    n_draws
         Bootstrap draws.
     seed
         Seed of the draws.
@@ -126,7 +126,7 @@ def sweet_spot(
     ShapeError
         There are not as many scores as shares, or fewer than two shares.
     ParameterError
-        `draws` or `seed` is no whole number, or there is no draw.
+        `n_draws` or `seed` is no whole number, or there is no draw.
 
     References
     ----------
@@ -141,18 +141,18 @@ def sweet_spot(
     >>> sweet_spot({0.0: [50, 52], 0.1: [54, 55], 0.5: [49, 50]}).loses
     (0.5,)
     """
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed)
+    n_draws, seed = whole("n_draws", n_draws, least=1), whole("seed", seed)
     grid, table = _table(shares, scores, score)
     means = table.mean(axis=0)
     gains = means - means[0]
     best = int(means.argmax())
     intervals, best_in = None, None
     if len(table) > 1:
-        drawn = np.random.default_rng(seed).integers(len(table), size=(draws, len(table)))
+        drawn = np.random.default_rng(seed).integers(len(table), size=(n_draws, len(table)))
         again = table[drawn].mean(axis=1)  # (draws, k)
         low, high = np.percentile(again - again[:, :1], [5, 95], axis=0).tolist()
         intervals = tuple(zip(low, high, strict=True))
-        best_in = tuple((np.bincount(again.argmax(axis=1), minlength=len(grid)) / draws).tolist())
+        best_in = tuple((np.bincount(again.argmax(axis=1), minlength=len(grid)) / n_draws).tolist())
     return SweetSpot(
         tuple(grid.tolist()),
         tuple(means.tolist()),

@@ -50,7 +50,7 @@ class Assessment(BaseModel):
     percentile: float
     """Share of the random draws, in percent, that the selection is better than; a tie is half."""
 
-    draws: int
+    n_draws: int
     """Number of random draws."""
 
     measured_on: int
@@ -82,7 +82,7 @@ class Assessment(BaseModel):
             random_median=median,
             random_high=high,
             percentile=100 * (better + 0.5 * tied).mean(),
-            draws=len(drawn),
+            n_draws=len(drawn),
             measured_on=measured_on,
         )
 
@@ -106,7 +106,7 @@ def assess(
     pool: Pool,
     *,
     target: Pool | Space | ArrayLike | None = None,
-    draws: int = 64,
+    n_draws: int = 64,
     seed: int = 0,
 ) -> list[Assessment]:
     """Measure a selection by several metrics, all beside the same random draws.
@@ -128,12 +128,12 @@ def assess(
     whole_target = pool if target is None or target is pool.space else as_pool(target)
     for metric in metrics:
         metric.check(pool, whole_target)
-    sample = measured_on(whole_target, pool, size, draws, seed)
-    random = Draws(pool, sample, draws, seed)
+    sample = measured_on(whole_target, pool, size, n_draws, seed)
+    random = Draws(pool, sample, n_draws, seed)
     # A sample would lack rare groups, and counting all of them costs nothing.
     targets = [sample if metric.looks_at == "vectors" else whole_target for metric in metrics]
     scores = [metric.against(target) for metric, target in zip(metrics, targets, strict=True)]
-    drawn = np.empty((draws, len(metrics)))
+    drawn = np.empty((n_draws, len(metrics)))
     whole = np.empty(len(metrics))
     nearest = {i: metric for i, metric in enumerate(metrics) if isinstance(metric, Nearest)}
     others = [i for i in range(len(metrics)) if i not in nearest]

@@ -83,10 +83,10 @@ class Metric(Part):
         pool: Pool,
         *,
         target: Pool | Space | ArrayLike | None = None,
-        draws: int = 64,
+        n_draws: int = 64,
         seed: int = 0,
     ) -> "Assessment":
         """Measure a selection beside random draws of as many records from the pool."""
         from instructdiv.metrics.assessment import assess
 
-        return assess([self], selection, pool, target=target, draws=draws, seed=seed)[0]
+        return assess([self], selection, pool, target=target, n_draws=n_draws, seed=seed)[0]

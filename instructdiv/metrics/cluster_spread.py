@@ -38,7 +38,7 @@ def _middles(target: Pool, clusterer: Clusterer) -> Space:
     labels = clusterer.cluster(target.space, target.groups)
     rows = np.flatnonzero(labels >= 0) if labels.max() >= 0 else np.arange(len(labels))
     _, firsts, labels = np.unique(labels[rows], return_index=True, return_inverse=True)
-    sums = np.zeros((len(firsts), target.space.dimension))
+    sums = np.zeros((len(firsts), target.space.n_dimensions))
     np.add.at(sums, labels.ravel(), target.space.vectors[rows])
     # Rows that cancel out have no middle: the first stands for it.
     lost = np.linalg.norm(sums, axis=1) < 1e-6

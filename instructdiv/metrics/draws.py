@@ -33,23 +33,23 @@ class Draws:
         What is drawn from.
     target
         What the draws have to cover.
-    draws, seed
+    n_draws, seed
         Number of draws, and the seed of them.
 
     Examples
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    >>> drawn = Draws(pool, pool, draws=2, seed=0)
+    >>> drawn = Draws(pool, pool, n_draws=2, seed=0)
     >>> [set(few) <= set(more) for few, more in zip(drawn.rows(1), drawn.rows(2))]
     [True, True]
     >>> drawn.nearest_similarity(3).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    def __init__(self, pool: Pool, target: Pool, draws: int, seed: int) -> None:
-        if draws < 1:
-            raise ShapeError(f"a random band needs at least 1 draw, got {draws}")
-        self.pool, self.target, self.draws, self.seed = pool, target, draws, seed
+    def __init__(self, pool: Pool, target: Pool, n_draws: int, seed: int) -> None:
+        if n_draws < 1:
+            raise ShapeError(f"a random band needs at least 1 draw, got {n_draws}")
+        self.pool, self.target, self.n_draws, self.seed = pool, target, n_draws, seed
 
     def rows(self, size: int) -> Iterator[Rows]:
         """Rows of each draw of a size, ascending (size,) int64.
@@ -61,7 +61,7 @@ class Draws:
         """
         if not 1 <= size <= len(self.pool):
             raise ShapeError(f"the size of a draw must lie in 1..{len(self.pool)}, got {size}")
-        return (np.sort(self._order(draw)[:size]) for draw in range(self.draws))
+        return (np.sort(self._order(draw)[:size]) for draw in range(self.n_draws))
 
     def nearest_similarity(self, size: int) -> Floats:
         """How near the nearest row of each draw is to each target row, (draws, t) float32.
@@ -71,11 +71,11 @@ class Draws:
         looks up the first member of a draw in the list of its nearest pool rows, which takes
         O(n * t * d) once for all sizes; whichever is less.
         """
-        found = np.empty((self.draws, len(self.target)), np.float32)
+        found = np.empty((self.n_draws, len(self.target)), np.float32)
         if size == len(self.pool):
             found[:] = self.of_pool()
             return found
-        listed = "_lists" in self.__dict__ or size * self.draws > len(self.pool)
+        listed = "_lists" in self.__dict__ or size * self.n_draws > len(self.pool)
         for draw, rows in enumerate(self.rows(size)):
             if listed:
                 found[draw] = self._look_up(rows)
@@ -106,7 +106,9 @@ class Draws:
         """
         firsts, _ = self._distinct
         n = len(firsts)
-        wanted = math.ceil(math.log(_MISSED) / math.log1p(-1 / self.draws)) if self.draws > 1 else n
+        wanted = (
+            math.ceil(math.log(_MISSED) / math.log1p(-1 / self.n_draws)) if self.n_draws > 1 else n
+        )
         length = max(1, min(n, wanted, _LONGEST // len(self.target)))
         similarities, numbers = self.pool.space.take(firsts).nearest(self.target.space, length)
         return similarities, numbers.astype(np.int32)
@@ -132,15 +134,15 @@ class Draws:
         return found
 
 
-def measured_on(target: Pool, pool: Pool, size: int, draws: int, seed: int) -> Pool:
+def measured_on(target: Pool, pool: Pool, size: int, n_draws: int, seed: int) -> Pool:
     """The target, or the random sample of it on which draws of a size are measured in seconds.
 
     At most 20,000 rows, and fewer, down to 1,000, where the pool is so large that comparing
     it with them would take long.
     """
     # Another target is compared with the whole pool too, for the value of the pool.
-    n_compared = min(size * draws, len(pool)) if target is pool else len(pool)
-    work = max(1, n_compared * pool.space.dimension)
+    n_compared = min(size * n_draws, len(pool)) if target is pool else len(pool)
+    work = max(1, n_compared * pool.space.n_dimensions)
     return sampled(target, min(SAMPLE, max(_LEAST, int(_WORK / work))), seed)
 
 

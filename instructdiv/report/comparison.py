@@ -114,7 +114,7 @@ class Comparison(Document):
     labels: int | None
     """Number of labels, if any are known."""
 
-    draws: int
+    n_draws: int
     """Random draws of each kind at each budget."""
 
     shared_seconds: float
@@ -194,7 +194,7 @@ def compare(
     labels: str | ArrayLike | None = None,
     *,
     target: Target | None = None,
-    draws: int = 32,
+    n_draws: int = 32,
     seed: int = 0,
     metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
     progress: Progress | None = None,
@@ -219,7 +219,7 @@ def compare(
     target
         What should be covered, for the metrics and for the selectors that can; the pool
         itself if not given.
-    draws
+    n_draws
         Random draws at each budget; where labels are known, as many balanced ones.
     seed
         Seed of the draws, and of everything that has no seed of its own.
@@ -256,15 +256,15 @@ def compare(
     given = _default_metrics() if metrics is None else metrics
     measures = _distinct("metric", [Metric.model_validate(one) for one in _listed(given)], seed)
     spendings = _spendings(budgets, pool)
-    if draws < 1:
-        raise ShapeError(f"a random band needs at least 1 draw, got {draws}")
+    if n_draws < 1:
+        raise ShapeError(f"a random band needs at least 1 draw, got {n_draws}")
     names = _labels(labels, pool)
     aim = None if target is None else as_target(target)
     if aim is not None:
         pool.check_comparable(aim)
     runs, shared_seconds = trials(pool, choosers, spendings, progress, aim)
-    yardstick = Yardstick(pool, measures, names, draws, seed, aim)
-    bands = _all_bands(yardstick, spendings, draws, progress)
+    yardstick = Yardstick(pool, measures, names, n_draws, seed, aim)
+    bands = _all_bands(yardstick, spendings, n_draws, progress)
     rows = [
         _row(name, selector, spending, runs[name, spending.name], yardstick, band)
         for spending, band in zip(spendings, bands, strict=True)
@@ -272,12 +272,12 @@ def compare(
     ]
     largest = max(spendings, key=lambda spending: spending.share)
     return Comparison(
-        headline=_headline(rows, spendings, len(pool), yardstick, draws)
+        headline=_headline(rows, spendings, len(pool), yardstick, n_draws)
         + ("" if aim is None else f" {sentence(str(leak_check(pool, aim)))}"),
         records=len(pool),
         measured_on=yardstick.measured_on,
         labels=yardstick.n_labels,
-        draws=draws,
+        n_draws=n_draws,
         shared_seconds=shared_seconds,
         rows=rows,
         overlap=[_overlap(spending, choosers, runs) for spending in spendings],
@@ -321,7 +321,7 @@ def _spendings(budgets: Any, pool: Pool) -> list[Spending]:
         name = _budget_title(budget)
         if name in found:
             raise BudgetError(f"the budget of {name} is there twice; give it once")
-        groups = pool.groups_by(budget.by) if budget.constrained else None
+        groups = pool.groups_by(budget.group_by) if budget.constrained else None
         allowance = budget.allowance(pool.costs_under(budget), np.arange(len(pool)), groups)
         found[name] = Spending(name, budget, allowance)
     return list(found.values())
@@ -332,7 +332,7 @@ def _budget_title(budget: Budget) -> str:
     more = [f"{key} {name}" for key, name in counted.items() if name]
     for word, shares in (("at least", budget.floors), ("at most", budget.caps)):
         more += [f"{word} {share:.0%} {group}" for group, share in (shares or {}).items()]
-    return ", ".join([str(budget), *more, *([f"by {budget.by}"] if budget.by else [])])
+    return ", ".join([str(budget), *more, *([f"by {budget.group_by}"] if budget.group_by else [])])
 
 
 def _labels(labels: str | ArrayLike | None, pool: Pool) -> NDArray[np.str_] | None:
@@ -350,10 +350,10 @@ def _labels(labels: str | ArrayLike | None, pool: Pool) -> NDArray[np.str_] | No
 
 
 def _all_bands(
-    yardstick: Yardstick, spendings: list[Spending], draws: int, progress: Progress
+    yardstick: Yardstick, spendings: list[Spending], n_draws: int, progress: Progress
 ) -> list[tuple[Numbers, Numbers | None]]:
     kinds = 1 if yardstick.n_labels is None else 2
-    done, total = 0, len(spendings) * draws * kinds
+    done, total = 0, len(spendings) * n_draws * kinds
 
     def drawn() -> None:
         nonlocal done
@@ -411,12 +411,12 @@ def _headline(
     spendings: list[Spending],
     n_rows: int,
     yardstick: Yardstick,
-    draws: int,
+    n_draws: int,
 ) -> str:
     n_selectors = len(rows) // len(spendings)
     parts = [
         f"{n_selectors:,} {'selector' if n_selectors == 1 else 'selectors'} on {n_rows:,} records, "
-        f"each beside {draws:,} random draws under the same budget."
+        f"each beside {n_draws:,} random draws under the same budget."
     ]
     worse = dict.fromkeys(
         row.selector for row in rows if any(r.verdict.startswith("worse") for r in row.readings)

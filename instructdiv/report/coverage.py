@@ -49,9 +49,9 @@ def coverage(
     references: Mapping[str, Pool] | None = None,
     metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None = None,
     clusterer: Clusterer | None = None,
-    near_copy: float = 0.95,
+    similarity_threshold: float = 0.95,
     radius: float = 0.3,
-    draws: int = 64,
+    n_draws: int = 64,
     seed: int = 0,
 ) -> Summary:
     """Measure what a pool covers and, with a selection, what is left of it.
@@ -72,11 +72,11 @@ def coverage(
         within `radius`, the radii of all and of 95 %, and the Vendi score.
     clusterer
         What finds the clusters; k-means with the square root of n if not given.
-    near_copy
+    similarity_threshold
         Similarity from which two records are near copies.
     radius
         Distance within which a record counts as covered.
-    draws
+    n_draws
         Size-matched random draws that the selection is compared with.
     seed
         Seed of the draws and of the clusters.
@@ -93,7 +93,10 @@ def coverage(
     >>> coverage(pool, Selection(np.array([0, 3]), np.zeros(2))).groups[1].kept
     1
     """
-    for name, value, least in (("near_copy", near_copy, -1), ("radius", radius, 0)):
+    for name, value, least in (
+        ("similarity_threshold", similarity_threshold, -1),
+        ("radius", radius, 0),
+    ):
         if not least <= value <= least + 2:
             raise ParameterError(f"{name} must lie in {least}..{least + 2}, got {value}")
     goal = None if target is None else _fitting(target, pool)
@@ -104,7 +107,7 @@ def coverage(
     measures = _measures(metrics, radius, seed)
     assessed = []
     if selection is not None:
-        assessed = assess(measures, selection, pool, target=aim, draws=draws, seed=seed)
+        assessed = assess(measures, selection, pool, target=aim, n_draws=n_draws, seed=seed)
     whole = {one.metric: one.pool_value for one in assessed} or _of_pool(
         measures, pool, aim, metrics is not None
     )
@@ -113,14 +116,14 @@ def coverage(
     kinds = {"cluster": labels}
     if pool.groups is not None:
         kinds = {"group": np.unique(pool.groups, return_inverse=True)[1]} | kinds
-    spreads = [spread(kind, found, kept, draws, seed) for kind, found in kinds.items()]
+    spreads = [spread(kind, found, kept, n_draws, seed) for kind, found in kinds.items()]
     asked = {metric.title for metric in measures}
     assessed = [one for _, found in spreads for one in found if one.metric not in asked] + assessed
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
     near = _nearness(pool, kept, goal, seed)
     cut = cut_share(pool)
-    aimed_at = None if goal is None else _about(goal, pool, kept, near_copy)
+    aimed_at = None if goal is None else _about(goal, pool, kept, similarity_threshold)
     summary = Summary(
         headline=_headline(pool, selection, assessed, aimed_at),
         records=len(pool),
@@ -139,18 +142,18 @@ def coverage(
             )
             for (of, to), one in near.items()
         ],
-        groups=[] if pool.groups is None else group_rows(pool.groups, kept, draws, seed),
+        groups=[] if pool.groups is None else group_rows(pool.groups, kept, n_draws, seed),
         clusters=cluster_rows(pool, labels, kept, show, names, near.get(("pool", "selection"))),
         heat=None if pool.groups is None else heat(pool.groups, labels, kept),
         gaps=_gaps(near, pool, kept, goal, names, seed),
-        redundancy=find_redundancy(pool.space, near_copy, kept, show),
+        redundancy=find_redundancy(pool.space, similarity_threshold, kept, show),
         histograms=[] if pool.records is None else histograms(pool, kept),
-        curve=coverage_curve(pool, aim, selection, draws, seed),
+        curve=coverage_curve(pool, aim, selection, n_draws, seed),
         references=[
             hold_against(name, inventory, pool, kept, radius)
             for name, inventory in inventories.items()
         ],
-        provenance=provenance(pool, selection, cut, draws, seed),
+        provenance=provenance(pool, selection, cut, n_draws, seed),
     )
     return summary.on(Ground(pool, kept, labels))
 
@@ -162,8 +165,8 @@ def _fitting(target: Aim, pool: Pool) -> Pool:
     return found
 
 
-def _about(target: Pool, pool: Pool, kept: Rows | None, near_copy: float) -> Target:
-    found = leak_check(pool, target, near=max(near_copy, 1e-6))
+def _about(target: Pool, pool: Pool, kept: Rows | None, similarity_threshold: float) -> Target:
+    found = leak_check(pool, target, similarity_threshold=max(similarity_threshold, 1e-6))
     return Target(
         name="target" if target.records is None else ", ".join(target.records.sources),
         records=len(target),

@@ -15,7 +15,7 @@ _ROUNDING = 1e-6
 
 
 def coverage_curve(
-    pool: Pool, target: Pool, selection: Selection | None, draws: int, seed: int
+    pool: Pool, target: Pool, selection: Selection | None, n_draws: int, seed: int
 ) -> Curve:
     """Mean similarity of the target to the nearest of so many records.
 
@@ -24,7 +24,7 @@ def coverage_curve(
     target = sampled(target, _LOOKED_AT, seed)
     n_chosen = 0 if selection is None else len(selection)
     budgets = _budgets(len(pool), n_chosen)
-    drawn = Draws(pool, target, draws, seed)
+    drawn = Draws(pool, target, n_draws, seed)
     values = np.array(
         [drawn.nearest_similarity(budget).mean(axis=1, dtype=np.float64) for budget in budgets]
     )

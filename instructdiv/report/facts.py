@@ -165,7 +165,7 @@ class DuplicateGroup(Facts):
     kept: int | None = None
     """How many of them were chosen."""
 
-    least_similarity: float
+    similarity_threshold: float
     """Similarity of the weakest link: at a threshold just above it the group falls apart."""
 
     examples: list[Example]
@@ -175,7 +175,7 @@ class DuplicateGroup(Facts):
 class Redundancy(Facts):
     """Near copies among the records of the pool."""
 
-    least_similarity: float
+    similarity_threshold: float
     """Pairs at least so similar are near copies."""
 
     exact_copies: int
@@ -367,7 +367,7 @@ class Provenance(Facts):
     selection: str | None = None
     """Digest of the chosen rows, in their order."""
 
-    draws: int
+    n_draws: int
     """Random draws that the selection was compared with."""
 
     seed: int

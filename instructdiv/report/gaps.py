@@ -39,7 +39,7 @@ def gaps(
         What the pool that should be covered is called.
     covered
         That pool.
-    near
+    similarity_threshold
         How near its rows are to what was chosen.
     data
         The data set, which may be the same pool.
@@ -135,7 +135,7 @@ def find_regions(space: Space, near: Nearness, seed: int) -> list[Region]:
     ----------
     space
         The rows that should be covered.
-    near
+    similarity_threshold
         How near they are to what was chosen.
     seed
         Seed of what may be taken.

@@ -68,7 +68,7 @@ class Leaks:
     n_target: int
     """Records of the target."""
 
-    near: float
+    similarity_threshold: float
     """Similarity from which two records are near."""
 
     by_text: bool
@@ -91,12 +91,12 @@ class Leaks:
         if not self.pairs:
             return (
                 f"none of {self.n_target:,} target records is among the {self.n_pool:,} of the "
-                f"pool, up to a similarity of {self.near:g}"
+                f"pool, up to a similarity of {self.similarity_threshold:g}"
             )
         kinds = [
             f"{self.counts['exact']:,} exact",
             *([f"{self.counts['normalized']:,} normalized"] if self.by_text else []),
-            f"{self.counts['near']:,} near (similarity {self.near:g} or more)",
+            f"{self.counts['near']:,} near (similarity {self.similarity_threshold:g} or more)",
         ]
         return (
             f"{len(self.target_rows):,} of {self.n_target:,} target records are in the pool: "
@@ -109,7 +109,7 @@ class Leaks:
             {
                 "n_pool": self.n_pool,
                 "n_target": self.n_target,
-                "near": self.near,
+                "near": self.similarity_threshold,
                 "by_text": self.by_text,
                 "counts": self.counts,
                 "rows": self.rows.tolist(),
@@ -119,7 +119,9 @@ class Leaks:
         )
 
 
-def leak_check(pool: Pool | Space | ArrayLike, target: Target, *, near: float = 0.95) -> Leaks:
+def leak_check(
+    pool: Pool | Space | ArrayLike, target: Target, *, similarity_threshold: float = 0.95
+) -> Leaks:
     """Find records of the target that are in the pool as well, before any claim is made on it.
 
     Compared is what was embedded. With the usual view, the prompt, that is the question
@@ -134,7 +136,7 @@ def leak_check(pool: Pool | Space | ArrayLike, target: Target, *, near: float = 
     target
         A pool in the same space, vectors, or several of these by name. The rows of several are
         numbered in their order.
-    near
+    similarity_threshold
         Cosine similarity from which two records count as near copies. What is near depends
         on the embedder: look at the pairs.
 
@@ -143,22 +145,28 @@ def leak_check(pool: Pool | Space | ArrayLike, target: Target, *, near: float = 
     ShapeError
         Pool and target cannot be compared, are of two views, or one is empty.
     ParameterError
-        `near` is no number above 0 and at most 1.
+        `similarity_threshold` is no number above 0 and at most 1.
 
     Examples
     --------
     >>> rows = [{"instruction": f"Count to {n}.", "output": "1, 2"} for n in range(2, 9)]
     >>> sets = {"data": rows, "test": [{"instruction": "count to 4", "output": "1, 2, 3, 4"}]}
     >>> pools = Pool.together(sets, embedder="lexical")
-    >>> leaks = leak_check(pools["data"], pools["test"], near=0.99)
+    >>> leaks = leak_check(pools["data"], pools["test"], similarity_threshold=0.99)
     >>> print(leaks)
     1 of 1 target records are in the pool: 1 of its 7 records, 0 exact, 1 normalized, 0 near
     (similarity 0.99 or more)
     >>> leaks.rows.tolist()
     [2]
     """
-    if not isinstance(near, int | float | np.floating) or not 0 < near <= 1:
-        raise ParameterError(f"near must be a number above 0 and at most 1, got {near!r}")
+    if (
+        not isinstance(similarity_threshold, int | float | np.floating)
+        or not 0 < similarity_threshold <= 1
+    ):
+        raise ParameterError(
+            "similarity_threshold must be a number above 0 and at most 1, "
+            f"got {similarity_threshold!r}"
+        )
     pool, target = as_pool(pool), as_target(target)
     if not len(pool):
         raise ShapeError("a pool needs at least one record")
@@ -175,14 +183,14 @@ def leak_check(pool: Pool | Space | ArrayLike, target: Target, *, near: float = 
         _compare_texts(ours, theirs, _EXACT, of_pool, of_target)
         ours, theirs = list(map(plain, ours)), list(map(plain, theirs))
         _compare_texts(ours, theirs, _NORMALIZED, of_pool, of_target)
-    _compare_vectors(pool.space, target.space, near, by_text, of_pool, of_target)
+    _compare_vectors(pool.space, target.space, similarity_threshold, by_text, of_pool, of_target)
     counted = np.bincount(of_pool.kind, minlength=_NONE + 1).tolist()
     return Leaks(
         _pairs(pool.space, target.space, of_pool, of_target),
         dict(zip(_KINDS, counted[:_NONE], strict=True)),
         len(pool),
         len(target),
-        float(near),
+        float(similarity_threshold),
         by_text,
     )
 
@@ -223,7 +231,7 @@ def _compare_texts(
 def _compare_vectors(
     pool: Space,
     target: Space,
-    near: float,
+    similarity_threshold: float,
     by_text: bool,
     of_pool: _Partners,
     of_target: _Partners,
@@ -254,7 +262,7 @@ def _compare_vectors(
             ):
                 best = tile.argmax(axis=axis)
                 similarity = tile.max(axis=axis)
-                own = np.flatnonzero(similarity >= near)
+                own = np.flatnonzero(similarity >= similarity_threshold)
                 found = firsts[other_start + best[own]]
                 partners.offer(own_start + own, found, _NEAR, similarity[own])
 

@@ -82,14 +82,14 @@ def _far_from_kept(labels: Rows, kept: Rows, near: Nearness) -> dict[int, list[t
 
 
 def group_rows(
-    groups: NDArray[np.str_], kept: Rows | None, draws: int, seed: int
+    groups: NDArray[np.str_], kept: Rows | None, n_draws: int, seed: int
 ) -> list[GroupRow]:
     """Known groups (n,), the largest first."""
     names, labels = np.unique(groups, return_inverse=True)
     before = np.bincount(labels)
     if kept is not None:
         after = np.bincount(labels[kept], minlength=len(names))
-        drawn = _random_counts(before, len(kept), draws, seed)
+        drawn = _random_counts(before, len(kept), n_draws, seed)
         low, high = np.percentile(drawn, [5, 95], axis=0)
     return [
         GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
@@ -108,7 +108,7 @@ def group_rows(
 
 
 def spread(
-    kind: str, labels: Rows, kept: Rows | None, draws: int, seed: int
+    kind: str, labels: Rows, kept: Rows | None, n_draws: int, seed: int
 ) -> tuple[dict[str, float], list[Assessment]]:
     """How many labels are touched and how evenly: of the pool, and of what was chosen."""
     measures: dict[str, Callable[[ArrayLike], float]] = {
@@ -119,7 +119,7 @@ def spread(
     whole = {name: measure(before) for name, measure in measures.items()}
     if kept is None:
         return whole, []
-    random = _random_counts(before, len(kept), draws, seed)
+    random = _random_counts(before, len(kept), n_draws, seed)
     return whole, [
         Assessment.of(
             name,
@@ -158,10 +158,10 @@ def heat(groups: NDArray[np.str_], labels: Rows, kept: Rows | None) -> Heat:
     )
 
 
-def _random_counts(sizes: Rows, n_drawn: int, draws: int, seed: int) -> Rows:
+def _random_counts(sizes: Rows, n_drawn: int, n_draws: int, seed: int) -> Rows:
     """How many of each label size-matched random draws give, (draws, labels)."""
     # Draws without replacement follow this law; no rows need to be drawn.
     counts: Rows = np.random.default_rng(seed).multivariate_hypergeometric(
-        sizes, n_drawn, size=draws, method="marginals"
+        sizes, n_drawn, size=n_draws, method="marginals"
     )
     return counts

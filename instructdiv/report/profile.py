@@ -130,7 +130,7 @@ class InstructionProfile(TabledDocument):
     instructions: Counts
     """The same where near copies are one instruction."""
 
-    near_copy: float
+    similarity_threshold: float
     """Similarity from which two instructions are near copies."""
 
     domains_are: str
@@ -201,7 +201,7 @@ class InstructionProfile(TabledDocument):
 def instruction_profile(
     pool: Pool,
     *,
-    near_copy: float = 0.95,
+    similarity_threshold: float = 0.95,
     clusterer: Clusterer | None = None,
     progress: Progress | None = None,
 ) -> InstructionProfile:
@@ -216,7 +216,7 @@ def instruction_profile(
     ----------
     pool
         The records.
-    near_copy
+    similarity_threshold
         Similarity from which two instructions are one.
     clusterer
         What finds domains where the pool has no groups; k-means with the square root of n if
@@ -243,9 +243,9 @@ def instruction_profile(
     >>> found.instructions.distinct, found.instructions.largest_share
     (2, 0.9)
     """
-    if not -1 <= near_copy <= 1:
-        raise ParameterError(f"near_copy must lie in -1..1, got {near_copy}")
-    asked, merged = _instructions(pool, near_copy, progress)
+    if not -1 <= similarity_threshold <= 1:
+        raise ParameterError(f"similarity_threshold must lie in -1..1, got {similarity_threshold}")
+    asked, merged = _instructions(pool, similarity_threshold, progress)
     of_record = _renumbered(merged[asked])
     labels, names, kind = _domains(pool, clusterer)
     texts = Counts.of(np.bincount(asked))
@@ -262,7 +262,7 @@ def instruction_profile(
         records=len(pool),
         texts=texts,
         instructions=instructions,
-        near_copy=near_copy,
+        similarity_threshold=similarity_threshold,
         domains_are=kind,
         domains=domains,
         domain_rows=rows,
@@ -284,10 +284,10 @@ def advice_table(advice: Sequence[Advice]) -> Table:
 
 
 def instruction_numbers(
-    pool: Pool, near_copy: float = 0.95, progress: Progress | None = None
+    pool: Pool, similarity_threshold: float = 0.95, progress: Progress | None = None
 ) -> Rows:
     """Number of the instruction of each record, (n,) int64, those of near copies the same."""
-    asked, merged = _instructions(pool, near_copy, progress)
+    asked, merged = _instructions(pool, similarity_threshold, progress)
     return _renumbered(merged[asked])
 
 
@@ -295,10 +295,12 @@ def _renumbered(labels: Rows) -> Rows:
     return np.unique(labels, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def _instructions(pool: Pool, near_copy: float, progress: Progress | None) -> tuple[Rows, Rows]:
+def _instructions(
+    pool: Pool, similarity_threshold: float, progress: Progress | None
+) -> tuple[Rows, Rows]:
     """Number of the text of each record's instruction, and of each text its group of copies."""
     asked, space = _different(pool, progress)
-    return asked, near_copies(space, near_copy)[1]
+    return asked, near_copies(space, similarity_threshold)[1]
 
 
 def _different(pool: Pool, progress: Progress | None) -> tuple[Rows, Space]:

@@ -12,7 +12,7 @@ from instructdiv.selection import Selection
 
 
 def provenance(
-    pool: Pool, selection: Selection | None, cut_share: float | None, draws: int, seed: int
+    pool: Pool, selection: Selection | None, cut_share: float | None, n_draws: int, seed: int
 ) -> Provenance:
     """Fingerprints of a pool and a selection, and the parameters of both."""
     records = pool.records
@@ -30,7 +30,7 @@ def provenance(
         selector=chosen,
         budget=None if budget is None else str(budget),
         selection=None if selection is None else _digest(selection.indices),
-        draws=draws,
+        n_draws=n_draws,
         seed=seed,
     )
 

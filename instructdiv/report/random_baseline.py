@@ -70,7 +70,7 @@ class Yardstick:
         By the name each is shown with.
     labels
         (n,) label of each row, if any are known.
-    draws, seed
+    n_draws, seed
         Number of random draws, and the seed of these and of the sample.
     target
         What has to be covered; the pool itself if not given.
@@ -81,7 +81,7 @@ class Yardstick:
         pool: Pool,
         metrics: dict[str, Metric],
         labels: NDArray[np.str_] | None,
-        draws: int,
+        n_draws: int,
         seed: int,
         target: Pool | None = None,
     ) -> None:
@@ -92,7 +92,7 @@ class Yardstick:
         self.measured_on = len(sample)
         self.n_labels: int | None = None
         self._pool = pool
-        self._seeds: list[int] = np.random.SeedSequence(seed).generate_state(draws).tolist()
+        self._seeds: list[int] = np.random.SeedSequence(seed).generate_state(n_draws).tolist()
         self._metrics = list(metrics.values())
         for metric in self._metrics:
             metric.check(pool, target)

@@ -18,7 +18,7 @@ _EXAMPLES = 5
 
 def find_redundancy(
     space: Space,
-    least_similarity: float,
+    similarity_threshold: float,
     kept: NDArray[np.int64] | None,
     example: Callable[[int, float], Example],
 ) -> Redundancy:
@@ -39,7 +39,7 @@ def find_redundancy(
 
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
-    graph, label = near_copies(space, least_similarity)
+    graph, label = near_copies(space, similarity_threshold)
     sizes = np.bincount(label)
     # Of the links that hold a group together, those of the tree of the strongest ones.
     tree = minimum_spanning_tree(graph).tocoo()
@@ -50,7 +50,7 @@ def find_redundancy(
     largest = [int(g) for g in np.argsort(-sizes, kind="stable")[:_SHOWN] if several[g]]
     rows_of = {g: np.flatnonzero(label == g) for g in largest}
     return Redundancy(
-        least_similarity=least_similarity,
+        similarity_threshold=similarity_threshold,
         exact_copies=len(copies),
         groups=int(several.sum()),
         records=int(sizes[several].sum()),
@@ -60,7 +60,7 @@ def find_redundancy(
             DuplicateGroup(
                 records=int(sizes[g]),
                 kept=None if n_kept is None else int(n_kept[g]),
-                least_similarity=float(weakest[g]),
+                similarity_threshold=float(weakest[g]),
                 examples=_examples(space, rows_of[g], example),
             )
             for g in largest
@@ -69,7 +69,7 @@ def find_redundancy(
 
 
 def near_copies(
-    space: Space, least_similarity: float
+    space: Space, similarity_threshold: float
 ) -> "tuple[coo_array[Any, tuple[int, int]], NDArray[np.int64]]":
     """What is linked by pairs at least so similar.
 
@@ -85,7 +85,7 @@ def near_copies(
 
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
-    pairs, similarity = space.near_pairs(least_similarity)
+    pairs, similarity = space.near_pairs(similarity_threshold)
     links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
     strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
     shape = (len(space), len(space))

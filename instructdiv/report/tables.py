@@ -189,7 +189,7 @@ def copy_table(redundancy: Redundancy) -> Table:
                 ", ".join(str(example.row) for example in group.examples),
                 count(group.records),
                 *([count(group.kept or 0)] if chosen else []),
-                three(group.least_similarity),
+                three(group.similarity_threshold),
                 _shown(group.examples),
             ]
             for group in redundancy.largest

@@ -94,11 +94,11 @@ class Balanced(Selector):
         indices, gains = within.pick(part, inner, part, held)
         return rows[indices], gains
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         # Parts of one size; where they are not, the largest tells.
         n_parts = max(1, round(n_rows**0.5))
         size, chosen = -(-n_rows // n_parts), -(-n_chosen // n_parts)
-        one = self.within.work(size, dimension, chosen)
+        one = self.within.work(size, n_dimensions, chosen)
         return Work(
             products=one.products * n_parts,
             sweeps=one.sweeps * n_parts,

@@ -167,7 +167,7 @@ class Selector(Part):
     def _allowance(pool: Pool, budget: Budget, rows: Rows) -> Allowance:
         groups = None
         if budget.constrained:
-            groups = pool.groups_by(budget.by)
+            groups = pool.groups_by(budget.group_by)
             budget.check_groups(groups)  # before tokens are counted
         return budget.allowance(pool.costs_under(budget), rows, groups)
 
@@ -205,16 +205,16 @@ class Selector(Part):
         """Rows (b,) int64, best first, and their gains (b,) float64, with checked arguments."""
 
     @abstractmethod
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         """What it costs to choose so many of so many rows."""
 
 
-def neighbor_work(n_target: int, n_rows: int, dimension: int, n_neighbors: int) -> Work:
+def neighbor_work(n_target: int, n_rows: int, n_dimensions: int, n_neighbors: int) -> Work:
     """What the graph of nearest neighbors costs, and its columns side by side."""
     k = min(n_neighbors, n_rows)
     whole = k == n_rows
     return Work(
-        products=1.2 * n_target * n_rows * dimension,
+        products=1.2 * n_target * n_rows * n_dimensions,
         touches=70 * n_target * k,
         memory=16 * n_target * k + min(_SEARCH, 16 * n_target * n_rows),
         route="exact" if whole else f"exact search for the {k} nearest neighbors of each record",
@@ -222,20 +222,20 @@ def neighbor_work(n_target: int, n_rows: int, dimension: int, n_neighbors: int) 
     )
 
 
-def clustering_work(n_rows: int, dimension: int, n_clusters: int | None = None) -> Work:
+def clustering_work(n_rows: int, n_dimensions: int, n_clusters: int | None = None) -> Work:
     """What k-means costs, by default with the square root of n clusters."""
     k = n_clusters or max(1, round(n_rows**0.5))
     learned_from = min(n_rows, 256 * k)
     return Work(
-        products=(20 * learned_from + n_rows) * k * dimension,
-        memory=4 * dimension * (learned_from + k) + _SEARCH,
+        products=(20 * learned_from + n_rows) * k * n_dimensions,
+        memory=4 * n_dimensions * (learned_from + k) + _SEARCH,
     )
 
 
-def target_work(n_rows: int, dimension: int) -> Work:
+def target_work(n_rows: int, n_dimensions: int) -> Work:
     """What it costs to compare the rows with a target of a usual size."""
     return Work(
-        products=1.3 * n_rows * _USUAL_TARGET * dimension,
+        products=1.3 * n_rows * _USUAL_TARGET * n_dimensions,
         memory=16 * n_rows + 80e6,
         route=f"each record compared with a target, here of {_USUAL_TARGET} records",
     )

@@ -35,5 +35,5 @@ class ByLikeness(Selector):
         indices = allowance.fill(rows[np.argsort(-worth[rows], kind="stable")])
         return indices, likeness[indices]
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return target_work(n_rows, dimension)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return target_work(n_rows, n_dimensions)

@@ -68,8 +68,8 @@ class ByTurns(Selector):
         nearness = _nearness(pool.space.take(rest), target.space) if len(rest) else np.empty(0)
         return np.concatenate([np.array(indices, np.int64), rest]), np.append(gains, nearness)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return target_work(n_rows, dimension) + Work(touches=40 * n_chosen)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return target_work(n_rows, n_dimensions) + Work(touches=40 * n_chosen)
 
 
 def _one_of_each(allowance: Allowance) -> Rows:

@@ -27,8 +27,8 @@ class ClusterBalanced(Balanced):
     clusterer: Clusterer = KMeans()
     """What finds the clusters."""
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return super().work(n_rows, dimension, n_chosen) + clustering_work(n_rows, dimension)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return super().work(n_rows, n_dimensions, n_chosen) + clustering_work(n_rows, n_dimensions)
 
     def parts(self, pool: Pool) -> NDArray[np.int64]:
         return self.clusterer.cluster(pool.space, pool.groups)

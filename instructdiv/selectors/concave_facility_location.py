@@ -53,7 +53,7 @@ class ConcaveFacilityLocation(Maximizer):
         clusters = self.clusterer.cluster(target, groups)
         return Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors) + clustering_work(
-            n_rows, dimension
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors) + clustering_work(
+            n_rows, n_dimensions
         )

@@ -53,5 +53,5 @@ class DensityBalanced(Selector):
         indices = allowance.fill(order)
         return indices, weights[indices]
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1)

@@ -70,10 +70,10 @@ class DiverseCoverage(Maximizer):
         k_means = KMeans(resolution=resolution, n_iterations=self.n_iterations, seed=self.seed)
         return k_means.cluster(target) if target is space else k_means.extend(target, space)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        work = coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        work = coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
         for resolution in _RESOLUTIONS:
-            work += clustering_work(n_rows, dimension, max(1, round(resolution * n_rows**0.5)))
+            work += clustering_work(n_rows, n_dimensions, max(1, round(resolution * n_rows**0.5)))
         return work
 
 

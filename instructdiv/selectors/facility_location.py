@@ -48,8 +48,8 @@ class FacilityLocation(Maximizer):
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return Coverage(target, pool.space, self.n_neighbors)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class Coverage(Objective):
@@ -145,9 +145,9 @@ class Coverage(Objective):
         np.add.at(self._mass, self._clusters[covered], excess)
 
 
-def coverage_work(n_rows: int, dimension: int, n_chosen: int, n_neighbors: int) -> Work:
+def coverage_work(n_rows: int, n_dimensions: int, n_chosen: int, n_neighbors: int) -> Work:
     """What it costs to maximize coverage lazily on the neighbor graph of a pool."""
-    graph = neighbor_work(n_rows, n_rows, dimension, n_neighbors)
+    graph = neighbor_work(n_rows, n_rows, n_dimensions, n_neighbors)
     k = min(n_neighbors, n_rows)
     greedy = Work(touches=(10 * n_rows + 60 * n_chosen) * k, memory=graph.memory + 200 * n_rows)
     return graph + greedy

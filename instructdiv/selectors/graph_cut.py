@@ -54,8 +54,8 @@ class GraphCut(Maximizer):
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return _Cut(target, pool.space, self.n_neighbors, self.redundancy_weight)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        graph = coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        graph = coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
         k = min(self.n_neighbors, n_rows)
         return graph + Work(touches=30 * n_rows * k, memory=graph.memory + 32 * n_rows * k)
 

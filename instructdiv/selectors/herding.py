@@ -55,5 +55,5 @@ class Herding(Selector):
             lacking += mean - space.vectors[row]
         return np.array(indices, np.int64), np.array(gains, np.float64)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return Work(sweeps=n_rows * n_chosen * dimension, memory=100 * n_rows)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return Work(sweeps=n_rows * n_chosen * n_dimensions, memory=100 * n_rows)

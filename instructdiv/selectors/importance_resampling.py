@@ -89,7 +89,7 @@ class ImportanceResampling(Selector):
             shares.append(np.log(total / max(total.sum(), 1) + self.smoothing))
         return np.asarray(counts @ (shares[0] - shares[1]), np.float64)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         return Work(
             touches=2_000 * n_rows, memory=2_000 * n_rows, route="words counted, of usual records"
         )

@@ -86,9 +86,9 @@ class InformationGain(Maximizer):
         shape = (len(pool), max(1, len(number)))
         return csr_array((np.ones(len(columns)), np.array(columns, np.int64), starts_of), shape)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return clustering_work(n_rows, dimension, 2 * round(n_rows**0.5)) + Work(
-            touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 12 * n_rows * dimension
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return clustering_work(n_rows, n_dimensions, 2 * round(n_rows**0.5)) + Work(
+            touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 12 * n_rows * n_dimensions
         )
 
 

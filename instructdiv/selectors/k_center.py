@@ -87,16 +87,16 @@ class KCenter(Selector):
         rest = left.fill(left.rows)
         return np.append(indices, rest).astype(np.int64), np.append(gains, np.zeros(len(rest)))
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         # Most rows are looked at far less often than once a choice.
         own = Work(
-            products=0.25 * n_rows * n_chosen * dimension,
-            sweeps=n_chosen * _HELD * dimension,
-            memory=40 * n_rows + 4 * n_rows * dimension,
+            products=0.25 * n_rows * n_chosen * n_dimensions,
+            sweeps=n_chosen * _HELD * n_dimensions,
+            memory=40 * n_rows + 4 * n_rows * n_dimensions,
         )
         if not self.ignored_share:
             return own
-        search = neighbor_work(n_rows, n_rows, dimension, _FRIENDS + 1)
+        search = neighbor_work(n_rows, n_rows, n_dimensions, _FRIENDS + 1)
         return replace(search + own, route="exact", approximation="none")
 
     def _sociable(self, space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -50,8 +50,8 @@ class KnnKde(KnnUniform):
         in_tiles(estimate, len(near), 1)
         return 1 / np.maximum(density, 1)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         k = min(n_rows, self.n_neighbors)
-        return super().work(n_rows, dimension, n_chosen) + Work(
-            products=500 * k**2 * dimension, memory=20 * k**2
+        return super().work(n_rows, n_dimensions, n_chosen) + Work(
+            products=500 * k**2 * n_dimensions, memory=20 * k**2
         )

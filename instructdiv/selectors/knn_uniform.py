@@ -67,9 +67,9 @@ class KnnUniform(Selector):
         """How much of an even share each of these records may receive, (targets, k) float64."""
         return np.ones(near.shape)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         k = min(self.n_neighbors, n_rows)
-        return target_work(n_rows, dimension) + Work(memory=500 * 60 * k)
+        return target_work(n_rows, n_dimensions) + Work(memory=500 * 60 * k)
 
 
 def by_mass(

@@ -58,16 +58,16 @@ class LogDeterminant(Maximizer):
         typical = np.maximum(pool.space.local_similarity(_NEAREST).astype(np.float64), 1e-3)
         return _Volume(pool.space, typical**self.typicality, self.noise)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         own = Work(
-            products=(n_rows + 1300 * n_chosen) * dimension**2,
-            sweeps=3 * n_chosen * dimension**2,
-            memory=40 * n_rows + 40 * dimension**2 + 1024 * 32 * dimension,
+            products=(n_rows + 1300 * n_chosen) * n_dimensions**2,
+            sweeps=3 * n_chosen * n_dimensions**2,
+            memory=40 * n_rows + 40 * n_dimensions**2 + 1024 * 32 * n_dimensions,
         )
         if not self.typicality:
             return own
         return replace(
-            neighbor_work(n_rows, n_rows, dimension, _NEAREST + 1) + own,
+            neighbor_work(n_rows, n_rows, n_dimensions, _NEAREST + 1) + own,
             route="exact",
             approximation="none",
         )
@@ -88,8 +88,8 @@ class _Volume(Objective):
         self.clear()
 
     def clear(self) -> None:
-        self._covariance = np.eye(self._space.dimension)
-        self._directions = np.empty((_FEW, self._space.dimension), np.float32)
+        self._covariance = np.eye(self._space.n_dimensions)
+        self._directions = np.empty((_FEW, self._space.n_dimensions), np.float32)
         self._n_chosen = 0
         self._variance = self._quality**2
         self._seen = np.zeros(len(self._space), np.int64)

@@ -82,10 +82,10 @@ class NovelSelect(Selector):
             n_chosen += 1
         return np.array(indices, np.int64), np.array(gains, np.float64)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1) + Work(
-            sweeps=n_rows * n_chosen * (dimension + 6 * self.n_ranks),
-            memory=4 * n_rows * (dimension + 2 * self.n_ranks),
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1) + Work(
+            sweeps=n_rows * n_chosen * (n_dimensions + 6 * self.n_ranks),
+            memory=4 * n_rows * (n_dimensions + 2 * self.n_ranks),
             approximation=f"the nearest {self.n_ranks} chosen records count",
         )
 

@@ -106,10 +106,10 @@ class PairwiseDedup(Selector):
                     excess -= int(allowance.costs[other])
         return np.array(dropped, np.int64), np.array(distances)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        graph = neighbor_work(n_rows, n_rows, dimension, self.n_neighbors + 1)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        graph = neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1)
         return graph + Work(
-            products=n_rows**2 * dimension,
+            products=n_rows**2 * n_dimensions,
             touches=60 * n_rows * self.n_neighbors,
             memory=120 * n_rows * self.n_neighbors,
             route="exact search for neighbors, and again where they are all gone",

@@ -66,15 +66,15 @@ class Prototypes(Selector):
         indices = allowance.fill(order)
         return indices, nearness[indices].astype(np.float64)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return clustering_work(n_rows, dimension, n_chosen) + Work(
-            memory=80 * n_rows + 12 * n_chosen * dimension
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return clustering_work(n_rows, n_dimensions, n_chosen) + Work(
+            memory=80 * n_rows + 12 * n_chosen * n_dimensions
         )
 
 
 def _means(space: Space, clusters: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean of the rows of each cluster, (c, d); where rows cancel out, its first row."""
-    sums = np.zeros((int(clusters.max()) + 1, space.dimension))
+    sums = np.zeros((int(clusters.max()) + 1, space.n_dimensions))
     np.add.at(sums, clusters, space.vectors)
     lost = np.flatnonzero(np.linalg.norm(sums, axis=1) < 1e-6)
     for cluster in lost.tolist():

@@ -54,8 +54,8 @@ class QualityDiversity(Maximizer):
         coverage = Coverage(target, pool.space, self.n_neighbors)
         return _Weighted(coverage, quality / best, self.quality_weight)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class _Weighted(Objective):

@@ -31,5 +31,5 @@ class Random(Selector):
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
         return indices, np.zeros(len(indices))
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         return Work(sweeps=n_rows, memory=16 * n_rows)

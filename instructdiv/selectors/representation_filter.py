@@ -15,7 +15,7 @@ class RepresentationFilter(Selector):
     """Take the best score first, unless it is too similar to one that was taken (DEITA).
 
     Goes through the records from the best score down, and keeps each whose similarity to
-    all kept before is below `most_similar` [1]_. A record that was left out shuts out no
+    all kept before is below `similarity_threshold` [1]_. A record that was left out shuts out no
     other, so the result does not depend on how many are compared at once, which in the
     paper's code it does. Where too few are unlike enough to fill the budget, the best of
     the others follow, and the gain of each record is its score. No guarantee. Time
@@ -39,7 +39,7 @@ class RepresentationFilter(Selector):
     [0, 2]
     """
 
-    most_similar: float = Field(default=0.9, gt=-1, le=1)
+    similarity_threshold: float = Field(default=0.9, gt=-1, le=1)
     """Similarity to a kept record from which on a record is left out."""
 
     def pick(
@@ -47,13 +47,15 @@ class RepresentationFilter(Selector):
     ) -> Picks:
         quality = quality_of(pool, self)
         order = allowance.rows[np.argsort(-quality[allowance.rows], kind="stable")]
-        kept, left, _ = thin(pool.space, order, self.most_similar, given, allowance.ledger())
+        kept, left, _ = thin(
+            pool.space, order, self.similarity_threshold, given, allowance.ledger()
+        )
         indices = np.concatenate([kept, allowance.after(kept).fill(left)])
         return indices, quality[indices]
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         return Work(
-            products=(min(n_rows, 4 * n_chosen) * n_chosen + n_rows * 512) * dimension,
+            products=(min(n_rows, 4 * n_chosen) * n_chosen + n_rows * 512) * n_dimensions,
             touches=20 * n_rows,
-            memory=60 * n_rows + 8 * 512 * 4096 + 8 * 512 * 9 * dimension,
+            memory=60 * n_rows + 8 * 512 * 4096 + 8 * 512 * 9 * n_dimensions,
         )

@@ -59,8 +59,8 @@ class RoundRobinByRank(Selector):
                 return indices, gain[indices]
             depth = min(n_rows, 4 * depth)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return target_work(n_rows, dimension) + Work(touches=20 * n_chosen)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return target_work(n_rows, n_dimensions) + Work(touches=20 * n_chosen)
 
 
 def _by_best_rank(

@@ -53,8 +53,8 @@ class SaturatedCoverage(Maximizer):
         saturation = self.saturation or min(1.0, max(allowance.limit, 1) / whole)
         return _Saturated(target, pool.space, self.n_neighbors, saturation)
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, dimension, n_chosen, self.n_neighbors)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class _Saturated(Objective):

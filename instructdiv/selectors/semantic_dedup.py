@@ -18,7 +18,7 @@ class SemanticDedup(Selector):
     """Leave out near-copies, and draw from what survives (SemDeDup).
 
     Within each cluster, a record is a copy when its similarity to a survivor is at least
-    `most_similar`; of the records around a survivor none other is kept, and every copy has
+    `similarity_threshold`; of the records around a survivor none other is kept, and every copy has
     its survivor [1]_. The paper's code also drops what is like a record that was dropped
     itself. From the survivors the budget is drawn at random; only where they do not fill
     it, copies follow, the least similar first. The gain of a record is its distance to the
@@ -37,7 +37,7 @@ class SemanticDedup(Selector):
     [0, 2]
     """
 
-    most_similar: float = Field(default=0.95, gt=-1, le=1)
+    similarity_threshold: float = Field(default=0.95, gt=-1, le=1)
     """Similarity to a survivor from which on a record is its copy."""
 
     survivor: Literal["first", "quality", "nearest", "farthest"] = "first"
@@ -61,7 +61,7 @@ class SemanticDedup(Selector):
         for cluster in np.unique(of):
             members = preferred[of == cluster]
             held = given[clusters[given] == cluster]
-            kept, _, similarities = thin(pool.space, members, self.most_similar, held)
+            kept, _, similarities = thin(pool.space, members, self.similarity_threshold, held)
             novelty[members] = 1 - similarities
             survives[kept] = True
         random = np.random.default_rng(self.seed)
@@ -78,17 +78,17 @@ class SemanticDedup(Selector):
             return rows
         if self.survivor == "quality":
             return rows[np.argsort(-quality_of(pool, self)[rows], kind="stable")]
-        sums = np.zeros((clusters.max() + 1, pool.space.dimension))
+        sums = np.zeros((clusters.max() + 1, pool.space.n_dimensions))
         np.add.at(sums, clusters, pool.space.vectors)
         lengths = np.maximum(np.linalg.norm(sums, axis=1), 1e-30)
         nearness = np.einsum("ij,ij->i", pool.space.vectors, sums[clusters]) / lengths[clusters]
         sign = -1 if self.survivor == "nearest" else 1
         return rows[np.argsort(sign * nearness[rows].astype(np.float32), kind="stable")]
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         size = round(n_rows**0.5)
-        return clustering_work(n_rows, dimension) + Work(
-            products=n_rows * size * dimension,
+        return clustering_work(n_rows, n_dimensions) + Work(
+            products=n_rows * size * n_dimensions,
             touches=40 * n_rows,
             memory=80 * n_rows + 12 * size**2,
         )

@@ -102,7 +102,7 @@ class Specialist(Balanced):
             raise ShapeError(f"no group is named {core!r}, the core; known: {shown}")
         return pool.groups == core, pool.groups
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return super().work(n_rows, dimension, n_chosen) + Work(
-            products=0.25 * n_rows * n_rows * dimension
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return super().work(n_rows, n_dimensions, n_chosen) + Work(
+            products=0.25 * n_rows * n_rows * n_dimensions
         )

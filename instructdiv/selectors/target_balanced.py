@@ -98,8 +98,8 @@ class TargetBalanced(Selector):
             )
         return np.array([self.shares[name] for name in names])
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
-        return self.within.work(n_rows, dimension, n_chosen) + Work(touches=100 * n_chosen)
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
+        return self.within.work(n_rows, n_dimensions, n_chosen) + Work(touches=100 * n_chosen)
 
 
 def _in_turns(turns: NDArray[np.int64], ranked: list[Picks], n_rows: int) -> Picks:

@@ -97,8 +97,8 @@ class UnbalancedTransport(Selector):
             )
         return received
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         n_near = min(n_rows, 30 * self.n_neighbors)
-        return target_work(n_rows, dimension) + Work(
+        return target_work(n_rows, n_dimensions) + Work(
             sweeps=2 * 500 * n_near * min(self.n_iterations, 100), memory=64 * 500 * n_near
         )

@@ -116,9 +116,9 @@ def measure(labels: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
     return float((counts > 0).mean()), effective_number(counts) / len(counts)
 
 
-def figures(draws: list[Source], selector: Selector) -> np.ndarray:
+def figures(drawn: list[Source], selector: Selector) -> np.ndarray:
     """(draws, budgets, 2): coverage and evenness."""
-    return np.array([list(_of_one(source, selector)) for source in draws])
+    return np.array([list(_of_one(source, selector)) for source in drawn])
 
 
 def _of_one(source: Source, selector: Selector) -> Iterator[tuple[float, float]]:
@@ -135,14 +135,14 @@ def shown(values: np.ndarray, low: float = 0, high: float = 100) -> str:
     return f"{values.mean():.2f} ({ends[0]:.2f}-{ends[1]:.2f})"
 
 
-def table(draws: list[Source], selectors: list[Selector]) -> Iterator[str]:
+def table(drawn: list[Source], selectors: list[Selector]) -> Iterator[str]:
     parts = [f"{what}, {t}x" for t in TIMES for what in ("coverage", "evenness")]
     yield f"| selector | {' | '.join(parts)} |"
     yield "|---|" + "---:|" * len(parts)
-    random = np.concatenate([figures(draws, idv.Random(seed=seed)) for seed in range(DRAWS)])
+    random = np.concatenate([figures(drawn, idv.Random(seed=seed)) for seed in range(DRAWS)])
     for selector in selectors:
         try:
-            found = figures(draws, selector)
+            found = figures(drawn, selector)
         except ShapeError:
             continue  # it needs scores, and there are none
         cells = [
@@ -162,10 +162,10 @@ def main() -> None:
         sys.exit(f"no data at {folder}; give the folder")
     names = sys.argv[2:] or [n for n in Selector.known() if n not in ("random", "group_balanced")]
     selectors = [Selector.from_mapping(name) for name in names]
-    for name, draws in pools(folder):
-        sizes = f"{len(draws[0].labels):,} records, {draws[0].labels.max() + 1} labels"
-        print(f"\n### {name}: {sizes}, {len(draws)} draws\n")
-        for line in table(draws, selectors):
+    for name, drawn in pools(folder):
+        sizes = f"{len(drawn[0].labels):,} records, {drawn[0].labels.max() + 1} labels"
+        print(f"\n### {name}: {sizes}, {len(drawn)} draws\n")
+        for line in table(drawn, selectors):
             print(line, flush=True)
 
 

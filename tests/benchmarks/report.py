@@ -42,7 +42,7 @@ def pool_of(n: int) -> Pool:
 
 
 def measured(n: int, budget: int, projection: str) -> dict[str, float | int | str]:
-    coverage(Pool.from_embeddings(vectors(300)), draws=2)  # libraries are loaded
+    coverage(Pool.from_embeddings(vectors(300)), n_draws=2)  # libraries are loaded
     pool = pool_of(n)
     chosen: Selection | None = Random().select(pool, budget) if budget else None
     path = Path(tempfile.mkdtemp()) / "report.html"

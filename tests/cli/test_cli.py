@@ -22,8 +22,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 import instructdiv as idv
-from instructdiv.cli import app
 from instructdiv import curate as curate_function
+from instructdiv.cli import app
 from instructdiv.data.records import DEMO
 from instructdiv.exporters import Jsonl
 from instructdiv.metrics import Metric
@@ -38,7 +38,7 @@ ROWS = [
     for thing in THINGS
 ]
 PACMAP = importlib.util.find_spec("pacmap") is not None
-LEXICAL = ["--embedder", "lexical", "--draws", "3"]
+LEXICAL = ["--embedder", "lexical", "--n-draws", "3"]
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_the_seed_decides_what_is_drawn(data: str, tmp_path: Path) -> None:
 
 def test_vectors_of_ones_own_are_read_from_npy(data: str, out: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.random.default_rng(0).standard_normal((42, 5)))
-    _done("select", data, "-b", 3, "--embedder", tmp_path / "v.npy", "--draws", 2, "-o", out)
+    _done("select", data, "-b", 3, "--embedder", tmp_path / "v.npy", "--n-draws", 2, "-o", out)
     assert len(_mix(out)) == 3
 
 
@@ -530,7 +530,12 @@ def test_a_map_that_is_not_installed_is_said_before_the_work(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--near-copy", 1.1), ("--near-copy", -1.1), ("--radius", -0.1), ("--radius", 2.1)],
+    [
+        ("--similarity-threshold", 1.1),
+        ("--similarity-threshold", -1.1),
+        ("--radius", -0.1),
+        ("--radius", 2.1),
+    ],
 )
 def test_a_similarity_or_a_distance_out_of_range_is_bad_usage(
     option: str, value: float, data: str
@@ -546,8 +551,8 @@ def test_near_copies_and_coverage_are_as_near_as_one_says(data: str) -> None:
         options = ("--target", data, "--json", *options)
         return _one_object(_done("report", data, *LEXICAL, *options).stdout)
 
-    near, far = found("--near-copy", 0.2), found("--near-copy", 1)
-    assert near["redundancy"]["least_similarity"] == 0.2
+    near, far = found("--similarity-threshold", 0.2), found("--similarity-threshold", 1)
+    assert near["redundancy"]["similarity_threshold"] == 0.2
     assert near["redundancy"]["records"] > far["redundancy"]["records"] == 0
     assert "coverage_at(radius=0.1)" in found("--radius", 0.1)["pool_metrics"]
 
@@ -752,7 +757,7 @@ def test_a_recipe_may_ask_for_a_page(page: bool, data: str, out: Path, tmp_path:
 
 def _recipe(tmp_path: Path, **content: Any) -> Path:
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({"budget": 5, "embedder": "lexical", "draws": 2} | content))
+    path.write_text(yaml.safe_dump({"budget": 5, "embedder": "lexical", "n_draws": 2} | content))
     return path
 
 
@@ -1039,7 +1044,7 @@ def test_vectors_that_are_none_are_exit_code_2(
         ["select", "a.jsonl", "--budget", "5"],
         ["select", "a.jsonl", "--budget", "5", "--output", "o", "--unit", "rows"],
         ["select", "a.jsonl", "--budget", "5", "--output", "o", "--seed", "-1"],
-        ["select", "a.jsonl", "--budget", "5", "--output", "o", "--draws", "0"],
+        ["select", "a.jsonl", "--budget", "5", "--output", "o", "--n-draws", "0"],
         ["select", "a.jsonl", "--budget", "5", "--output", "o", "--min-coverage", "2"],
         ["select", "a.jsonl", "--budget", "5", "--output", "o", "--nonsense"],
         ["run"],

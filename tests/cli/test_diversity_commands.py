@@ -200,7 +200,7 @@ def preset(name: str, files: dict[str, str]) -> dict[str, Any]:
     for placeholder, file in files.items():
         text = text.replace(placeholder, file)
     content: dict[str, Any] = yaml.safe_load(text)
-    return content | {"embedder": "lexical", "draws": 2}
+    return content | {"embedder": "lexical", "n_draws": 2}
 
 
 def test_the_specialist_of_the_examples_takes_a_tenth_beyond_its_core(folder: Path):

@@ -150,7 +150,17 @@ def test_leaks_are_counted_listed_and_held_to_a_limit(
         + json.dumps({"instruction": "Sell a song.", "output": ""}) + "\n"
         + json.dumps({"instruction": "What is a qubit?", "output": ""}) + "\n"
     )  # fmt: skip
-    command = ["leaks", data, "--target", same, "--embedder", "lexical", "--near", "1", "-q"]
+    command = [
+        "leaks",
+        data,
+        "--target",
+        same,
+        "--embedder",
+        "lexical",
+        "--similarity-threshold",
+        "1",
+        "-q",
+    ]
     written = tmp_path / "leaks.json"
     result = _done(*command, "--most", 2, "-o", written)
     assert "2 of 3 target records are in the pool: 2 of its 42 records, 1 exact, 1" in result.stdout
@@ -160,7 +170,17 @@ def test_leaks_are_counted_listed_and_held_to_a_limit(
     over = _invoke(*command, "--most", 1)
     assert over.exit_code == 3
     assert "2 records of the data leak, more than 1" in over.stderr
-    clean = _done("leaks", data, "--target", asked, "--embedder", "lexical", "--near", "1", "-q")
+    clean = _done(
+        "leaks",
+        data,
+        "--target",
+        asked,
+        "--embedder",
+        "lexical",
+        "--similarity-threshold",
+        "1",
+        "-q",
+    )
     assert "none of 3 target records" in clean.stdout
 
 
@@ -168,7 +188,7 @@ def test_a_report_says_first_what_leaks(data: str, tmp_path: Path) -> None:
     pools = idv.Pool.together({"data": ROWS, "target": ROWS[:4]}, embedder="lexical")
     pool, target = pools["data"], pools["target"]
     selection = idv.TestCentric().select(pool, 6, target=target)
-    summary = idv.coverage(pool, selection, target, draws=2)
+    summary = idv.coverage(pool, selection, target, n_draws=2)
     assert summary.target is not None
     assert (summary.target.leaked, summary.target.leaking) == (4, 4)
     assert summary.target.leaking_selected == 4
@@ -177,13 +197,14 @@ def test_a_report_says_first_what_leaks(data: str, tmp_path: Path) -> None:
     assert "4 of 4 target records" in summary.to_markdown()
     kept_out = idv.TestCentric().select(pool, 6, target=target, never_keep=[0, 1, 2, 3])
     assert (
-        "; 0 of these records were chosen" in idv.coverage(pool, kept_out, target, draws=2).headline
+        "; 0 of these records were chosen"
+        in idv.coverage(pool, kept_out, target, n_draws=2).headline
     )
 
 
 def test_a_comparison_and_a_log_say_what_leaks_too(caplog: pytest.LogCaptureFixture) -> None:
     pools = idv.Pool.together({"data": ROWS, "target": ROWS[:4]}, embedder="lexical")
-    found = idv.compare(pools["data"], ["random"], [5], target=pools["target"], draws=2)
+    found = idv.compare(pools["data"], ["random"], [5], target=pools["target"], n_draws=2)
     assert "4 of 4 target records are in the pool" in found.headline
     with caplog.at_level("WARNING", "instructdiv"):
         idv.rebalance(ROWS, 3, target=ROWS[:4], embedder="lexical")
@@ -226,7 +247,7 @@ def test_where_all_are_chosen_an_arranger_gets_them_in_the_order_of_the_file(
 def test_a_trainer_that_is_given_when_writing_stands_in_the_manifest(
     data: str, tmp_path: Path
 ) -> None:
-    recipe = Recipe(data=(data,), budget=3, embedder="lexical", draws=2)
+    recipe = Recipe(data=(data,), budget=3, embedder="lexical", n_draws=2)
     idv.curate(recipe).export(tmp_path / "m", trainer="torchtune")
     assert _manifest(tmp_path / "m")["recipe"]["trainer"] == "torchtune"
 
@@ -251,7 +272,7 @@ def test_targets_by_name_are_embedded_alike() -> None:
     targets = {"a": pools["a"], "b": pools["b"]}
     found = idv.TargetBalanced().select(pools["data"], 6, target=targets)
     assert set(found.indices) == {0, 1, 2, 9, 10, 11}
-    other = idv.Pool.of([*ROWS, *ROWS[:6]], idv.Lexical(dimensions=20))
+    other = idv.Pool.of([*ROWS, *ROWS[:6]], idv.Lexical(n_dimensions=20))
     with pytest.raises(ShapeError, match="cannot be compared|do not fit"):
         idv.TargetBalanced().select(pools["data"], 6, target={"a": pools["a"], "c": other})
     with pytest.raises(ShapeError, match="the target 'c' has no record"):

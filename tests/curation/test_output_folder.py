@@ -45,7 +45,7 @@ BUDGET = 9
 
 def _recipe(**content: Any) -> idv.Recipe:
     return idv.Recipe.model_validate(
-        {"budget": BUDGET, "embedder": "lexical", "draws": 2} | content
+        {"budget": BUDGET, "embedder": "lexical", "n_draws": 2} | content
     )
 
 
@@ -482,7 +482,7 @@ def test_one_thread_gives_the_same_bytes_as_many(embedder: str, tmp_path: Path) 
     for name, threads in (("one", {"OMP_NUM_THREADS": "1"}), ("many", {})):
         command = [
             sys.executable, "-m", "instructdiv", "select", str(data), "--budget", "40",
-            "--embedder", embedder, "--group", "domain", "--draws", "4", "-q", "--output", name,
+            "--embedder", embedder, "--group", "domain", "--n-draws", "4", "-q", "--output", name,
         ]  # fmt: skip
         environment = os.environ | {"INSTRUCTDIV_CACHE": str(tmp_path / f"cache {name}")} | threads
         done = subprocess.run(

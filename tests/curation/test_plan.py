@@ -261,7 +261,7 @@ def test_the_command_prints_one_json_object():
     )
     assert result.stdout.count("\n") == 1
     found = Plan.model_validate_json(result.stdout)
-    assert (found.records, found.dimension, found.chosen) == (1000, 16, 100)
+    assert (found.records, found.n_dimensions, found.chosen) == (1000, 16, 100)
     assert found.selector["n_neighbors"] == 7
 
 

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
         {
             "budget": 10,
             "embedder": "lexical",
-            "draws": 2,
+            "n_draws": 2,
             "eval_share": 0.2,
             "exporter": {"name": "hub_folder", "pretty_name": "Colors"},
         }
@@ -88,7 +88,7 @@ def test_what_cannot_be_pushed_says_why(
         idv.push_to_hub(tmp_path / "nowhere", "me/colors")
     with pytest.raises(InputError, match="'me/my/colors' is no name of a data set on the Hub"):
         idv.push_to_hub(folder, "me/my/colors")
-    recipe = idv.Recipe.model_validate({"budget": 5, "embedder": "lexical", "draws": 2})
+    recipe = idv.Recipe.model_validate({"budget": 5, "embedder": "lexical", "n_draws": 2})
     idv.curate(recipe, ROWS).export(tmp_path / "plain")
     with pytest.raises(InputError, match="written by the exporter jsonl; write it by hub_folder"):
         idv.push_to_hub(tmp_path / "plain", "me/colors")

@@ -48,7 +48,7 @@ RECIPES = st.fixed_dictionaries(
         "selector": SELECTORS,
         "seed": st.integers(0, 2**31),
         "exporter": st.sampled_from(["jsonl", "parquet", {"name": "hub_folder", "license": "mit"}]),
-        "draws": st.integers(1, 99),
+        "n_draws": st.integers(1, 99),
         "strict": st.booleans(),
         "min_coverage": st.floats(-1, 1),
         "output": NAMES,
@@ -105,7 +105,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
     [
         ("seed", -1),
         ("seed", "x"),
-        ("draws", 0),
+        ("n_draws", 0),
         ("view", "answer"),
         ("min_coverage", 2),
         ("min_coverage", float("nan")),

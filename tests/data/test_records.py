@@ -187,7 +187,7 @@ def test_a_number_above_64_bits_has_no_place_in_a_dataset_but_in_json_lines(tmp_
     path = _write(tmp_path, "big.jsonl", _lines(rows))
     with pytest.raises(InputError, match="no place in a datasets.Dataset"):
         idv.load(path)
-    mix = idv.curate(idv.Recipe(budget=1, embedder="lexical", draws=1), path)
+    mix = idv.curate(idv.Recipe(budget=1, embedder="lexical", n_draws=1), path)
     mix.export(tmp_path / "mix")
     assert json.loads((tmp_path / "mix" / "mix.jsonl").read_text()) == rows[0]
 

@@ -46,7 +46,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 def _recipe(files: dict[str, str], units: dict[str, dict[str, Any]], **more: Any) -> idv.Recipe:
     sources = [{"name": name, "data": files[name]} | unit for name, unit in units.items()]
     return idv.Recipe.model_validate(
-        {"sources": sources, "embedder": "lexical", "draws": 2, "selector": "k_center"} | more
+        {"sources": sources, "embedder": "lexical", "n_draws": 2, "selector": "k_center"} | more
     )
 
 
@@ -84,7 +84,7 @@ def test_floors_and_caps_of_sources_and_clusters(files: dict[str, str]) -> None:
     assert found["law"] >= 15
     pool = idv.Pool.of(list(files.values()), "lexical")
     largest = str(np.bincount(pool.clusters).argmax())
-    capped = idv.Budget(records=30, caps={largest: 0.1}, by="cluster")
+    capped = idv.Budget(records=30, caps={largest: 0.1}, group_by="cluster")
     chosen = idv.KCenter().select(pool, capped).indices
     assert (pool.clusters[chosen].astype(str) == largest).sum() <= 3
 
@@ -406,7 +406,7 @@ def _invoke(*args: object) -> Any:
 def test_the_command_takes_licenses_held_out_shares_and_columns(
     files: dict[str, str], tmp_path: Path
 ) -> None:
-    common = ["--budget", 20, "--embedder", "lexical", "--draws", 2]
+    common = ["--budget", 20, "--embedder", "lexical", "--n-draws", 2]
     out = tmp_path / "m"
     found = _invoke(
         "select", files["chat"], files["code"], *common, "-o", out,

@@ -91,13 +91,13 @@ ROWS = [{"instruction": f"Say {n}.", "output": "x"} for n in range(24)]
 
 def test_the_report_says_what_share_was_not_seen_whole() -> None:
     rows = [*ROWS, {"instruction": CATS, "output": "x"}]
-    summary = idv.coverage(idv.Pool.of(rows, CUT), draws=1)
+    summary = idv.coverage(idv.Pool.of(rows, CUT), n_draws=1)
     [notice] = summary.notices
     assert summary.provenance.cut_share == 0.04
     assert "the prompt of each record; 4.0% were cut, being too long" in summary.to_html("pca")
     assert notice.startswith("1 of 25 texts (4.0%) are longer than the embedder sees")
     assert '"long_texts": "mean"' in notice
-    whole = idv.coverage(idv.Pool.of(rows, MEAN), draws=1)
+    whole = idv.coverage(idv.Pool.of(rows, MEAN), n_draws=1)
     assert (whole.notices, whole.provenance.cut_share) == ((), 0.0)
 
 
@@ -115,13 +115,13 @@ def test_a_constant_instruction_is_noticed_and_the_default_view_shows_the_input(
     assert constant_instruction(pool)
     assert not constant_instruction(idv.Pool.of(ROWS, "lexical"))
     assert len(set(pool.texts)) == 25
-    summary = idv.coverage(pool, draws=1)
+    summary = idv.coverage(pool, n_draws=1)
     [notice] = summary.notices
     assert "25 of 25 records of list have one instruction, “Answer the patient.”" in notice
     assert "the view prompt shows the input that tells them apart too" in notice
     assert notice in summary.to_markdown()
     assert "Answer the patient." in summary.to_html("pca")
-    blind = idv.coverage(idv.Pool.of(CONSTANT, "lexical", "instruction"), draws=1)
+    blind = idv.coverage(idv.Pool.of(CONSTANT, "lexical", "instruction"), n_draws=1)
     assert "they cannot be told apart: take the view prompt" in blind.notices[0]
 
 
@@ -161,6 +161,6 @@ def test_first_turns_that_are_all_alike_are_noticed() -> None:
         }
         for n in range(30)
     ]
-    [notice] = idv.coverage(idv.Pool.of(rows, "lexical"), draws=1).notices
+    [notice] = idv.coverage(idv.Pool.of(rows, "lexical"), n_draws=1).notices
     assert "take the view all_user_turns or conversation" in notice
     assert len(set(idv.Pool.of(rows, "lexical", "all_user_turns").texts)) == 30

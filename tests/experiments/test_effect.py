@@ -49,7 +49,7 @@ def rise(threshold: float, width: float, plateau: float = 0.9, grid: Any = GRID)
 @settings(max_examples=15, deadline=None)
 @given(st.floats(60, 8000), st.floats(0.5, 1.5), st.floats(0.3, 1.0))
 def test_a_known_threshold_is_found_again(threshold: float, width: float, plateau: float):
-    found = idv.emergence(rise(threshold, width, plateau), draws=1)
+    found = idv.emergence(rise(threshold, width, plateau), n_draws=1)
     assert found.emerged
     assert found.threshold == pytest.approx(threshold, rel=0.02)
     assert found.width == pytest.approx(width, rel=0.05)
@@ -67,7 +67,7 @@ def test_noise_leaves_the_threshold_within_its_interval():
             for i, a in rise(640, 0.6)
             for seed in range(8)
         ]
-        found = idv.emergence(points, draws=50)
+        found = idv.emergence(points, n_draws=50)
         assert found.threshold == pytest.approx(640, rel=0.1)
         assert found.interval is not None
         inside += found.interval[0] <= 640 <= found.interval[1]
@@ -87,14 +87,14 @@ def test_a_measured_curve_has_its_step_between_300_and_1000():
 @settings(max_examples=5, deadline=None)
 @given(st.permutations(RUNS))
 def test_the_order_of_points_changes_nothing(points: list[Point]):
-    assert idv.emergence(points, draws=20) == idv.emergence(RUNS, draws=20)
+    assert idv.emergence(points, n_draws=20) == idv.emergence(RUNS, n_draws=20)
     unseeded = [point[:2] for point in points]
-    assert idv.emergence(unseeded, draws=20) == idv.emergence([p[:2] for p in RUNS], draws=20)
+    assert idv.emergence(unseeded, n_draws=20) == idv.emergence([p[:2] for p in RUNS], n_draws=20)
 
 
 def test_other_units_of_instructions_move_the_threshold_alone():
-    found = idv.emergence(RUNS, draws=50)
-    scaled = idv.emergence([(10 * i, a, s) for i, a, s in RUNS], draws=50)
+    found = idv.emergence(RUNS, n_draws=50)
+    scaled = idv.emergence([(10 * i, a, s) for i, a, s in RUNS], n_draws=50)
     assert scaled.threshold == pytest.approx(10 * (found.threshold or 0), rel=1e-3)
     assert scaled.width == pytest.approx(found.width, rel=1e-3)
 
@@ -102,7 +102,7 @@ def test_other_units_of_instructions_move_the_threshold_alone():
 def test_the_same_seed_gives_the_same_interval():
     assert idv.emergence(RUNS) == idv.emergence(RUNS)
     seeds = [(i, a, s) for s in range(9) for i, a in rise(300 + 31 * s, 0.5, grid=GRID[2:8])]
-    first, other = idv.emergence(seeds, draws=50), idv.emergence(seeds, draws=50, seed=1)
+    first, other = idv.emergence(seeds, n_draws=50), idv.emergence(seeds, n_draws=50, seed=1)
     assert first.threshold == other.threshold
     assert first.interval != other.interval
 
@@ -211,7 +211,7 @@ def test_the_curve_is_the_least_squares_fit_of_all_runs():
 
     x, y = np.log10([i for i, _ in points]), [a for _, a in points]
     t, w, plateau = curve_fit(curve, x, y, p0=[2.8, 0.1, 0.9])[0]
-    found = idv.emergence(points, draws=1)
+    found = idv.emergence(points, n_draws=1)
     assert found.threshold == pytest.approx(10**t, rel=1e-3)
     assert found.width == pytest.approx(2 * math.log(9) * w, rel=1e-3)
     assert found.plateau == pytest.approx(plateau, rel=1e-3)
@@ -244,7 +244,7 @@ def test_points_that_cannot_be_read_are_named(
         idv.emergence(points)
 
 
-@pytest.mark.parametrize("bad", [{"draws": 0}, {"draws": 1.5}, {"seed": -1}])
+@pytest.mark.parametrize("bad", [{"n_draws": 0}, {"n_draws": 1.5}, {"seed": -1}])
 @pytest.mark.parametrize(
     "ask", [lambda **b: idv.emergence(RUNS, **b), lambda **b: idv.sweet_spot([0, 1], [1, 2], **b)]
 )
@@ -292,9 +292,9 @@ SCORES = st.integers(1, 4).flatmap(
 @settings(max_examples=60, deadline=None)
 @given(SCORES, st.permutations(range(6)))
 def test_unsorted_shares_are_sorted_with_their_scores(scores: list[list[int]], order: list[int]):
-    sorted_ = idv.sweet_spot(SHARES, scores, draws=20)
+    sorted_ = idv.sweet_spot(SHARES, scores, n_draws=20)
     found = idv.sweet_spot(
-        [SHARES[i] for i in order], [[row[i] for i in order] for row in scores], draws=20
+        [SHARES[i] for i in order], [[row[i] for i in order] for row in scores], n_draws=20
     )
     assert found == sorted_
     means = np.mean(scores, axis=0)
@@ -309,7 +309,7 @@ def test_unsorted_shares_are_sorted_with_their_scores(scores: list[list[int]], o
 @given(SCORES, st.integers(-50, 50))
 def test_what_a_seed_adds_everywhere_changes_no_gain(scores: list[list[int]], more: int):
     shifted = [[value + more * seed for value in row] for seed, row in enumerate(scores)]
-    before, after = (idv.sweet_spot(SHARES, table, draws=20) for table in (scores, shifted))
+    before, after = (idv.sweet_spot(SHARES, table, n_draws=20) for table in (scores, shifted))
     assert after.gains == pytest.approx(before.gains)
     assert np.allclose(after.intervals or 0, before.intervals or 0)
 

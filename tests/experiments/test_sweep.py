@@ -294,7 +294,10 @@ def test_near_copies_are_one_instruction_of_a_curve():
     assert found.plan.cells[0].examples_per_instruction == 2
     with pytest.raises(ParameterError, match="from 1 to the 2 there are"):
         idv.instructions_vs_examples(pool, 4, [3])
-    assert idv.instructions_vs_examples(pool, 3, [3], near_copy=1).plan.cells[0].records == 3
+    assert (
+        idv.instructions_vs_examples(pool, 3, [3], similarity_threshold=1).plan.cells[0].records
+        == 3
+    )
 
 
 @pytest.mark.parametrize("curve", [idv.budget_curve, idv.instructions_vs_examples])

@@ -198,7 +198,7 @@ def exported(trainer: str, form: str, folder: Path, share: float) -> Case:
     recipe = idv.Recipe(
         budget=len(rows),
         embedder=idv.Lexical(),
-        draws=1,
+        n_draws=1,
         eval_share=share,
         add_columns=("_source", "_rank"),
         exporter=Exporter.from_mapping({"name": trainer, "form": form}),

@@ -14,11 +14,11 @@ FEW = clustered(60, 8, 3, seed=9)
 FEW_COPIES = FEW.take(np.random.default_rng(0).integers(0, 20, 60))
 
 
-def obvious(draws: Draws, size: int) -> np.ndarray:
+def obvious(n_draws: Draws, size: int) -> np.ndarray:
     """The nearest of each draw, one draw at a time and from all products."""
-    target = draws.target.space.vectors
-    vectors = draws.pool.space.vectors
-    return np.array([(target @ vectors[rows].T).max(axis=1) for rows in draws.rows(size)])
+    target = n_draws.target.space.vectors
+    vectors = n_draws.pool.space.vectors
+    return np.array([(target @ vectors[rows].T).max(axis=1) for rows in n_draws.rows(size)])
 
 
 @pytest.mark.parametrize("pool", [FEW, FEW_COPIES, POOLS["one"], POOLS["equal"]])
@@ -31,21 +31,25 @@ def test_nearest_similarity_is_that_of_all_products(
     monkeypatch.setattr(draws_module, "_LONGEST", longest)
     target = Pool.from_embeddings(np.concatenate([pool.space.vectors, -pool.space.vectors]))
     for size in range(1, len(pool) + 1):
-        draws = Draws(pool, target, 4, seed=size)
-        np.testing.assert_allclose(draws.nearest_similarity(size), obvious(draws, size), atol=1e-5)
+        n_draws = Draws(pool, target, 4, seed=size)
+        np.testing.assert_allclose(
+            n_draws.nearest_similarity(size), obvious(n_draws, size), atol=1e-5
+        )
 
 
 def test_one_set_of_draws_serves_all_sizes_in_any_order():
-    draws = Draws(COPIES, COPIES, 8, seed=0)
+    n_draws = Draws(COPIES, COPIES, 8, seed=0)
     sizes = np.random.default_rng(0).permutation(np.arange(1, len(COPIES) + 1)).tolist()
     for size in sizes:
-        np.testing.assert_allclose(draws.nearest_similarity(size), obvious(draws, size), atol=1e-5)
+        np.testing.assert_allclose(
+            n_draws.nearest_similarity(size), obvious(n_draws, size), atol=1e-5
+        )
 
 
 def test_a_row_that_is_drawn_is_as_near_as_can_be():
-    draws = Draws(COPIES, COPIES, 8, seed=0)
+    n_draws = Draws(COPIES, COPIES, 8, seed=0)
     for size in (3, 60, 120):
-        for rows, nearest in zip(draws.rows(size), draws.nearest_similarity(size), strict=True):
+        for rows, nearest in zip(n_draws.rows(size), n_draws.nearest_similarity(size), strict=True):
             assert (nearest[rows] == 1).all()
 
 
@@ -58,21 +62,21 @@ def test_the_lists_are_made_once(monkeypatch: pytest.MonkeyPatch):
         return nearest(space, queries, n_neighbors)
 
     monkeypatch.setattr(Space, "nearest", counted)
-    draws = Draws(DISTINCT, DISTINCT, 8, seed=0)
+    n_draws = Draws(DISTINCT, DISTINCT, 8, seed=0)
     for size in (119, 3, 60, 16):
-        draws.nearest_similarity(size)
+        n_draws.nearest_similarity(size)
     assert len(made) == 1
     assert Draws(DISTINCT, DISTINCT, 8, seed=0).nearest_similarity(15).shape == (8, 120)
     assert len(made) == 1, "few small draws are compared with the target themselves"
 
 
 def test_a_smaller_draw_is_the_start_of_a_larger_one():
-    draws = Draws(DISTINCT, DISTINCT, 6, seed=3)
-    for few, more in zip(draws.rows(10), draws.rows(40), strict=True):
+    n_draws = Draws(DISTINCT, DISTINCT, 6, seed=3)
+    for few, more in zip(n_draws.rows(10), n_draws.rows(40), strict=True):
         assert set(few) < set(more)
         assert len(set(more)) == 40
         assert (np.diff(more) > 0).all()
-    near = [draws.nearest_similarity(size) for size in (5, 10, 40, 90, 120)]
+    near = [n_draws.nearest_similarity(size) for size in (5, 10, 40, 90, 120)]
     assert (np.diff(near, axis=0) >= -1e-6).all()
 
 

@@ -401,7 +401,7 @@ def test_random_draws_of_a_pool_are_not_read_again(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(word_runs, "_words", counted)
     for metric in (DistinctN(), SelfRepetition()):
-        metric.assess(Random().select(pool, 9), pool, draws=5)
+        metric.assess(Random().select(pool, 9), pool, n_draws=5)
     assert read == [50, 50]
 
 

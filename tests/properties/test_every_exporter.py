@@ -42,7 +42,7 @@ def exporter(request):
 
 
 def mix_of(rows: list[dict[str, Any]], **recipe: Any) -> Any:
-    recipe = {"budget": len(rows), "embedder": idv.Lexical(), "draws": 1} | recipe
+    recipe = {"budget": len(rows), "embedder": idv.Lexical(), "n_draws": 1} | recipe
     return idv.curate(idv.Recipe(**recipe), rows)
 
 
@@ -331,7 +331,7 @@ def test_odd_ids_stay_as_text(ids, written, tmp_path):
 def test_the_command_line_says_what_is_dropped_and_fails_if_told_to(tmp_path, flags, code):
     data = tmp_path / "talk.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in TALK + DROPPED), encoding="utf-8")
-    given = ["select", str(data), "--budget", "9", "--embedder", "lexical", "--draws", "1"]
+    given = ["select", str(data), "--budget", "9", "--embedder", "lexical", "--n-draws", "1"]
     given += ["--exporter", "llama_factory", "--output", str(tmp_path / "mix"), *flags]
     done = CliRunner().invoke(app, given)
     assert done.exit_code == code, done.output
@@ -487,7 +487,7 @@ def test_the_hub_card_says_what_the_folder_holds(tmp_path):
                 {"data": str(tmp_path / "bound.jsonl"), "records": 6, "license": "CC BY-NC 4.0"},
             ],
             "embedder": "lexical",
-            "draws": 1,
+            "n_draws": 1,
             "eval_share": 0.25,
             "exporter": "hub_folder",
         }

@@ -119,7 +119,7 @@ def test_says_what_a_pool_lacks(metric):
     bare = Pool.from_embeddings(DISTINCT.space)
     selection = Random().select(bare, 3)
     if metric.looks_at == "vectors":
-        assert metric.assess(selection, bare, draws=2).draws == 2
+        assert metric.assess(selection, bare, n_draws=2).n_draws == 2
         return
     kind, said = {
         "groups": (ShapeError, f"{metric.name} looks at groups, and the .* has none"),
@@ -136,23 +136,23 @@ def test_says_what_a_pool_lacks(metric):
 @every_metric
 def test_stands_beside_the_band_of_random_draws_of_its_size(metric):
     selection = Random(seed=3).select(DISTINCT, 30)
-    found = metric.assess(selection, DISTINCT, draws=40, seed=1)
+    found = metric.assess(selection, DISTINCT, n_draws=40, seed=1)
     assert found.random_low <= found.random_median <= found.random_high
     assert 0 <= found.percentile <= 100
-    assert (found.draws, found.measured_on, found.metric) == (40, len(DISTINCT), metric.name)
+    assert (found.n_draws, found.measured_on, found.metric) == (40, len(DISTINCT), metric.name)
     assert found.standard_error == 0
     assert found.higher_is_better == metric.higher_is_better
     assert found.pool_value == pytest.approx(metric.score(DISTINCT, DISTINCT), rel=1e-6)
     chosen = DISTINCT.take(selection.indices)
     assert found.value == pytest.approx(metric.score(chosen, DISTINCT), rel=1e-6)
-    assert found == metric.assess(selection, DISTINCT, draws=40, seed=1)
+    assert found == metric.assess(selection, DISTINCT, n_draws=40, seed=1)
 
 
 @every_metric
 def test_the_band_is_that_of_the_draws(metric):
     drawn = draws_module.Draws(DISTINCT, DISTINCT, 5, 7)
     scores = [metric.score(DISTINCT.take(rows), DISTINCT) for rows in drawn.rows(30)]
-    found = metric.assess(Random().select(DISTINCT, 30), DISTINCT, draws=5, seed=7)
+    found = metric.assess(Random().select(DISTINCT, 30), DISTINCT, n_draws=5, seed=7)
     expected = np.percentile(scores, [5, 50, 95])
     band = [found.random_low, found.random_median, found.random_high]
     assert band == pytest.approx(expected, rel=1e-5, abs=1e-7)
@@ -167,8 +167,8 @@ def test_says_what_it_is_and_comes_back_from_its_mapping(metric):
 
 def test_several_metrics_together_give_what_each_gives_alone():
     selection = KCenter().select(DISTINCT, 20)
-    together = assess(METRICS, selection, DISTINCT, draws=6, seed=2)
-    assert together == [m.assess(selection, DISTINCT, draws=6, seed=2) for m in METRICS]
+    together = assess(METRICS, selection, DISTINCT, n_draws=6, seed=2)
+    assert together == [m.assess(selection, DISTINCT, n_draws=6, seed=2) for m in METRICS]
 
 
 def test_the_verdict_follows_the_direction_of_the_metric():
@@ -185,14 +185,14 @@ def test_a_tie_with_every_draw_is_the_middle_of_the_band():
 
 def test_two_settings_of_one_metric_are_told_apart():
     metrics = [CoverageRadius(), CoverageRadius(share=0.95)]
-    found = assess(metrics, Random().select(DISTINCT, 9), DISTINCT, draws=2)
+    found = assess(metrics, Random().select(DISTINCT, 9), DISTINCT, n_draws=2)
     assert [one.metric for one in found] == ["coverage_radius", "coverage_radius(share=0.95)"]
 
 
 def test_a_large_target_is_measured_on_a_stated_sample(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(draws_module, "SAMPLE", 50)
     pool = readable(clustered(200, 8, 4))
-    found = assess(METRICS, Random().select(pool, 20), pool, draws=3)
+    found = assess(METRICS, Random().select(pool, 20), pool, n_draws=3)
     for metric, one in zip(METRICS, found, strict=True):
         assert one.measured_on == (50 if metric.looks_at == "vectors" else 200)
         assert (one.standard_error > 0) == isinstance(metric, Nearest)
@@ -203,19 +203,19 @@ def test_a_pool_that_would_take_long_is_measured_on_fewer_rows(monkeypatch: pyte
     pool = clustered(3000, 8, 4)
     kept = Random().select(pool, 1500)
     metric = MeanNearestSimilarity()
-    assert metric.assess(kept, pool, draws=4).measured_on == 3000
+    assert metric.assess(kept, pool, n_draws=4).measured_on == 3000
     monkeypatch.setattr(draws_module, "_WORK", 2000 * 3000 * 8)
-    assert metric.assess(kept, pool, draws=4).measured_on == 2000
-    assert metric.assess(Random().select(pool, 500), pool, draws=4).measured_on == 3000
+    assert metric.assess(kept, pool, n_draws=4).measured_on == 2000
+    assert metric.assess(Random().select(pool, 500), pool, n_draws=4).measured_on == 3000
     monkeypatch.setattr(draws_module, "_WORK", 1)
-    assert metric.assess(kept, pool, draws=4).measured_on == 1000
+    assert metric.assess(kept, pool, n_draws=4).measured_on == 1000
 
 
 def test_the_standard_error_is_how_far_other_samples_lie(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(draws_module, "SAMPLE", 700)
     pool = clustered(900, 8, 4)
     kept, metric = Random().select(pool, 40), MeanNearestSimilarity()
-    found = [metric.assess(kept, pool, draws=1, seed=seed) for seed in range(60)]
+    found = [metric.assess(kept, pool, n_draws=1, seed=seed) for seed in range(60)]
     truth = metric.score(pool.take(kept.indices), pool)
     spread = np.sqrt(np.mean([(one.value - truth) ** 2 for one in found]))
     assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.3)
@@ -230,7 +230,7 @@ def test_a_selection_of_another_pool_is_refused(rows):
 
 def test_no_draw_at_all_is_refused():
     with pytest.raises(ShapeError, match="at least 1 draw, got 0"):
-        CoverageRadius().assess(Random().select(DISTINCT, 3), DISTINCT, draws=0)
+        CoverageRadius().assess(Random().select(DISTINCT, 3), DISTINCT, n_draws=0)
 
 
 @pytest.mark.parametrize("share", [0, 1.1, float("nan"), "all"])

@@ -49,7 +49,7 @@ def written(summary: Summary, folder: Path) -> tuple[pa.Table, pa.Table]:
 
 def summary_of(pool: Pool, records: int = 0) -> Summary:
     selection = Random().select(pool, records) if records else None
-    return idv.coverage(pool, selection, draws=2)
+    return idv.coverage(pool, selection, n_draws=2)
 
 
 def types_of(table: pa.Table) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_neighbors_are_rows_from_0_on_the_nearest_first_the_record_among_them(
 
 def test_kept_are_the_chosen_records(tmp_path: Path):
     selection = chosen(DISTINCT, 9)
-    atlas, _ = written(idv.coverage(DISTINCT, selection, draws=2), tmp_path / "atlas")
+    atlas, _ = written(idv.coverage(DISTINCT, selection, n_draws=2), tmp_path / "atlas")
     assert np.flatnonzero(atlas["kept"].to_numpy()).tolist() == sorted(selection.indices.tolist())
 
 
@@ -153,7 +153,7 @@ def test_what_is_no_character_is_a_question_mark(tmp_path: Path):
 
 def test_hostile_records_are_written_as_they_are(tmp_path: Path):
     pool = hostile_pool(tmp_path)
-    atlas, labels = written(idv.coverage(pool, chosen(pool, 15), draws=2), tmp_path / "atlas")
+    atlas, labels = written(idv.coverage(pool, chosen(pool, 15), n_draws=2), tmp_path / "atlas")
     assert atlas["text"].to_pylist() == list(pool.texts)
     assert sum(labels["priority"].to_pylist()) == len(pool)
 

@@ -36,13 +36,13 @@ from instructdiv.selectors.base import Work
 from instructdiv.selectors.maximizer import Maximizer
 from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
 
-FEW: dict[str, Any] = {"draws": 8, "metrics": [MeanNearestSimilarity()]}
+FEW: dict[str, Any] = {"n_draws": 8, "metrics": [MeanNearestSimilarity()]}
 
 
 class _Hidden(Selector):
     """Selectors of these tests, which no list of known ones shows."""
 
-    def work(self, n_rows: int, dimension: int, n_chosen: int) -> Work:
+    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
         return Work()
 
 
@@ -109,7 +109,7 @@ def test_there_is_a_row_for_each_budget_and_selector_in_the_order_given():
 
 
 def test_the_numbers_are_those_of_the_metrics_on_the_selection():
-    found = compare(DISTINCT, ["facility_location"], [12], draws=4)
+    found = compare(DISTINCT, ["facility_location"], [12], n_draws=4)
     chosen = idv.FacilityLocation().select(DISTINCT, 12).indices
     numbers = values(found.rows[0])
     assert list(numbers) == [
@@ -132,7 +132,7 @@ def test_the_numbers_are_those_of_the_metrics_on_the_selection():
 
 def test_the_bands_are_those_of_random_and_of_balanced_selections_of_the_same_budget():
     budget = Budget(tokens=700, caps={"group 0": 0.3})
-    found = compare(DISTINCT, ["k_center"], [budget], draws=5, seed=3, metrics=["vendi"])
+    found = compare(DISTINCT, ["k_center"], [budget], n_draws=5, seed=3, metrics=["vendi"])
     seeds = np.random.SeedSequence(3).generate_state(5).tolist()
     kinds: dict[str, list[Selector]] = {
         "random": [idv.Random(seed=s) for s in seeds],
@@ -147,11 +147,11 @@ def test_the_bands_are_those_of_random_and_of_balanced_selections_of_the_same_bu
         assert (band.random_low, band.random_median, band.random_high) == pytest.approx(
             tuple(np.percentile(scores, [5, 50, 95]))
         )
-        assert band.draws == 5
+        assert band.n_draws == 5
 
 
 def test_a_choice_from_one_corner_is_below_random_and_says_so():
-    found = compare(DISTINCT, [_OneCorner(), "facility_location"], [20], draws=16)
+    found = compare(DISTINCT, [_OneCorner(), "facility_location"], [20], n_draws=16)
     numbers = {r.random.metric: r for r in row_of(found, "_one_corner").readings}
     near = numbers["mean_nearest_similarity"]
     assert near.verdict == "worse than random"
@@ -169,13 +169,13 @@ def test_a_choice_from_one_corner_is_below_random_and_says_so():
 
 def test_random_draws_are_like_random_most_of_the_time():
     selectors = [idv.Random(seed=seed) for seed in range(1, 40)]
-    found = compare(DISTINCT, selectors, [30], draws=64, metrics=["vendi"], labels=None)
+    found = compare(DISTINCT, selectors, [30], n_draws=64, metrics=["vendi"], labels=None)
     verdicts = [row.readings[0].verdict for row in found.rows]
     assert verdicts.count("like random") >= 0.75 * len(verdicts)
 
 
 def test_the_random_selector_is_not_itself_in_the_band():
-    found = compare(DISTINCT, ["random"], [30], draws=1, metrics=["vendi"])
+    found = compare(DISTINCT, ["random"], [30], n_draws=1, metrics=["vendi"])
     reading = found.rows[0].readings[0].random
     assert reading.value != reading.random_median
 
@@ -227,7 +227,9 @@ def test_the_same_comparison_comes_out_twice_and_on_a_shuffled_list():
 
 def test_the_seed_reaches_draws_and_selectors_that_have_none_of_their_own():
     one, other = (
-        compare(DISTINCT, ["random", idv.Random(seed=7)], [30], draws=4, seed=s, metrics=["vendi"])
+        compare(
+            DISTINCT, ["random", idv.Random(seed=7)], [30], n_draws=4, seed=s, metrics=["vendi"]
+        )
         for s in (1, 2)
     )
     names = [row.selector for row in one.rows]
@@ -276,7 +278,7 @@ def test_overlap_is_the_share_of_either_that_is_in_both():
 @given(st.integers(1, 120))
 @settings(max_examples=20, deadline=None)
 def test_curves_have_at_most_fifty_points_and_end_with_the_whole(budget: int):
-    found = compare(DISTINCT, ["facility_location"], [budget], draws=1, metrics=["vendi"])
+    found = compare(DISTINCT, ["facility_location"], [budget], n_draws=1, metrics=["vendi"])
     (curve,) = found.curves
     gains = idv.FacilityLocation().select(DISTINCT, budget).gains
     assert len(curve.ranks) == len(curve.gains) == min(budget, 50)
@@ -429,7 +431,7 @@ def test_where_nothing_can_run_there_is_still_a_comparison():
         ),
         (["random"], [5], {"labels": np.ones((120, 2))}, ShapeError, "got shape (120, 2)"),
         (["random"], [5], {"labels": "topic"}, InputError, "no records"),
-        (["random"], [5], {"draws": 0}, ShapeError, "at least 1 draw, got 0"),
+        (["random"], [5], {"n_draws": 0}, ShapeError, "at least 1 draw, got 0"),
         (["random"], [5], {"metrics": []}, ParameterError, "there is no metric"),
         (["random"], [5], {"metrics": ["beauty"]}, UnknownPart, "no metric is named 'beauty'"),
         (["random"], [5], {"metrics": ["vendi", "vendi"]}, ParameterError, "vendi is there twice"),
@@ -469,7 +471,7 @@ def test_two_of_a_name_are_told_apart_by_the_parameters_that_differ():
 
 
 def test_it_is_one_json_object_that_can_be_read_back():
-    found = compare(DISTINCT, ["random", "k_center"], [5, Budget(tokens=90)], draws=3)
+    found = compare(DISTINCT, ["random", "k_center"], [5, Budget(tokens=90)], n_draws=3)
     assert Comparison.model_validate_json(found.to_json()) == found
     read = json.loads(found.to_json())
     first = read["rows"][0]["readings"][0]
@@ -508,7 +510,7 @@ def test_it_is_saved_by_its_ending(ending: str, tmp_path: Path):
 
 def test_progress_is_told_from_start_to_end():
     told: list[tuple[str, int, int]] = []
-    compare(DISTINCT, ["random", "k_center"], [5, 9], draws=3, metrics=["vendi"],
+    compare(DISTINCT, ["random", "k_center"], [5, 9], n_draws=3, metrics=["vendi"],
             progress=lambda *stage: told.append(stage))  # fmt: skip
     assert told[:3] == [("select", 0, 2), ("select", 1, 2), ("select", 2, 2)]
     assert told[-1] == ("measure", 12, 12)
@@ -521,7 +523,7 @@ ROWS = [
     for verb in ("Bake", "Paint", "Describe", "Sell", "Draw", "Translate")
     for thing in ("bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat")
 ]
-QUICK = ["--embedder", "lexical", "--draws", "2"]
+QUICK = ["--embedder", "lexical", "--n-draws", "2"]
 
 
 @pytest.fixture
@@ -571,7 +573,7 @@ def test_the_command_does_what_the_function_does(data: str, tmp_path: Path):
     found = Comparison.model_validate_json(result.stdout)
     pool = Pool.of(ROWS, idv.Lexical())
     selectors: list[Selector | str] = ["random", idv.FacilityLocation(n_neighbors=5), "k_center"]
-    expected = compare(pool, selectors, [3, 9], "domain", draws=2)
+    expected = compare(pool, selectors, [3, 9], "domain", n_draws=2)
     assert [row.readings for row in found.rows] == [row.readings for row in expected.rows]
     assert found == Comparison.model_validate_json((tmp_path / "c.json").read_text())
 

@@ -39,7 +39,7 @@ TEXTS = Pool.of(ROWS, embedder="lexical", group="kind")
 @pytest.fixture(scope="module")
 def code_only() -> Summary:
     """Summary of a selection that has nothing but code."""
-    return idv.coverage(TEXTS, Selection(np.arange(0, 30, 3), np.zeros(10)), draws=16)
+    return idv.coverage(TEXTS, Selection(np.arange(0, 30, 3), np.zeros(10)), n_draws=16)
 
 
 # Near copies
@@ -89,7 +89,9 @@ def test_groups_of_near_copies_are_the_connected_rows(pool, least):
     similarity = pool.space.similarity(np.arange(len(pool)), np.arange(len(pool)))
     n_parts, label = connected_components(coo_array(similarity >= least), directed=False)
     sizes = np.bincount(label)
-    found = idv.coverage(pool, Random().select(pool, 1), near_copy=least, draws=2).redundancy
+    found = idv.coverage(
+        pool, Random().select(pool, 1), similarity_threshold=least, n_draws=2
+    ).redundancy
     assert found.groups == (sizes > 1).sum()
     assert found.records == sizes[sizes > 1].sum()
     assert found.superfluous == len(pool) - n_parts
@@ -100,15 +102,17 @@ def test_groups_of_near_copies_are_the_connected_rows(pool, least):
         rows = np.flatnonzero(label == label[group.examples[0].row])
         near = similarity[np.ix_(rows, rows)]
         below, above = (
-            connected_components(coo_array(near >= group.least_similarity + shift), directed=False)
+            connected_components(
+                coo_array(near >= group.similarity_threshold + shift), directed=False
+            )
             for shift in (-1e-5, 1e-5)
         )
         assert below[0] == 1
-        assert above[0] > 1 or group.least_similarity == 1
+        assert above[0] > 1 or group.similarity_threshold == 1
 
 
 def test_chosen_near_copies_are_counted():
-    found = idv.coverage(COPIES, Selection(np.arange(120), np.zeros(120)), draws=2).redundancy
+    found = idv.coverage(COPIES, Selection(np.arange(120), np.zeros(120)), n_draws=2).redundancy
     assert (found.exact_copies, found.kept_superfluous) == (80, found.superfluous)
     assert {g.kept for g in found.largest} == {g.records for g in found.largest}
 
@@ -168,7 +172,7 @@ def test_what_a_selection_of_one_kind_lacks_is_said(code_only):
 def test_a_gap_of_a_target_says_whether_the_pool_can_fill_it():
     pool = Pool.from_embeddings(np.eye(4)[[0, 0, 1, 1]])
     target = Space.of(np.eye(4)[[1, 1, 2, 2]])
-    found = idv.coverage(pool, Selection(np.array([0]), np.zeros(1)), target, draws=2).gaps
+    found = idv.coverage(pool, Selection(np.array([0]), np.zeros(1)), target, n_draws=2).gaps
     of_target = {gap.examples[0].row: gap for gap in found if gap.of == "target"}
     assert of_target[0].candidate is not None
     assert of_target[0].candidate.similarity == 1
@@ -203,7 +207,7 @@ def test_texts_without_a_word_have_no_name(texts):
 
 def test_examples_are_of_their_cluster_kept_first_in_the_order_of_choice():
     selection = Selection(np.array([40, 3, 77, 5, 90]), np.zeros(5))
-    for cluster in idv.coverage(DISTINCT, selection, draws=2).clusters:
+    for cluster in idv.coverage(DISTINCT, selection, n_draws=2).clusters:
         kept = [e.row for e in cluster.kept_examples]
         assert kept == [row for row in selection.indices if row in kept][:3]
         assert len(kept) == min(3, cluster.kept or 0)
@@ -260,7 +264,7 @@ def test_histograms_count_every_conversation_once(code_only):
 
 def test_the_curve_is_coverage_at_each_budget():
     selection = KCenter().select(DISTINCT, 30)
-    curve = idv.coverage(DISTINCT, selection, draws=20).curve
+    curve = idv.coverage(DISTINCT, selection, n_draws=20).curve
     assert curve.budgets == [1, 2, 5, 10, 20, 30, 50, 100, 120]
     for values in (curve.random_low, curve.random_median, curve.random_high):
         assert (np.diff(values) >= 0).all()
@@ -292,7 +296,7 @@ def test_a_domain_that_the_data_lacks_comes_first():
     )
     selection = Selection(np.arange(10), np.zeros(10))
     summary = idv.coverage(
-        both["data"], selection, references={"wanted": both["reference"]}, draws=2
+        both["data"], selection, references={"wanted": both["reference"]}, n_draws=2
     )
     found = summary.references[0]
     assert (found.name, found.records) == ("wanted", 18)
@@ -325,8 +329,8 @@ def test_any_pool_gives_a_summary_that_comes_back_from_json(name, of_target):
     pool = POOLS[name]
     target = Space.of(-pool.space.vectors[:1]) if of_target else None
     for selection in (None, Random().select(pool, 1), Random().select(pool, len(pool))):
-        summary = idv.coverage(pool, selection, target, draws=3)
-        assert summary == idv.coverage(pool, selection, target, draws=3)
+        summary = idv.coverage(pool, selection, target, n_draws=3)
+        assert summary == idv.coverage(pool, selection, target, n_draws=3)
         assert Summary.model_validate_json(summary.to_json()) == summary
         assert summary.to_markdown().startswith("# Coverage report")
         assert (summary.target is not None) == of_target
@@ -345,7 +349,7 @@ def test_any_pool_gives_a_summary_that_comes_back_from_json(name, of_target):
 )
 def test_any_text_can_be_reported(texts):
     pool = Pool.of([{"instruction": t, "output": "o"} for t in texts], embedder="lexical")
-    summary = idv.coverage(pool, Random().select(pool, 1), draws=3)
+    summary = idv.coverage(pool, Random().select(pool, 1), n_draws=3)
     json.loads(summary.to_json())
     summary.to_markdown().encode()
     assert all(len(e.text) <= 300 for c in summary.clusters for e in c.kept_examples)
@@ -377,13 +381,13 @@ def test_a_pool_against_itself_has_no_metrics_that_are_always_full():
 
 def test_metrics_of_the_users_choice_are_named_by_their_parameters():
     chosen: list[Any] = ["vendi", {"name": "vendi", "order": 2}, "group_coverage"]
-    found = idv.coverage(DISTINCT, Random().select(DISTINCT, 9), metrics=chosen, draws=3).metrics
+    found = idv.coverage(DISTINCT, Random().select(DISTINCT, 9), metrics=chosen, n_draws=3).metrics
     assert [m.metric for m in found][-3:] == ["vendi", "vendi(order=2.0)", "group_coverage"]
 
 
 def test_the_fingerprints_tell_selections_apart():
     a, b = (
-        idv.coverage(DISTINCT, Random(seed=s).select(DISTINCT, 9), draws=2).provenance
+        idv.coverage(DISTINCT, Random(seed=s).select(DISTINCT, 9), n_draws=2).provenance
         for s in (1, 2)
     )
     assert a.vectors == b.vectors
@@ -395,10 +399,10 @@ def test_the_fingerprints_tell_selections_apart():
 @pytest.mark.parametrize(
     ("problem", "parameters"),
     [
-        ("near_copy must lie in -1..1, got 1.5", {"near_copy": 1.5}),
+        ("near_copy must lie in -1..1, got 1.5", {"similarity_threshold": 1.5}),
         ("radius must lie in 0..2, got -1", {"radius": -1}),
         ("no metric is named", {"metrics": ["beauty"]}),
-        ("a random band needs at least 1 draw", {"draws": 0}),
+        ("a random band needs at least 1 draw", {"n_draws": 0}),
     ],
 )
 def test_a_parameter_out_of_range_is_named(problem, parameters):
@@ -487,10 +491,10 @@ def test_a_file_of_another_kind_is_refused(tmp_path, ending):
 
 
 def test_a_mix_that_is_reported_again_still_says_who_chose(tmp_path):
-    recipe = idv.Recipe(budget=7, embedder="lexical", selector="herding", group="kind", draws=4)
+    recipe = idv.Recipe(budget=7, embedder="lexical", selector="herding", group="kind", n_draws=4)
     mix = idv.curate(recipe, ROWS)
     mix.export(tmp_path / "mix")
-    again = idv.coverage(mix.pool, selection_of(tmp_path / "mix", mix.pool), draws=4)
+    again = idv.coverage(mix.pool, selection_of(tmp_path / "mix", mix.pool), n_draws=4)
     assert again.provenance.selector == mix.selection.selector
     assert again.provenance.budget == "7 records"
     assert again == mix.summary
@@ -501,7 +505,7 @@ def test_a_mix_that_is_reported_again_still_says_who_chose(tmp_path):
 def test_all_in_one_cluster_and_clusters_of_one_can_be_reported(n_clusters, sizes, n_chosen):
     selection = None if n_chosen is None else Random().select(TEXTS, n_chosen)
     clusterer = KMeans(n_clusters=n_clusters)
-    summary = idv.coverage(TEXTS, selection, clusterer=clusterer, draws=3)
+    summary = idv.coverage(TEXTS, selection, clusterer=clusterer, n_draws=3)
     assert {cluster.records for cluster in summary.clusters} == sizes
     assert len(summary.clusters) == n_clusters
     touched = {None: n_clusters, 1: 1, 90: n_clusters}[n_chosen]

@@ -183,7 +183,7 @@ def test_every_number_of_the_summary_is_in_a_table(hostile, hostile_page):
 
 def test_tables_are_complete_however_long_they_are():
     pool = Pool.from_embeddings(clustered(700, 8, 5).space, [f"group {i}" for i in range(700)])
-    html = without_scripts(written(coverage(pool, draws=4)))
+    html = without_scripts(written(coverage(pool, n_draws=4)))
     assert html.count("<tr>") > 700
     assert all(f">group {i}<" in html for i in range(700))
 
@@ -223,7 +223,7 @@ def test_every_color_is_one_of_the_style_sheet(plain):
     ("name", "pool", "records"), list(odd_pools()), ids=lambda v: v if isinstance(v, str) else ""
 )
 def test_the_page_stands_for_odd_pools(name, pool, records):
-    summary = coverage(pool, records and chosen(pool, records), draws=4)
+    summary = coverage(pool, records and chosen(pool, records), n_draws=4)
     html = written(summary)
     parsed = Parsed(without_scripts(html))
     assert f"{len(pool):,}" in parsed.visible
@@ -256,7 +256,7 @@ def test_vectors_alone_have_no_texts_to_show(plain):
 
 
 def test_a_pool_without_a_selection_has_no_after():
-    html = without_scripts(written(coverage(DISTINCT, draws=4)))
+    html = without_scripts(written(coverage(DISTINCT, n_draws=4)))
     assert "data-view" not in html
     assert "kept" not in json.loads(data(html, "map-data"))
 
@@ -368,7 +368,7 @@ def test_a_hundred_thousand_records_stay_below_15_mb():
     words = np.array([f"word{i}" for i in range(20_000)])
     texts = [" ".join(words[row]) for row in random.zipf(1.3, (MOST_DRAWN, 24)) % 20_000]
     small = clustered(1_000, 8, 10)
-    summary = coverage(small, chosen(small, 100), draws=4)
+    summary = coverage(small, chosen(small, 100), n_draws=4)
     pool = replace(clustered(MOST_DRAWN, 8, 10), known_texts=tuple(texts))
     clusters = np.unique(labels(pool), return_inverse=True)[1].astype(np.int64)
     start = time.perf_counter()

@@ -86,8 +86,8 @@ def test_near_copies_are_one_instruction_and_their_wordings_are_counted():
     assert (frequent.records, frequent.wordings) == (3, 3)
     assert instruction_numbers(pool).tolist() in ([0, 0, 1, 0, 2], [0, 0, 2, 0, 1])
     # At a similarity of 1 only copies are one; at -1 all are.
-    assert idv.instruction_profile(pool, near_copy=1).instructions.distinct == 5
-    assert idv.instruction_profile(pool, near_copy=-1).instructions.distinct == 1
+    assert idv.instruction_profile(pool, similarity_threshold=1).instructions.distinct == 5
+    assert idv.instruction_profile(pool, similarity_threshold=-1).instructions.distinct == 1
 
 
 @settings(max_examples=30, deadline=None)
@@ -281,7 +281,7 @@ def test_the_headline_has_the_numbers():
     assert "66.7% of the records" in told.headline
 
 
-@pytest.mark.parametrize("near_copy", [1.1, -2, math.nan])
-def test_a_similarity_is_from_minus_1_to_1(near_copy: float):
+@pytest.mark.parametrize("similarity_threshold", [1.1, -2, math.nan])
+def test_a_similarity_is_from_minus_1_to_1(similarity_threshold: float):
     with pytest.raises(ParameterError, match="near_copy must lie in -1..1, got"):
-        idv.instruction_profile(FEW, near_copy=near_copy)
+        idv.instruction_profile(FEW, similarity_threshold=similarity_threshold)

@@ -28,7 +28,7 @@ def _selection(rows) -> Selection:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(_selection(order), Pool.from_embeddings(_vectors(300)), draws=3)
+    found = metric.assess(_selection(order), Pool.from_embeddings(_vectors(300)), n_draws=3)
     assert (found.verdict, found.percentile) == ("like random", 50.0)
 
 
@@ -37,7 +37,7 @@ def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
 def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, seed):
     pool, target = Pool.from_embeddings(_vectors(300)), Pool.from_embeddings(_vectors(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(_selection(order), pool, target=target, draws=3)
+    found = metric.assess(_selection(order), pool, target=target, n_draws=3)
     assert (found.verdict, found.percentile) == ("like random", 50.0)
 
 
@@ -45,7 +45,7 @@ def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, s
 def test_the_whole_pool_is_worth_as_many_random_records(seed):
     pool, target = Pool.from_embeddings(_vectors(300)), Pool.from_embeddings(_vectors(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
-    curve = idv.coverage(pool, _selection(order), target, metrics=[], draws=2).curve
+    curve = idv.coverage(pool, _selection(order), target, metrics=[], n_draws=2).curve
     assert curve.random_worth == pytest.approx(300, abs=1)
 
 
@@ -71,7 +71,7 @@ def test_every_gap_says_how_near_the_chosen_records_are_to_it():
     vectors = pool.space.vectors.astype(float)
     nearest = (vectors @ vectors[kept].T).max(axis=1)
     best = nearest.copy()
-    found = idv.coverage(pool, _selection(kept), metrics=[], draws=2).gaps
+    found = idv.coverage(pool, _selection(kept), metrics=[], n_draws=2).gaps
     assert len(found) > 3
     for gap in found:
         to = vectors @ vectors[gap.examples[0].row]
@@ -85,7 +85,7 @@ def test_every_gap_says_how_near_the_chosen_records_are_to_it():
 
 def test_half_a_character_in_a_name_breaks_no_form_of_the_report(tmp_path):
     pool = Pool.from_embeddings(_vectors(4), groups=["\ud800", "\udfff\0x", "", "fine"])
-    summary = idv.coverage(pool, _selection([1]), references={"\udcff": pool}, draws=2)
+    summary = idv.coverage(pool, _selection([1]), references={"\udcff": pool}, n_draws=2)
     for ending in (".html", ".md", ".json"):
         assert summary.save(tmp_path / f"report{ending}").stat().st_size
     read = Summary.model_validate_json((tmp_path / "report.json").read_text(encoding="utf-8"))
@@ -126,7 +126,7 @@ def test_in_the_frame_of_a_notebook_links_stay_in_the_report(tmp_path):
         pytest.skip("chromium or chromedriver is not installed")
     pool = Pool.from_embeddings(_vectors(40))
     page = tmp_path / "notebook.html"
-    framed = idv.coverage(pool, _selection([1, 2]), metrics=[], draws=2)._repr_html_()
+    framed = idv.coverage(pool, _selection([1, 2]), metrics=[], n_draws=2)._repr_html_()
     page.write_text(f"<!DOCTYPE html><title>notebook</title>{framed}", encoding="utf-8")
     browser = browsers.Browser(tmp_path / "profile")
     try:

@@ -461,13 +461,13 @@ ROWS: list[dict[str, Any]] = [
 
 
 def _pool(rows: list[dict[str, Any]] = ROWS, **options: Any) -> Pool:
-    return Pool.of(rows, idv.Lexical(dimensions=8), **options)
+    return Pool.of(rows, idv.Lexical(n_dimensions=8), **options)
 
 
 @every_selector
 def test_groups_are_those_of_a_column_where_one_is_named(selector: Selector):
     pool = _pool(group="id", quality="n")
-    budget = Budget(records=3, floors={"maths": 0.3}, caps={"food": 0.34}, by="kind")
+    budget = Budget(records=3, floors={"maths": 0.3}, caps={"food": 0.34}, group_by="kind")
     kinds = [ROWS[i]["kind"] for i in select(selector, pool, budget).indices]
     assert "maths" in kinds
     assert kinds.count("food") <= 1
@@ -478,9 +478,9 @@ def test_groups_that_are_not_there_are_asked_for():
     with pytest.raises(ShapeError, match="no groups; name the column"):
         idv.Random().select(_pool(), budget)
     with pytest.raises(InputError, match="sort"):
-        idv.Random().select(_pool(), Budget(records=3, floors={"maths": 0.3}, by="sort"))
+        idv.Random().select(_pool(), Budget(records=3, floors={"maths": 0.3}, group_by="sort"))
     with pytest.raises(InputError, match="vectors alone"):
-        idv.Random().select(MATHS, Budget(records=3, floors={"maths": 0.3}, by="kind"))
+        idv.Random().select(MATHS, Budget(records=3, floors={"maths": 0.3}, group_by="kind"))
 
 
 @every_selector
@@ -544,7 +544,7 @@ def test_a_folder_without_a_tokenizer_says_what_it_lacks(tmp_path: Path):
 def test_an_unknown_group_is_told_before_any_token_is_counted(monkeypatch):
     counted: list[int] = []
     monkeypatch.setattr("instructdiv.pool.count_tokens", lambda *_: counted.append(1))
-    budget = Budget(tokens=9, tokenizer="minilm", floors={"math": 0.1}, by="kind")
+    budget = Budget(tokens=9, tokenizer="minilm", floors={"math": 0.1}, group_by="kind")
     with pytest.raises(BudgetError, match="no group is named 'math'; known: art, food, maths"):
         idv.Random().select(_pool(), budget)
     assert not counted
@@ -768,7 +768,9 @@ _SHARES = st.dictionaries(
 )
 BUDGETS = st.one_of(
     st.builds(Budget, records=st.integers(1, 10**6), floors=_SHARES),
-    st.builds(Budget, records=st.integers(1, 10**6), caps=_SHARES.filter(bool), by=st.just("kind")),
+    st.builds(
+        Budget, records=st.integers(1, 10**6), caps=_SHARES.filter(bool), group_by=st.just("kind")
+    ),
     st.builds(Budget, tokens=st.integers(1, 10**9), floors=_SHARES, column=st.just("n")),
     st.builds(Budget, tokens=st.integers(1, 10**9), caps=_SHARES, tokenizer=st.just("minilm")),
     st.builds(Budget, share=st.floats(0.01, 1), floors=_SHARES),
@@ -795,10 +797,10 @@ def test_groups_with_awkward_names_survive_a_recipe(group, tmp_path):
 def test_floors_are_read_from_toml_and_from_overrides(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("[budget]\nrecords = 9\nby = 'kind'\n[budget.floors]\nfood = 0.5\n")
-    budget = Budget(records=9, floors={"food": 0.5}, by="kind")
+    budget = Budget(records=9, floors={"food": 0.5}, group_by="kind")
     assert Recipe.load(path).budget == budget
     changed = Recipe.load(path, ["budget.floors.food=0.25", "budget.caps.art=0.5"]).budget
-    assert changed == Budget(records=9, floors={"food": 0.25}, caps={"art": 0.5}, by="kind")
+    assert changed == Budget(records=9, floors={"food": 0.25}, caps={"art": 0.5}, group_by="kind")
 
 
 def test_the_schema_of_a_recipe_describes_every_field_of_a_budget():
@@ -824,8 +826,8 @@ def _parts(node: Any) -> list[dict[str, Any]]:
 
 
 def test_a_run_from_a_recipe_holds_its_floors_and_writes_them_down(tmp_path):
-    budget = Budget(records=4, floors={"maths": 0.25}, caps={"food": 0.25}, by="kind")
-    recipe = Recipe.model_validate({"budget": budget, "embedder": "lexical", "draws": 1})
+    budget = Budget(records=4, floors={"maths": 0.25}, caps={"food": 0.25}, group_by="kind")
+    recipe = Recipe.model_validate({"budget": budget, "embedder": "lexical", "n_draws": 1})
     mix = idv.curate(recipe, ROWS)
     kinds = [row["kind"] for row in mix.records.rows]
     assert "maths" in kinds

@@ -141,9 +141,9 @@ def plain_filter(pool: Pool, most: float) -> list[int]:
 def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most, tile, monkeypatch):
     monkeypatch.setattr(thinning, "_TILE", tile)
     kept = plain_filter(pool, most)
-    selection = idv.RepresentationFilter(most_similar=most).select(pool, len(kept))
+    selection = idv.RepresentationFilter(similarity_threshold=most).select(pool, len(kept))
     assert selection.indices.tolist() == kept
-    more = idv.RepresentationFilter(most_similar=most).select(pool, len(pool)).indices
+    more = idv.RepresentationFilter(similarity_threshold=most).select(pool, len(pool)).indices
     left = [r for r in np.argsort(-scores(pool), kind="stable").tolist() if r not in kept]
     assert more.tolist() == kept + left
 
@@ -152,7 +152,7 @@ def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most,
 def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
     pool = clustered(300, 6, 8)
     selector = idv.SemanticDedup(
-        most_similar=0.8, survivor=survivor, clusterer=idv.clusterers.KMeans(n_clusters=1)
+        similarity_threshold=0.8, survivor=survivor, clusterer=idv.clusterers.KMeans(n_clusters=1)
     )
     whole = select(selector, pool, 300)
     survivors = whole.indices[: int((whole.gains > 0.2).sum())]
@@ -167,7 +167,9 @@ def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
 
 
 def test_what_is_given_survives_before_all_others():
-    selector = idv.SemanticDedup(most_similar=0.99, clusterer=idv.clusterers.KMeans(n_clusters=3))
+    selector = idv.SemanticDedup(
+        similarity_threshold=0.99, clusterer=idv.clusterers.KMeans(n_clusters=3)
+    )
     first = COPIES.space.first_copies
     given = np.flatnonzero(first == first[0])[:1]
     rest = select(selector, COPIES, 39, given=given).indices

@@ -463,7 +463,7 @@ def test_leaks_are_those_of_all_pairs(seed: int, n: int, m: int, worded: bool):
         pool = Pool.from_embeddings(vectors)
         pools.append(replace(pool, known_texts=tuple(map(str, forms))) if worded else pool)
     expected = plain_leaks(pools[0], pools[1], 0.97)
-    found = leak_check(pools[0], pools[1], near=0.97)
+    found = leak_check(pools[0], pools[1], similarity_threshold=0.97)
     assert found.rows.tolist() == sorted({i for i, _ in expected})
     assert found.target_rows.tolist() == sorted({j for _, j in expected})
     strength = {"exact": 0, "normalized": 1, "near": 2}
@@ -484,7 +484,10 @@ def test_the_partner_named_is_the_strongest():
     vectors = np.array([[1.0, 0.0], [0.99, 0.14], [0.0, 1.0]])
     pool = texts("add two", "sum", "other", vectors=vectors)
     target = texts("Add two!", "add two", "sums", vectors=vectors[[1, 0, 1]])
-    pairs = [(p.pool_row, p.target_row, p.kind) for p in leak_check(pool, target, near=0.9).pairs]
+    pairs = [
+        (p.pool_row, p.target_row, p.kind)
+        for p in leak_check(pool, target, similarity_threshold=0.9).pairs
+    ]
     assert pairs == [(0, 0, "normalized"), (0, 1, "exact"), (1, 0, "near"), (1, 2, "near")]
 
 
@@ -563,7 +566,7 @@ def test_leaks_can_be_kept_out_of_a_selection():
 
 def test_only_equal_vectors_are_near_at_one():
     pool = Pool.from_embeddings(DISTINCT.space.vectors)
-    found = leak_check(pool, pool.take([8, 3, 8]), near=1)
+    found = leak_check(pool, pool.take([8, 3, 8]), similarity_threshold=1)
     assert [(p.pool_row, p.target_row, p.similarity) for p in found.pairs] == [
         (3, 1, 1.0),
         (8, 0, 1.0),
@@ -579,7 +582,7 @@ def test_every_vector_is_equal_to_itself(worded: bool):
             replace(pool, known_texts=tuple(f"{name} {row}" for row in range(len(pool))))
             for name in ("ours", "theirs")
         )
-    found = leak_check(pool, target, near=1)
+    found = leak_check(pool, target, similarity_threshold=1)
     assert found.counts["near" if worded else "exact"] == len(DISTINCT)
     assert all(p.similarity == 1 and p.pool_row == p.target_row for p in found.pairs)
 
@@ -608,7 +611,7 @@ def test_a_clean_pool_has_no_leaks_and_says_so():
 
 
 def test_leaks_are_written_as_json():
-    found = leak_check(texts("add", "Sort it."), texts("sort it"), near=0.9)
+    found = leak_check(texts("add", "Sort it."), texts("sort it"), similarity_threshold=0.9)
     content = json.loads(found.to_json())
     assert content["rows"] == [0, 1]
     assert content["pairs"][1] == {
@@ -623,7 +626,7 @@ def test_leaks_are_written_as_json():
 def test_the_leak_check_refuses_what_it_cannot_compare():
     for near in (0, -0.5, 1.01, math.nan, "x", None):
         with pytest.raises(ParameterError, match="near"):
-            leak_check(POOL, POOL, near=near)  # type: ignore[arg-type]
+            leak_check(POOL, POOL, similarity_threshold=near)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="the target has no record"):
         leak_check(POOL, POOL.take([]))
     with pytest.raises(ShapeError, match="at least one record"):
@@ -640,9 +643,11 @@ def test_answers_are_compared_only_where_they_were_embedded():
     other = [{"instruction": "Name 3 birds.", "output": "something else entirely, at length"}]
     sets = {"pool": rows, "target": other}
     prompts = Pool.together(sets, "lexical")
-    assert leak_check(prompts["pool"], prompts["target"], near=1).counts["exact"] == 1
+    assert (
+        leak_check(prompts["pool"], prompts["target"], similarity_threshold=1).counts["exact"] == 1
+    )
     whole = Pool.together(sets, "lexical", view="conversation")
-    assert leak_check(whole["pool"], whole["target"], near=1).counts["exact"] == 0
+    assert leak_check(whole["pool"], whole["target"], similarity_threshold=1).counts["exact"] == 0
 
 
 def test_pools_of_two_views_are_refused():

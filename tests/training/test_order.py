@@ -167,7 +167,7 @@ ROWS = [{"id": i, "instruction": f"Task {i} of many.", "output": str(i)} for i i
 
 @pytest.fixture(scope="module")
 def mix():
-    return idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical(), draws=2), ROWS)
+    return idv.curate(idv.Recipe(budget=8, embedder=idv.Lexical(), n_draws=2), ROWS)
 
 
 @pytest.mark.parametrize("exporter", ["hub_folder", "jsonl", "parquet"])

@@ -149,7 +149,7 @@ def _figures(summary: Summary) -> Iterator[Figure]:
         "Near copies",
         f"{redundancy.superfluous:,}",
         [
-            f"in {redundancy.groups:,} groups, similarity from {redundancy.least_similarity:g}",
+            f"in {redundancy.groups:,} groups, similarity from {redundancy.similarity_threshold:g}",
             *([] if after is None else [f"{after:,} left in the selection"]),
         ],
     )
@@ -175,7 +175,7 @@ def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
     if made.selection:
         yield "selection", [f"SHA-256 {made.selection}"]
     if summary.selected is not None:
-        yield "random draws", [f"{made.draws:,}"]
+        yield "random draws", [f"{made.n_draws:,}"]
     yield "seed", [str(made.seed)]
 
 

@@ -132,7 +132,7 @@ def _evenly(rows: Rows, size: int) -> Rows:
 def _pca(space: Space, seed: int) -> Map2D:
     from sklearn.decomposition import PCA
 
-    n_axes = min(2, len(space), space.dimension)
+    n_axes = min(2, len(space), space.n_dimensions)
     pca = PCA(n_axes, random_state=seed)
     points = np.zeros((len(space), 2), np.float32)
     with one_thread():

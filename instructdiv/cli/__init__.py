@@ -541,7 +541,7 @@ def plan(
 
     spent = _budget(budget, unit)
     chooser = None if selector is None else _mapping(selector)
-    made = plan(_n_records(pool_size), dim, spent, chooser)
+    made = plan(_n_records(pool_size), spent, chooser, n_dimensions=dim)
     typer.echo(json.dumps(json.loads(made.to_json())) if as_json else made)
 
 

@@ -1,8 +1,10 @@
 """Plan: how long a selection will take here and how much memory, before any data is read."""
 
+import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,47 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 from instructdiv.budget import Budget
 from instructdiv.errors import BudgetError, ShapeError
+from instructdiv.pool import Pool
 from instructdiv.selectors import Selector, default_selector
 
 _HOUR = 3600
-_TRIES = 15
-_LOOKED_UP = 1_000_000
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Machine(_Frozen):
-    """How fast a machine does what selections are made of."""
-
-    products: float
-    """Multiplications a second in the product of two large matrices."""
-
-    sweeps: float
-    """Numbers a second in the product of a matrix with one vector."""
-
-    touches: float
-    """Numbers a second that are looked up here and there and added."""
-
-    available_bytes: int | None = None
-    """Memory that is free, or can be made free at once; none if nobody says."""
-
-    @classmethod
-    def measured(cls) -> "Machine":
-        """Measure this machine as it is now, in a fraction of a second and less than 100 MB."""
-        random = np.random.default_rng(0)
-        queries = random.random((1000, 384), np.float32)
-        vectors = random.random((4096, 384), np.float32)
-        tall = np.tile(vectors, (4, 1))
-        values = random.random(_LOOKED_UP, np.float32)
-        places = random.integers(0, _LOOKED_UP, _LOOKED_UP)
-        return cls(
-            products=queries.size * len(vectors) / _fastest(lambda: queries @ vectors.T),
-            sweeps=tall.size / _fastest(lambda: tall @ queries[0]),
-            touches=_LOOKED_UP / _fastest(lambda: values[places] + values),
-            available_bytes=available_bytes(),
-        )
 
 
 class Plan(_Frozen):
@@ -70,41 +39,20 @@ class Plan(_Frozen):
     """What chooses, as its name and parameters."""
 
     seconds: float
-    """Seconds that choosing takes, once the records are embedded."""
-
-    peak_bytes: int
-    """Bytes at the peak, the vectors among them; the records themselves come on top."""
+    """Seconds of the selection, extrapolated from two smaller ones; embedding not included."""
 
     vector_bytes: int
     """Bytes of the vectors."""
 
     available_bytes: int | None
-    """Memory of this machine that is free; none if nobody says."""
-
-    fits: bool | None
-    """Whether the peak fits into the memory that is free; none if nobody knows."""
-
-    route: str
-    """How similarities are come by."""
-
-    approximation: str
-    """What the result gives up for it."""
-
-    machine: Machine
-    """The speeds that the seconds were told from."""
+    """Memory of this machine that is free; None where the system does not report it."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against starting it as it is, a sentence each."""
-        found = []
-        if self.fits is False and self.available_bytes is not None:
-            found.append(
-                f"it does not fit: {_size(self.available_bytes)} of memory are free; choose from "
-                "a part of the pool, or take a selector or parameters that need less"
-            )
         if self.seconds > _HOUR:
-            found.append("it takes more than an hour; try it on a part of the pool first")
-        return tuple(found)
+            return ("it takes more than an hour; try it on a part of the pool first",)
+        return ()
 
     def to_json(self) -> str:
         """The plan as one JSON object."""
@@ -113,44 +61,32 @@ class Plan(_Frozen):
     def __str__(self) -> str:
         lines = [
             f"{self.records:,} records of {self.n_dimensions:,} dimensions, {self.chosen:,} chosen "
-            f"by {self.selector['name']}: {_duration(self.seconds)}, {_size(self.peak_bytes)} at "
-            f"the peak, of which {_size(self.vector_bytes)} are vectors",
-            f"route: {self.route}",
-            f"approximation: {self.approximation}",
+            f"by {self.selector['name']}: {_duration(self.seconds)}, and "
+            f"{_size(self.vector_bytes)} of vectors; embedding comes on top",
         ]
-        if self.fits and self.available_bytes is not None:
-            lines.append(f"memory: it fits into the {_size(self.available_bytes)} that are free")
-        if self.fits is None:
-            lines.append("memory: how much is free cannot be told here")
         return "\n".join(lines + [f"warning: {warning}" for warning in self.warnings])
 
 
 def plan(
     pool_size: int,
-    n_dimensions: int,
     budget: Budget | int,
     selector: Selector | Mapping[str, Any] | str | None = None,
     *,
-    machine: Machine | None = None,
+    n_dimensions: int = 384,
 ) -> Plan:
-    """Tell how long a selection will take on this machine and how much memory, without data.
-
-    Nothing of the size of the pool is made. Embedding comes on top: it takes longer than
-    most selections unless the vectors are at hand.
+    """Tell how long a selection will take on this machine, from two smaller ones that are timed.
 
     Parameters
     ----------
     pool_size
         Number of records to choose from.
-    n_dimensions
-        Number of components of a vector; 384 with the default embedder.
     budget
         Records to choose, or a share of them.
     selector
         What chooses: a selector, its name, or a mapping of its name and parameters;
         :func:`instructdiv.default_selector` if not given.
-    machine
-        Speeds to reckon with; those of this machine, measured anew, if not given.
+    n_dimensions
+        Number of components of a vector; 384 with the default embedder.
 
     Raises
     ------
@@ -163,38 +99,42 @@ def plan(
 
     Examples
     --------
-    >>> machine = Machine(products=2e10, sweeps=2e9, touches=1e8, available_bytes=8 * 10**9)
-    >>> print(plan(200_000, 384, 2_000, "random", machine=machine))
-    200,000 records of 384 dimensions, 2,000 chosen by random: less than a second, 310 MB at the peak, of which 307 MB are vectors
-    route: exact
-    approximation: none
-    memory: it fits into the 8.0 GB that are free
-    """  # noqa: E501
+    >>> plan(2_000, 100, "random").chosen
+    100
+    """
     _check_whole(pool_size, "the size of the pool")
     _check_whole(n_dimensions, "the number of dimensions")
     chooser = default_selector() if selector is None else Selector.from_mapping(selector)  # type: ignore[arg-type]
     n_chosen = _n_chosen(Budget.of(budget), pool_size)
-    machine = machine or Machine.measured()
-    work = chooser.work(int(pool_size), int(n_dimensions), n_chosen)
-    vector_bytes = 4 * int(pool_size) * int(n_dimensions)
-    peak_bytes = vector_bytes + int(work.memory)
-    free = machine.available_bytes
+    sizes = [min(pool_size, size) for size in (1000, 3000)]
+    small, large = (_seconds(chooser, n, n_dimensions, n_chosen / pool_size) for n in sizes)
+    power = 1.0
+    if sizes[0] < sizes[1]:
+        power = max(0.0, math.log(large / small) / math.log(sizes[1] / sizes[0]))
     return Plan(
         records=pool_size,
         n_dimensions=n_dimensions,
         chosen=n_chosen,
         selector=chooser.to_mapping(),
-        seconds=work.products / machine.products
-        + work.sweeps / machine.sweeps
-        + work.touches / machine.touches,
-        peak_bytes=peak_bytes,
-        vector_bytes=vector_bytes,
-        available_bytes=free,
-        fits=None if free is None else peak_bytes <= free,
-        route=work.route,
-        approximation=work.approximation,
-        machine=machine,
+        seconds=large * (pool_size / sizes[1]) ** power,
+        vector_bytes=4 * int(pool_size) * int(n_dimensions),
+        available_bytes=available_bytes(),
     )
+
+
+def _seconds(selector: Selector, n_rows: int, n_dimensions: int, share: float) -> float:
+    """Seconds of a selection from made-up vectors."""
+    random = np.random.default_rng(0)
+    pool = Pool.from_embeddings(
+        random.standard_normal((n_rows, n_dimensions), np.float32),
+        np.arange(n_rows) % max(1, round(n_rows**0.5)),
+        quality=random.random(n_rows),
+    )
+    pool = replace(pool, known_texts=("some words of a record",) * n_rows)
+    target = pool.take(np.arange(min(n_rows, 500))) if selector.needs_target else None
+    start = time.perf_counter()
+    selector.select(pool, max(1, round(share * n_rows)), target=target)
+    return time.perf_counter() - start
 
 
 def available_bytes() -> int | None:
@@ -230,17 +170,6 @@ def _n_chosen(budget: Budget, pool_size: int) -> int:
             f"ask for at most {pool_size:,}"
         )
     return n_chosen
-
-
-def _fastest(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few tries, after one that does not count."""
-    work()
-    seconds = []
-    for _ in range(_TRIES):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return max(min(seconds), 1e-9)
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from instructdiv.core.apportion import apportion_order
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import BudgetError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work
+from instructdiv.selectors.base import Selector
 from instructdiv.selectors.facility_location import FacilityLocation
 
 
@@ -93,20 +93,6 @@ class Balanced(Selector):
         within = _reseeded(self.within, number)
         indices, gains = within.pick(part, inner, part, held)
         return rows[indices], gains
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        # Parts of one size; where they are not, the largest tells.
-        n_parts = max(1, round(n_rows**0.5))
-        size, chosen = -(-n_rows // n_parts), -(-n_chosen // n_parts)
-        one = self.within.work(size, n_dimensions, chosen)
-        return Work(
-            products=one.products * n_parts,
-            sweeps=one.sweeps * n_parts,
-            touches=one.touches * n_parts,
-            memory=one.memory,
-            route=f"clusters or groups, and in each: {one.route}",
-            approximation=one.approximation,
-        )
 
 
 def _check_spent(rows: NDArray[np.int64], allowance: Allowance) -> None:

@@ -3,7 +3,6 @@
 import math
 from abc import abstractmethod
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,44 +15,6 @@ from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
 from instructdiv.selection import Change, Origin, Selection
-
-# What a search for neighbors holds for a tile of queries.
-_SEARCH = 20e6
-# Records of a target, where a plan does not know how many.
-_USUAL_TARGET = 500
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a selection costs a machine, told from its sizes alone."""
-
-    products: float = 0.0
-    """Multiplications of large matrix products."""
-
-    sweeps: float = 0.0
-    """Numbers read one after another, as in a product with one vector."""
-
-    touches: float = 0.0
-    """Numbers looked up here and there, as in a graph of neighbors."""
-
-    memory: float = 0.0
-    """Bytes at the peak, the vectors left out."""
-
-    route: str = "exact"
-    """How similarities are come by."""
-
-    approximation: str = "none"
-    """What the result gives up for it."""
-
-    def __add__(self, other: "Work") -> "Work":
-        """Both, one after the other."""
-        return replace(
-            self,
-            products=self.products + other.products,
-            sweeps=self.sweeps + other.sweeps,
-            touches=self.touches + other.touches,
-            memory=max(self.memory, other.memory),
-        )
 
 
 class Selector(Part):
@@ -203,42 +164,6 @@ class Selector(Part):
         self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         """Rows (b,) int64, best first, and their gains (b,) float64, with checked arguments."""
-
-    @abstractmethod
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        """What it costs to choose so many of so many rows."""
-
-
-def neighbor_work(n_target: int, n_rows: int, n_dimensions: int, n_neighbors: int) -> Work:
-    """What the graph of nearest neighbors costs, and its columns side by side."""
-    k = min(n_neighbors, n_rows)
-    whole = k == n_rows
-    return Work(
-        products=1.2 * n_target * n_rows * n_dimensions,
-        touches=70 * n_target * k,
-        memory=16 * n_target * k + min(_SEARCH, 16 * n_target * n_rows),
-        route="exact" if whole else f"exact search for the {k} nearest neighbors of each record",
-        approximation="none" if whole else f"similarity beyond the {k} nearest counts as zero",
-    )
-
-
-def clustering_work(n_rows: int, n_dimensions: int, n_clusters: int | None = None) -> Work:
-    """What k-means costs, by default with the square root of n clusters."""
-    k = n_clusters or max(1, round(n_rows**0.5))
-    learned_from = min(n_rows, 256 * k)
-    return Work(
-        products=(20 * learned_from + n_rows) * k * n_dimensions,
-        memory=4 * n_dimensions * (learned_from + k) + _SEARCH,
-    )
-
-
-def target_work(n_rows: int, n_dimensions: int) -> Work:
-    """What it costs to compare the rows with a target of a usual size."""
-    return Work(
-        products=1.3 * n_rows * _USUAL_TARGET * n_dimensions,
-        memory=16 * n_rows + 80e6,
-        route=f"each record compared with a target, here of {_USUAL_TARGET} records",
-    )
 
 
 def quality_of(pool: Pool, selector: Selector) -> NDArray[np.float64]:

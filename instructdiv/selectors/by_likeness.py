@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.base import Selector
 
 
 class ByLikeness(Selector):
@@ -34,6 +34,3 @@ class ByLikeness(Selector):
         rows = allowance.rows
         indices = allowance.fill(rows[np.argsort(-worth[rows], kind="stable")])
         return indices, likeness[indices]
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return target_work(n_rows, n_dimensions)

@@ -12,7 +12,7 @@ from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_queue import NearestQueue
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.base import Selector
 
 
 class ByTurns(Selector):
@@ -67,9 +67,6 @@ class ByTurns(Selector):
         rest = allowance.after(np.array(indices, np.int64)).fill(passed_over)
         nearness = _nearness(pool.space.take(rest), target.space) if len(rest) else np.empty(0)
         return np.concatenate([np.array(indices, np.int64), rest]), np.append(gains, nearness)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return target_work(n_rows, n_dimensions) + Work(touches=40 * n_chosen)
 
 
 def _one_of_each(allowance: Allowance) -> Rows:

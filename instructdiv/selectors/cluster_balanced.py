@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.pool import Pool
 from instructdiv.selectors.balanced import Balanced
-from instructdiv.selectors.base import Work, clustering_work
 
 
 class ClusterBalanced(Balanced):
@@ -26,9 +25,6 @@ class ClusterBalanced(Balanced):
 
     clusterer: Clusterer = KMeans()
     """What finds the clusters."""
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return super().work(n_rows, n_dimensions, n_chosen) + clustering_work(n_rows, n_dimensions)
 
     def parts(self, pool: Pool) -> NDArray[np.int64]:
         return self.clusterer.cluster(pool.space, pool.groups)

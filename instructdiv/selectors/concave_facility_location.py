@@ -9,8 +9,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, clustering_work
-from instructdiv.selectors.facility_location import Coverage, coverage_work
+from instructdiv.selectors.facility_location import Coverage
 from instructdiv.selectors.maximizer import Maximizer
 
 
@@ -52,8 +51,3 @@ class ConcaveFacilityLocation(Maximizer):
         groups = pool.groups if target is pool.space else None
         clusters = self.clusterer.cluster(target, groups)
         return Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors) + clustering_work(
-            n_rows, n_dimensions
-        )

@@ -7,7 +7,7 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, neighbor_work
+from instructdiv.selectors.base import Selector
 
 
 class DensityBalanced(Selector):
@@ -52,6 +52,3 @@ class DensityBalanced(Selector):
         order = allowance.rows[np.argsort(keys[allowance.rows], kind="stable")]
         indices = allowance.fill(order)
         return indices, weights[indices]
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1)

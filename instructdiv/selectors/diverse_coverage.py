@@ -11,8 +11,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, clustering_work
-from instructdiv.selectors.facility_location import Coverage, coverage_work
+from instructdiv.selectors.facility_location import Coverage
 from instructdiv.selectors.maximizer import Maximizer
 
 _RESOLUTIONS = (0.5, 1.0, 2.0)
@@ -69,12 +68,6 @@ class DiverseCoverage(Maximizer):
         """Cluster of the target that each row of the pool lies in, (n,)."""
         k_means = KMeans(resolution=resolution, n_iterations=self.n_iterations, seed=self.seed)
         return k_means.cluster(target) if target is space else k_means.extend(target, space)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        work = coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
-        for resolution in _RESOLUTIONS:
-            work += clustering_work(n_rows, n_dimensions, max(1, round(resolution * n_rows**0.5)))
-        return work
 
 
 class _Rewarded(Objective):

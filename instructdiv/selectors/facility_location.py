@@ -10,7 +10,6 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space, neighbor_graph
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
 
@@ -47,9 +46,6 @@ class FacilityLocation(Maximizer):
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return Coverage(target, pool.space, self.n_neighbors)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class Coverage(Objective):
@@ -143,14 +139,6 @@ class Coverage(Objective):
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)
         self._best[covered] += excess
         np.add.at(self._mass, self._clusters[covered], excess)
-
-
-def coverage_work(n_rows: int, n_dimensions: int, n_chosen: int, n_neighbors: int) -> Work:
-    """What it costs to maximize coverage lazily on the neighbor graph of a pool."""
-    graph = neighbor_work(n_rows, n_rows, n_dimensions, n_neighbors)
-    k = min(n_neighbors, n_rows)
-    greedy = Work(touches=(10 * n_rows + 60 * n_chosen) * k, memory=graph.memory + 200 * n_rows)
-    return graph + greedy
 
 
 def nearest_graph(

@@ -10,8 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work
-from instructdiv.selectors.facility_location import coverage_work, nearest_graph
+from instructdiv.selectors.facility_location import nearest_graph
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
 
@@ -53,11 +52,6 @@ class GraphCut(Maximizer):
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return _Cut(target, pool.space, self.n_neighbors, self.redundancy_weight)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        graph = coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
-        k = min(self.n_neighbors, n_rows)
-        return graph + Work(touches=30 * n_rows * k, memory=graph.memory + 32 * n_rows * k)
 
 
 class _Cut(Objective):

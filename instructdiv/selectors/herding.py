@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work
+from instructdiv.selectors.base import Selector
 
 
 class Herding(Selector):
@@ -54,6 +54,3 @@ class Herding(Selector):
             ledger.take(row)
             lacking += mean - space.vectors[row]
         return np.array(indices, np.int64), np.array(gains, np.float64)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return Work(sweeps=n_rows * n_chosen * n_dimensions, memory=100 * n_rows)

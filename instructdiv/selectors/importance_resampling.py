@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work
+from instructdiv.selectors.base import Selector
 
 _WORDS = r"\w+|[^\w\s]+"
 
@@ -88,8 +88,3 @@ class ImportanceResampling(Selector):
             total = np.asarray(found.sum(axis=0), np.float64).ravel()
             shares.append(np.log(total / max(total.sum(), 1) + self.smoothing))
         return np.asarray(counts @ (shares[0] - shares[1]), np.float64)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return Work(
-            touches=2_000 * n_rows, memory=2_000 * n_rows, route="words counted, of usual records"
-        )

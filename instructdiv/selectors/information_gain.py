@@ -12,7 +12,7 @@ from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.errors import InputError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, clustering_work, scaled
+from instructdiv.selectors.base import scaled
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
 
@@ -85,11 +85,6 @@ class InformationGain(Maximizer):
             starts_of.append(len(columns))
         shape = (len(pool), max(1, len(number)))
         return csr_array((np.ones(len(columns)), np.array(columns, np.int64), starts_of), shape)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return clustering_work(n_rows, n_dimensions, 2 * round(n_rows**0.5)) + Work(
-            touches=30 * n_rows + 2000 * n_chosen, memory=300 * n_rows + 12 * n_rows * n_dimensions
-        )
 
 
 def _middles(bears: "csr_array[Any, tuple[int, int]]", space: Space) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """k-center: no record far from a chosen one."""
 
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, neighbor_work
+from instructdiv.selectors.base import Selector
 
 _FRIENDS = 3
 _HELD = 1024
@@ -86,18 +85,6 @@ class KCenter(Selector):
         left = allowance.after(np.array(indices, np.int64))
         rest = left.fill(left.rows)
         return np.append(indices, rest).astype(np.int64), np.append(gains, np.zeros(len(rest)))
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        # Most rows are looked at far less often than once a choice.
-        own = Work(
-            products=0.25 * n_rows * n_chosen * n_dimensions,
-            sweeps=n_chosen * _HELD * n_dimensions,
-            memory=40 * n_rows + 4 * n_rows * n_dimensions,
-        )
-        if not self.ignored_share:
-            return own
-        search = neighbor_work(n_rows, n_rows, n_dimensions, _FRIENDS + 1)
-        return replace(search + own, route="exact", approximation="none")
 
     def _sociable(self, space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         n_ignored = int(self.ignored_share * len(space))

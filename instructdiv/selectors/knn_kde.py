@@ -7,7 +7,6 @@ from pydantic import Field
 from instructdiv.core.greedy import Rows
 from instructdiv.core.threads import in_tiles
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work
 from instructdiv.selectors.knn_uniform import KnnUniform
 
 
@@ -49,9 +48,3 @@ class KnnKde(KnnUniform):
 
         in_tiles(estimate, len(near), 1)
         return 1 / np.maximum(density, 1)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        k = min(n_rows, self.n_neighbors)
-        return super().work(n_rows, n_dimensions, n_chosen) + Work(
-            products=500 * k**2 * n_dimensions, memory=20 * k**2
-        )

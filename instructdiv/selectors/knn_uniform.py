@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_queue import nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.base import Selector
 
 # What TSDS weighs the distance against: its C.
 _DISTANCE_SCALE = 5.0
@@ -66,10 +66,6 @@ class KnnUniform(Selector):
     def _shares(self, pool: Pool, near: Rows) -> NDArray[np.float64]:
         """How much of an even share each of these records may receive, (targets, k) float64."""
         return np.ones(near.shape)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        k = min(self.n_neighbors, n_rows)
-        return target_work(n_rows, n_dimensions) + Work(memory=500 * 60 * k)
 
 
 def by_mass(

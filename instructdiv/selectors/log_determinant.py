@@ -1,6 +1,5 @@
 """Log-determinant: the chosen vectors span as much volume as can be."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, neighbor_work
 from instructdiv.selectors.maximizer import Maximizer
 
 _NEAREST = 3
@@ -57,20 +55,6 @@ class LogDeterminant(Maximizer):
             return _Volume(pool.space, np.ones(len(pool)), self.noise)
         typical = np.maximum(pool.space.local_similarity(_NEAREST).astype(np.float64), 1e-3)
         return _Volume(pool.space, typical**self.typicality, self.noise)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        own = Work(
-            products=(n_rows + 1300 * n_chosen) * n_dimensions**2,
-            sweeps=3 * n_chosen * n_dimensions**2,
-            memory=40 * n_rows + 40 * n_dimensions**2 + 1024 * 32 * n_dimensions,
-        )
-        if not self.typicality:
-            return own
-        return replace(
-            neighbor_work(n_rows, n_rows, n_dimensions, _NEAREST + 1) + own,
-            route="exact",
-            approximation="none",
-        )
 
 
 class _Volume(Objective):

@@ -8,7 +8,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, neighbor_work
+from instructdiv.selectors.base import Selector
 
 
 class NovelSelect(Selector):
@@ -81,13 +81,6 @@ class NovelSelect(Selector):
             _insert(nearest, 1 - candidates.products(space.vectors[row]))
             n_chosen += 1
         return np.array(indices, np.int64), np.array(gains, np.float64)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1) + Work(
-            sweeps=n_rows * n_chosen * (n_dimensions + 6 * self.n_ranks),
-            memory=4 * n_rows * (n_dimensions + 2 * self.n_ranks),
-            approximation=f"the nearest {self.n_ranks} chosen records count",
-        )
 
 
 def _insert(nearest: NDArray[np.float32], distances: NDArray[np.float32]) -> None:

@@ -13,7 +13,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
-from instructdiv.selectors.base import Selector, Work, neighbor_work, quality_of
+from instructdiv.selectors.base import Selector, quality_of
 
 _PART = 65_536
 
@@ -105,16 +105,6 @@ class PairwiseDedup(Selector):
                     distances.append(1 - similarity)
                     excess -= int(allowance.costs[other])
         return np.array(dropped, np.int64), np.array(distances)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        graph = neighbor_work(n_rows, n_rows, n_dimensions, self.n_neighbors + 1)
-        return graph + Work(
-            products=n_rows**2 * n_dimensions,
-            touches=60 * n_rows * self.n_neighbors,
-            memory=120 * n_rows * self.n_neighbors,
-            route="exact search for neighbors, and again where they are all gone",
-            approximation="none",
-        )
 
 
 def _pairs(

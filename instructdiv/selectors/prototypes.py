@@ -11,7 +11,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, clustering_work
+from instructdiv.selectors.base import Selector
 
 
 class Prototypes(Selector):
@@ -65,11 +65,6 @@ class Prototypes(Selector):
         order = by_nearness[np.lexsort((by_nearness, -sizes[of], held[of], place))]
         indices = allowance.fill(order)
         return indices, nearness[indices].astype(np.float64)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return clustering_work(n_rows, n_dimensions, n_chosen) + Work(
-            memory=80 * n_rows + 12 * n_chosen * n_dimensions
-        )
 
 
 def _means(space: Space, clusters: NDArray[np.int64]) -> NDArray[np.float64]:

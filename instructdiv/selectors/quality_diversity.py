@@ -10,8 +10,8 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work, quality_of, scaled
-from instructdiv.selectors.facility_location import Coverage, coverage_work
+from instructdiv.selectors.base import quality_of, scaled
+from instructdiv.selectors.facility_location import Coverage
 from instructdiv.selectors.maximizer import Maximizer
 
 
@@ -53,9 +53,6 @@ class QualityDiversity(Maximizer):
         best = float(quality[allowance.fill(by_score)].sum()) or 1.0
         coverage = Coverage(target, pool.space, self.n_neighbors)
         return _Weighted(coverage, quality / best, self.quality_weight)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class _Weighted(Objective):

@@ -7,7 +7,7 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work
+from instructdiv.selectors.base import Selector
 
 
 class Random(Selector):
@@ -30,6 +30,3 @@ class Random(Selector):
     ) -> Picks:
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
         return indices, np.zeros(len(indices))
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return Work(sweeps=n_rows, memory=16 * n_rows)

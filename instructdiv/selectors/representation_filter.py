@@ -7,7 +7,7 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, quality_of
+from instructdiv.selectors.base import Selector, quality_of
 from instructdiv.selectors.thinning import thin
 
 
@@ -52,10 +52,3 @@ class RepresentationFilter(Selector):
         )
         indices = np.concatenate([kept, allowance.after(kept).fill(left)])
         return indices, quality[indices]
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return Work(
-            products=(min(n_rows, 4 * n_chosen) * n_chosen + n_rows * 512) * n_dimensions,
-            touches=20 * n_rows,
-            memory=60 * n_rows + 8 * 512 * 4096 + 8 * 512 * 9 * n_dimensions,
-        )

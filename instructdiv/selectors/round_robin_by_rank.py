@@ -9,7 +9,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_queue import likely_depth, nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.base import Selector
 
 # Rows of all targets together that are ranked at a time.
 _RANKED = 16_000_000
@@ -58,9 +58,6 @@ class RoundRobinByRank(Selector):
                 gain[order] = similarities
                 return indices, gain[indices]
             depth = min(n_rows, 4 * depth)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return target_work(n_rows, n_dimensions) + Work(touches=20 * n_chosen)
 
 
 def _by_best_rank(

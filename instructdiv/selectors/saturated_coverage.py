@@ -10,8 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Work
-from instructdiv.selectors.facility_location import coverage_work, nearest_graph
+from instructdiv.selectors.facility_location import nearest_graph
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach
 
@@ -52,9 +51,6 @@ class SaturatedCoverage(Maximizer):
         whole = int(allowance.costs.sum())
         saturation = self.saturation or min(1.0, max(allowance.limit, 1) / whole)
         return _Saturated(target, pool.space, self.n_neighbors, saturation)
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return coverage_work(n_rows, n_dimensions, n_chosen, self.n_neighbors)
 
 
 class _Saturated(Objective):

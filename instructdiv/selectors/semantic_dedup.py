@@ -10,7 +10,7 @@ from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, clustering_work, quality_of
+from instructdiv.selectors.base import Selector, quality_of
 from instructdiv.selectors.thinning import thin
 
 
@@ -84,11 +84,3 @@ class SemanticDedup(Selector):
         nearness = np.einsum("ij,ij->i", pool.space.vectors, sums[clusters]) / lengths[clusters]
         sign = -1 if self.survivor == "nearest" else 1
         return rows[np.argsort(sign * nearness[rows].astype(np.float32), kind="stable")]
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        size = round(n_rows**0.5)
-        return clustering_work(n_rows, n_dimensions) + Work(
-            products=n_rows * size * n_dimensions,
-            touches=40 * n_rows,
-            memory=80 * n_rows + 12 * size**2,
-        )

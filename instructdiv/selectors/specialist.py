@@ -8,7 +8,6 @@ from instructdiv.core.apportion import apportion_order
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors.balanced import Balanced
-from instructdiv.selectors.base import Work
 
 Rows = NDArray[np.int64]
 
@@ -101,8 +100,3 @@ class Specialist(Balanced):
             shown = ", ".join(known[:20].tolist()) + (", ..." if len(known) > 20 else "")
             raise ShapeError(f"no group is named {core!r}, the core; known: {shown}")
         return pool.groups == core, pool.groups
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return super().work(n_rows, n_dimensions, n_chosen) + Work(
-            products=0.25 * n_rows * n_rows * n_dimensions
-        )

@@ -11,7 +11,7 @@ from instructdiv.core.apportion import apportion_order
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work
+from instructdiv.selectors.base import Selector
 from instructdiv.selectors.test_centric import TestCentric
 
 
@@ -97,9 +97,6 @@ class TargetBalanced(Selector):
                 f"are {', '.join(names)}, the shares those of {', '.join(self.shares) or 'none'}"
             )
         return np.array([self.shares[name] for name in names])
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return self.within.work(n_rows, n_dimensions, n_chosen) + Work(touches=100 * n_chosen)
 
 
 def _in_turns(turns: NDArray[np.int64], ranked: list[Picks], n_rows: int) -> Picks:

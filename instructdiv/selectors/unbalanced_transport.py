@@ -12,7 +12,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_queue import nearest_first, rows_of
 from instructdiv.errors import ParameterError, UsageError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, Work, target_work
+from instructdiv.selectors.base import Selector
 from instructdiv.selectors.knn_uniform import by_mass
 
 
@@ -96,9 +96,3 @@ class UnbalancedTransport(Selector):
                 "entropy or n_iterations"
             )
         return received
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        n_near = min(n_rows, 30 * self.n_neighbors)
-        return target_work(n_rows, n_dimensions) + Work(
-            sweeps=2 * 500 * n_near * min(self.n_iterations, 100), memory=64 * 500 * n_near
-        )

@@ -32,7 +32,6 @@ from instructdiv.report import comparison as comparison_module
 from instructdiv.report import random_baseline as yardstick
 from instructdiv.report.comparison import ComparedRow
 from instructdiv.selectors import Selector
-from instructdiv.selectors.base import Work
 from instructdiv.selectors.maximizer import Maximizer
 from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
 
@@ -41,9 +40,6 @@ FEW: dict[str, Any] = {"n_draws": 8, "metrics": [MeanNearestSimilarity()]}
 
 class _Hidden(Selector):
     """Selectors of these tests, which no list of known ones shows."""
-
-    def work(self, n_rows: int, n_dimensions: int, n_chosen: int) -> Work:
-        return Work()
 
 
 class _OneCorner(_Hidden):

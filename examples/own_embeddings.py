@@ -8,7 +8,7 @@ Records then count as alike only if both what is asked and what is answered are.
 import numpy as np
 
 import instructdiv as idv
-from instructdiv.data.records import DEMO
+from instructdiv.data.load import DEMO
 from instructdiv.data.views import view_text
 
 

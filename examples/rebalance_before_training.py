@@ -8,7 +8,7 @@ Without DATA it takes the demo data that comes with the package.
 import sys
 
 import instructdiv as idv
-from instructdiv.data.records import DEMO
+from instructdiv.data.load import DEMO
 
 
 def main(data: str) -> None:

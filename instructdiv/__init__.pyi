@@ -23,7 +23,8 @@ from .curation.plan import Plan, plan
 from .curation.push import push_to_hub
 from .curation.recipe import Recipe
 from .data.convert import convert
-from .data.records import Records, load
+from .data.load import load
+from .data.records import Records
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
 from .experiments import (

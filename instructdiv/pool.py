@@ -19,7 +19,8 @@ from instructdiv.clusterers import KMeans
 from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
 from instructdiv.data.layouts import Layout, layouts, unfolded
-from instructdiv.data.records import Records, read
+from instructdiv.data.load import read
+from instructdiv.data.records import Records
 from instructdiv.data.views import VIEWS, View, view_text
 from instructdiv.embedders.base import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder

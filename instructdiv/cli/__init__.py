@@ -1118,7 +1118,7 @@ def demo(
 ) -> None:
     """Rebalance the demo data that comes with the package: 16 domains, very unequal."""
     from instructdiv.curation.recipe import Recipe
-    from instructdiv.data.records import DEMO
+    from instructdiv.data.load import DEMO
 
     spent = _budget(budget, Unit.records)
     recipe = Recipe(data=(str(DEMO),), group="domain", budget=spent, page=True)
@@ -1356,7 +1356,7 @@ def _parts(names: str, family: Any) -> list[Any]:
 
 def _n_records(pool_size: list[str]) -> int:
     """A number as it is, or how many records there are in files."""
-    from instructdiv.data.records import read
+    from instructdiv.data.load import read
 
     if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
         return int(pool_size[0].replace("_", ""))

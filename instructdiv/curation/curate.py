@@ -23,14 +23,8 @@ from instructdiv.core.files import MANIFEST, sha256, write_text
 from instructdiv.curation.holdout import alike, held_out
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.licenses import UNKNOWN, allowed, licenses_of
-from instructdiv.data.records import (
-    Quarantined,
-    Records,
-    is_dataset,
-    names_files,
-    quarantine_lines,
-    read,
-)
+from instructdiv.data.load import names_files, read
+from instructdiv.data.records import Quarantined, Records, is_dataset, quarantine_lines
 from instructdiv.data.sources import SOURCE, constrained, read_sources
 from instructdiv.data.views import View
 from instructdiv.embedders import Embedder, SentenceTransformer

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from instructdiv.core.files import MANIFEST, sha256
-from instructdiv.data.records import quiet_datasets
+from instructdiv.data.hub import quiet_datasets
 from instructdiv.errors import InputError, OutputError
 
 

@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from instructdiv.core.files import json_of, new_file, write_lines, write_text
+from instructdiv.data.hub import quiet_datasets
 from instructdiv.data.layouts import Layout, layouts, unfolded
-from instructdiv.data.records import (
-    QUARANTINE,
-    Quarantined,
-    Row,
-    is_dataset,
-    quarantine_lines,
-    quiet_datasets,
-    read,
-)
+from instructdiv.data.load import read
+from instructdiv.data.records import QUARANTINE, Quarantined, Row, is_dataset, quarantine_lines
 from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
 from instructdiv.schemas import Schema, schema_of
 

@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 
 from instructdiv.budget import Budget
 from instructdiv.core.apportion import apportion
-from instructdiv.data.records import Records, read
+from instructdiv.data.load import read
+from instructdiv.data.records import Records
 from instructdiv.errors import BudgetError, RecipeError
 from instructdiv.part import StrictModel
 from instructdiv.schemas import Schema, schema_of

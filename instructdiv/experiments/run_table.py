@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.errors import InputError
 
 Rows = str | Path | Iterable[Any] | Mapping[str, Any]

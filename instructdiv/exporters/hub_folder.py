@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instructdiv.data.hub import quiet_datasets
 from instructdiv.data.licenses import UNKNOWN, licenses_of
-from instructdiv.data.records import quiet_datasets
 from instructdiv.exporters.base import Exporter, Files, Splits, tables
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class HubFolder(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.data.records import read
+    >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> files = HubFolder().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))
     >>> [path.name for several in files.values() for path in several]

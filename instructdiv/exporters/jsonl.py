@@ -13,7 +13,7 @@ class Jsonl(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.data.records import read
+    >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> [file] = Jsonl().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))["train"]
     >>> file.read_text()

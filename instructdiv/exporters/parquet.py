@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instructdiv.data.records import quiet_datasets
+from instructdiv.data.hub import quiet_datasets
 from instructdiv.exporters.base import Exporter, Files, Splits, tables
 from instructdiv.exporters.jsonl import FILES
 
@@ -14,7 +14,7 @@ class Parquet(Exporter):
     --------
     >>> import tempfile
     >>> from instructdiv.exporters.base import Split
-    >>> from instructdiv.data.records import read
+    >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> folder = Path(tempfile.mkdtemp())
     >>> [file] = Parquet().write({"train": Split(records, ())}, folder)["train"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv import arrangers, selectors
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.embedders import Embedder, Lexical
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError

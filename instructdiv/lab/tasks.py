@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from instructdiv.data.records import load
+from instructdiv.data.load import load
 from instructdiv.errors import InputError, ParameterError
 
 Record = dict[str, str]

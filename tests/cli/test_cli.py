@@ -24,7 +24,7 @@ from typer.testing import CliRunner, Result
 import instructdiv as idv
 from instructdiv import curate as curate_function
 from instructdiv.cli import app
-from instructdiv.data.records import DEMO
+from instructdiv.data.load import DEMO
 from instructdiv.exporters import Jsonl
 from instructdiv.metrics import Metric
 from instructdiv.report.rendering import projection as projection_module

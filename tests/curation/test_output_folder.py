@@ -21,7 +21,7 @@ import instructdiv as idv
 from instructdiv.core.files import sha256
 from instructdiv.curation.curate import Mix
 from instructdiv.data.layouts import layouts
-from instructdiv.data.records import DEMO, read
+from instructdiv.data.load import DEMO, read
 from instructdiv.errors import OutputError
 from instructdiv.exporters import Exporter, Jsonl
 

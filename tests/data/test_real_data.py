@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import instructdiv as idv
 from instructdiv.data.convert import convert
 from instructdiv.data.layouts import layouts
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import UnknownSchema

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv.data.records import Records, read
+from instructdiv.data.load import read
+from instructdiv.data.records import Records
 from instructdiv.errors import InputError
 from instructdiv.exporters import Jsonl
 from instructdiv.exporters.base import Split

@@ -15,7 +15,7 @@ import instructdiv as idv
 from instructdiv.cli import app
 from instructdiv.curation.holdout import alike, held_out
 from instructdiv.data.licenses import allowed, license_id, licenses_of
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.errors import BudgetError, InputError, RecipeError
 
 WORDS = ("sort", "parse", "merge", "hash", "cook", "boil", "bake", "stew", "court", "appeal")

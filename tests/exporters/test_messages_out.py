@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from instructdiv.data.layouts import layouts
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.errors import InputError, RowError
 from instructdiv.exporters import Exporter
 from instructdiv.exporters.base import Split

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 import instructdiv as idv
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.exporters import Exporter, Trl, Unsloth
 from instructdiv.exporters.base import Split
 from instructdiv.exporters.trainer import ForTrainer

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import instructdiv as idv
 from instructdiv.cli import app
 from instructdiv.core.files import sha256
-from instructdiv.data.records import read
+from instructdiv.data.load import read
 from instructdiv.errors import GateFailed, OutputError, ParameterError
 from instructdiv.exporters import Exporter, LlamaFactory, Openai, Trl
 from instructdiv.exporters.base import Preflight, Split

@@ -14,7 +14,7 @@ FLOORS = [
     {"errors"},
     {"part", "published"},
     {"core", "schemas"},
-    {"budget", "clusterers", "embedders"},
+    {"budget", "clusterers", "embedders", "results"},
     {"data"},
     {"pool", "exporters"},
     {"selection", "arrangement"},

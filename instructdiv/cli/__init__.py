@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from instructdiv.embedders.base import Progress
     from instructdiv.lab.study_report import Findings
     from instructdiv.report import Comparison, Difference, Summary
-    from instructdiv.report.document import Document
-    from instructdiv.report.tables import Table, TabledDocument
+    from instructdiv.results import Result, Table
 
 _SHOWN_ROWS = 20
 
@@ -1417,7 +1416,7 @@ def _by_name(given: list[str], option: str) -> dict[str, str]:
     return named
 
 
-def _give(document: "TabledDocument", output: Path | None, as_json: bool) -> None:
+def _give(document: "Result", output: Path | None, as_json: bool) -> None:
     """Write a document if a file is named, and print it."""
     if output:
         document.save(output)
@@ -1518,7 +1517,7 @@ def _print_summary(summary: "Summary", as_json: bool) -> None:
         typer.echo(f"note: {notice}")
 
 
-def _print_json(document: "Document") -> None:
+def _print_json(document: "Result") -> None:
     typer.echo(json.dumps(json.loads(document.to_json()), ensure_ascii=False))
 
 

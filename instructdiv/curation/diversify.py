@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
 from instructdiv.core.apportion import apportion
+from instructdiv.core.wording import counted, start_of
 from instructdiv.curation.curate import Mix
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.views import View
@@ -21,11 +22,10 @@ from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.exporters import Exporter
 from instructdiv.pool import LONGEST_NAME, Pool
 from instructdiv.published import evidence
-from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.profile import InstructionProfile, advice_table, instruction_profile
-from instructdiv.report.tables import Table, TabledDocument, count, share, three
-from instructdiv.report.wording import counted, start_of
+from instructdiv.results import Facts, Result, Table, count, share, three
 from instructdiv.selection import Selection
 from instructdiv.selectors import FacilityLocation, Selector, Specialist
 
@@ -104,10 +104,9 @@ class Came(Facts):
     """Similarity to the nearest record of the core: how little the core has of it."""
 
 
-class Exchange(TabledDocument):
+class Exchange(Result):
     """What leaves a core, what comes for it, and why."""
 
-    called: ClassVar[str] = "plan"
     title: ClassVar[str] = "Plan of an exchange"
 
     budget: int
@@ -178,7 +177,7 @@ class Exchange(TabledDocument):
         }
 
 
-P = TypeVar("P", bound=TabledDocument)
+P = TypeVar("P", bound=Result)
 
 
 @dataclass(frozen=True, eq=False)

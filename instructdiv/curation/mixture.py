@@ -8,6 +8,7 @@ import numpy as np
 
 from instructdiv.budget import Budget
 from instructdiv.core.apportion import apportion
+from instructdiv.core.wording import counted
 from instructdiv.curation.curate import Mix
 from instructdiv.curation.diversify import Planned, as_pools, by_name, recipe_of
 from instructdiv.data.views import View
@@ -15,9 +16,7 @@ from instructdiv.embedders import Embedder
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.pool import Pool
-from instructdiv.report.facts import Facts
-from instructdiv.report.tables import Table, TabledDocument, count, share
-from instructdiv.report.wording import counted
+from instructdiv.results import Facts, Result, Table, count, share
 from instructdiv.selectors import FacilityLocation, GroupBalanced, Selector
 
 _ROUNDING = 1e-6
@@ -42,10 +41,9 @@ class SourceRow(Facts):
     """Records of it in the mix."""
 
 
-class Allocation(TabledDocument):
+class Allocation(Result):
     """How a budget is shared out over data sets."""
 
-    called: ClassVar[str] = "allocation"
     title: ClassVar[str] = "Allocation of a mixture"
 
     budget: int

@@ -25,10 +25,9 @@ from instructdiv.experiments.sweep_script import EXPORTERS, SWEPT, sweep_script
 from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.llama_factory import LlamaFactory, dataset_info
 from instructdiv.pool import Pool
-from instructdiv.report.facts import Facts
 from instructdiv.report.profile import instruction_numbers
-from instructdiv.report.tables import Cell as Written
-from instructdiv.report.tables import Table, TabledDocument, count, rounded, share
+from instructdiv.results import Cell as Written
+from instructdiv.results import Facts, Result, Table, count, rounded, share
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
 
@@ -67,10 +66,9 @@ class Cell(Facts):
     """Why it cannot be made."""
 
 
-class SweepPlan(TabledDocument):
+class SweepPlan(Result):
     """The mixes of a sweep, side by side."""
 
-    called: ClassVar[str] = "sweep"
     title: ClassVar[str] = "Sweep"
 
     varies: Literal["beyond_share", "domains", "instructions"]

@@ -21,7 +21,7 @@ from instructdiv.lab.study import RANDOM, Run, SettingResult, Study
 from instructdiv.lab.tasks import Record, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer, Weights
 from instructdiv.pool import Pool
-from instructdiv.report.facts import Facts
+from instructdiv.results import Facts
 from instructdiv.training import LossMonitor
 
 Rows = NDArray[np.int64]
@@ -494,7 +494,6 @@ def _summed_up(
     n_runs = sum(len(result.runs) for result in results)
     model = Shape(width=plan.width, layers=plan.layers)
     return Study(
-        title="Selection and arrangement of records",
         headline=_headline(results, plan.seeds),
         made_from={
             "tasks": f"{'labelled' if labelled else 'generated'}; the pool has "

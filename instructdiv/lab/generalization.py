@@ -26,9 +26,8 @@ from instructdiv.lab.rewriting_plan import (
 from instructdiv.lab.run_store import Kept, followed, versions
 from instructdiv.lab.study_report import Findings, Section, Spread, layout
 from instructdiv.lab.transformer import Tokens, Transformer
-from instructdiv.report.facts import Facts
 from instructdiv.report.rendering.charts import Chart
-from instructdiv.report.tables import Cell, Number, Table
+from instructdiv.results import Cell, Facts, Number, Table
 
 LEGEND = (
     "Accuracy is the share of texts that come out right, letter by letter, under greedy decoding; "
@@ -210,6 +209,7 @@ class ConditionRows(Facts):
 class RewritingStudy(Findings):
     """Accuracy of small models on rules that they never saw, and on what it depends."""
 
+    title: ClassVar[str] = "Instructions that a model never saw"
     legend: ClassVar[str] = LEGEND
 
     points: list[Point]
@@ -626,7 +626,6 @@ def _summed_up(
     seconds = sum(run.seconds for run in runs)
     n_parameters = Transformer(plan.shape(usual)).n_parameters
     return RewritingStudy(
-        title="Instructions that a model never saw",
         headline=" ".join(told or [comparisons[0].sentence]),
         made_from={
             "rules": f"strings of {plan.pattern} of {plan.letters} letters, by strings as long, "

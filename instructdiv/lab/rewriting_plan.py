@@ -19,7 +19,7 @@ from instructdiv.lab.rewriting import (
     sample_rules,
 )
 from instructdiv.lab.transformer import Shape, Training
-from instructdiv.report.facts import Facts
+from instructdiv.results import Facts
 
 StudyName = Literal["emergence", "more_of_the_same", "restricted_domains", "long_tail", "no_op"]
 STUDIES: tuple[StudyName, ...] = get_args(StudyName)

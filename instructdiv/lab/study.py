@@ -7,9 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from instructdiv.lab.study_report import COLORS, Findings, Section, Spread, layout
-from instructdiv.report.facts import Facts
 from instructdiv.report.rendering.charts import Chart
-from instructdiv.report.tables import Cell, Number, Table
+from instructdiv.results import Cell, Facts, Number, Table
 from instructdiv.training import LossMonitor
 
 RANDOM = "random"
@@ -221,6 +220,7 @@ class SettingResult(Facts):
 class Study(Findings):
     """Training runs side by side: loss on held-out tasks under one setting or several."""
 
+    title: ClassVar[str] = "Selection and arrangement of records"
     legend: ClassVar[str] = LEGEND
 
     settings: list[SettingResult] = Field(min_length=1)

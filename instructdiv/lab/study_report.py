@@ -4,16 +4,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from instructdiv.report.document import Document
-from instructdiv.report.facts import Facts
+from instructdiv.core.wording import escaped
 from instructdiv.report.rendering.charts import Chart
 from instructdiv.report.rendering.sheet import filled
-from instructdiv.report.tables import Table
-from instructdiv.report.wording import escaped
+from instructdiv.results import Facts, Result, Table
 
 COLORS = 10
 """Colors of the page for lines that stand side by side: ``var(--c0)`` and on."""
@@ -55,18 +53,8 @@ class Section:
     """The same, drawn."""
 
 
-class Findings(Document):
+class Findings(Result):
     """What a study comes to: a sentence or two, and sections with a table and a chart."""
-
-    called: ClassVar[str] = "study"
-    legend: ClassVar[str]
-    """What the columns of the tables say."""
-
-    title: str
-    """What was studied."""
-
-    headline: str
-    """The result in a few sentences."""
 
     made_from: dict[str, str]
     """What it was made from and by, name by name, in words."""
@@ -80,12 +68,8 @@ class Findings(Document):
         return {section.title: section.table for section in self.sections()}
 
     def to_markdown(self) -> str:
-        blocks = [f"# {self.title}", escaped(self.headline)]
-        for title, table in self.tables().items():
-            blocks += [f"## {escaped(title)}", table.to_markdown()]
-        blocks.append(self.legend)
-        blocks.append("\n".join(f"- {k}: {escaped(v)}" for k, v in self.made_from.items()))
-        return "\n\n".join(blocks) + "\n"
+        made_from = "\n".join(f"- {k}: {escaped(v)}" for k, v in self.made_from.items())
+        return f"{super().to_markdown()}\n{made_from}\n"
 
     def to_html(self) -> str:
         """A page with the curves and the tables, which needs no other file and no network."""
@@ -115,23 +99,6 @@ class Findings(Document):
         if folder is not None:
             for name in ("results.json", "results.md", "curves.html"):
                 self.save(Path(folder) / name)
-
-    def __str__(self) -> str:
-        lines = [self.headline]
-        for title, table in self.tables().items():
-            cells = [table.columns, *table.texts]
-            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-            lines += ["", title]
-            for line in cells:
-                padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-                lines.append("  ".join(padded).rstrip())
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def layout(x: dict[str, Any], y: dict[str, Any], **more: Any) -> dict[str, Any]:

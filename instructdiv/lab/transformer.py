@@ -13,7 +13,7 @@ from pydantic import Field
 
 from instructdiv.core.rows import row_numbers
 from instructdiv.errors import ShapeError
-from instructdiv.report.facts import Facts
+from instructdiv.results import Facts
 
 N_BYTES = 257
 """Tokens of texts as bytes: the 256 bytes, and the end of a response."""

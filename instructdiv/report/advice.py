@@ -11,6 +11,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.apportion import largest_remainder
 from instructdiv.core.greedy import maximize
 from instructdiv.core.space import Space
+from instructdiv.core.wording import counted
 from instructdiv.data.normalize import plain
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError, ShapeError
@@ -18,12 +19,11 @@ from instructdiv.pool import Pool, as_target
 from instructdiv.pool import Target as Aim
 from instructdiv.published import evidence
 from instructdiv.report.curve import reached
-from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
 from instructdiv.report.profile import advice_table, few_instructions
-from instructdiv.report.tables import Table, TabledDocument, count, three
-from instructdiv.report.wording import counted
+from instructdiv.results import Facts, Result, Table, count, three
 from instructdiv.selectors.facility_location import Coverage
 
 Rows = NDArray[np.int64]
@@ -88,10 +88,9 @@ class AddedCurve(Facts):
     nothing can."""
 
 
-class AdditionAdvice(TabledDocument):
+class AdditionAdvice(Result):
     """What to add next, and why."""
 
-    called: ClassVar[str] = "advice"
     title: ClassVar[str] = "What to add next"
 
     mode: Mode

@@ -1,12 +1,13 @@
 """Comparison: several selectors at several budgets, each beside random draws."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.budget import Budget
+from instructdiv.core.wording import escaped, markdown_table, number, printable, sentence
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.metrics import (
@@ -18,12 +19,10 @@ from instructdiv.metrics import (
 )
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
-from instructdiv.report.document import Document
-from instructdiv.report.facts import Facts
 from instructdiv.report.leakage import leak_check
 from instructdiv.report.random_baseline import Numbers, Reading, Yardstick
 from instructdiv.report.trials import Spending, Trial, trials
-from instructdiv.report.wording import escaped, markdown_table, number, printable, sentence
+from instructdiv.results import Facts, Result
 from instructdiv.selection import Selection
 from instructdiv.selectors import Selector
 
@@ -97,10 +96,8 @@ class GainCurve(Facts):
     """Sum of the gains of so many records."""
 
 
-class Comparison(Document):
+class Comparison(Result):
     """Selectors side by side, each number beside random draws under the same budget."""
-
-    called: ClassVar[str] = "comparison"
 
     headline: str
     """The result in a few sentences."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.wording import sentence
 from instructdiv.errors import ParameterError
 from instructdiv.metrics import (
     Assessment,
@@ -35,7 +36,6 @@ from instructdiv.report.provenance import provenance
 from instructdiv.report.redundancy import find_redundancy
 from instructdiv.report.references import hold_against
 from instructdiv.report.summary import Ground, Summary
-from instructdiv.report.wording import sentence
 from instructdiv.selection import Selection
 
 Rows = NDArray[np.int64]

@@ -4,13 +4,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from instructdiv.core.wording import printable
 from instructdiv.errors import GateFailed, ParameterError
 from instructdiv.pool import Pool
-from instructdiv.report.facts import Facts, Gap
+from instructdiv.report.facts import Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.tables import Table, TabledDocument, count, gap_table, share, three
-from instructdiv.report.wording import printable
+from instructdiv.report.tables import gap_table
+from instructdiv.results import Facts, Result, Table, count, share, three
 
 _PARTS = 8
 
@@ -60,10 +61,9 @@ class DifferenceRow(Facts):
     """Share of the second."""
 
 
-class Difference(TabledDocument):
+class Difference(Result):
     """Two data sets side by side in one space."""
 
-    called: ClassVar[str] = "difference"
     title: ClassVar[str] = "Difference of two data sets"
 
     radius: float

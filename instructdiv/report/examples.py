@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.wording import printable, start_of
 from instructdiv.pool import Pool
 from instructdiv.report.facts import Example
-from instructdiv.report.wording import printable, start_of
 
 _LONGEST = 300
 

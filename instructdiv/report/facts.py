@@ -3,15 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from instructdiv.metrics import FiveNumbers
-
-
-class Facts(BaseModel):
-    """Base of what a report says: frozen, with every field described."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+from instructdiv.results import Facts
 
 
 class Advice(Facts):
@@ -97,11 +90,11 @@ class ClusterRow(Facts):
     kept_share: float | None = None
     """Share of the selection."""
 
-    kept_examples: list[Example] = []
+    kept_examples: list[Example]
     """Up to three chosen records, the first in the order of choice; of the pool, those
     nearest to the middle, where there is no selection."""
 
-    dropped_examples: list[Example] = []
+    dropped_examples: list[Example]
     """Up to three records that were not chosen, those with the least similar chosen record of
     the rows that were looked at: all, or of a large pool a random sample."""
 
@@ -277,7 +270,7 @@ class ReferenceRow(Facts):
     kept_similarity: float | None = None
     """Their mean similarity to the nearest chosen record."""
 
-    missing: list[Example] = []
+    missing: list[Example]
     """Up to three of them that are farthest from anything in the data."""
 
 
@@ -342,7 +335,7 @@ class Provenance(Facts):
     version: str
     """Version of instructdiv."""
 
-    inputs: list[dict[str, Any]] = []
+    inputs: list[dict[str, Any]]
     """Name, number of records and SHA-256 of each source, if records were read."""
 
     vectors: str
@@ -355,10 +348,10 @@ class Provenance(Facts):
     view: str | None = None
     """What of a record was embedded, if records were."""
 
-    embedder: dict[str, Any] = {}
+    embedder: dict[str, Any]
     """What embedded them."""
 
-    selector: dict[str, Any] = {}
+    selector: dict[str, Any]
     """What chose, with its parameters."""
 
     budget: str | None = None

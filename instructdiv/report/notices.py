@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from instructdiv.core.wording import counted, start_of
 from instructdiv.errors import ModelNotFound
 from instructdiv.pool import Pool
-from instructdiv.report.wording import counted, start_of
 
 _FEW = 20
 _CONSTANT = 0.5

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.core.threads import products
+from instructdiv.core.wording import start_of
 from instructdiv.metrics import Assessment
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
@@ -13,7 +14,6 @@ from instructdiv.report.examples import Showing
 from instructdiv.report.facts import ClusterRow, GroupRow, Heat
 from instructdiv.report.gaps import Nearness
 from instructdiv.report.names import Names
-from instructdiv.report.wording import start_of
 
 Rows = NDArray[np.int64]
 

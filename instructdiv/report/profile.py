@@ -8,18 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
+from instructdiv.core.wording import counted, start_of
 from instructdiv.data.normalize import plain
 from instructdiv.embedders import Precomputed
 from instructdiv.embedders.base import Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
-from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
-from instructdiv.report.tables import Cell, Table, TabledDocument, count, rounded, share
-from instructdiv.report.wording import counted, start_of
+from instructdiv.results import Cell, Facts, Result, Table, count, rounded, share
 
 Rows = NDArray[np.int64]
 
@@ -114,10 +114,9 @@ class InstructionRow(Facts):
     """Different texts of it."""
 
 
-class InstructionProfile(TabledDocument):
+class InstructionProfile(Result):
     """How many different instructions a pool has, and how records are spread over them."""
 
-    called: ClassVar[str] = "profile"
     title: ClassVar[str] = "Profile of the instructions"
 
     records: int

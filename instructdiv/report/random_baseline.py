@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from instructdiv.core.allowance import Allowance
+from instructdiv.core.wording import number
 from instructdiv.metrics import Assessment, Metric
 from instructdiv.metrics.draws import SAMPLE, sampled
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
-from instructdiv.report.wording import number
 from instructdiv.selectors import GroupBalanced, Random, Selector
 
 Rows = NDArray[np.int64]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
+from instructdiv.core.wording import printable
 from instructdiv.errors import InputError
 from instructdiv.metrics import Assessment
 from instructdiv.pool import Pool
@@ -28,9 +29,6 @@ from instructdiv.report.facts import (
 )
 from instructdiv.report.rendering.projection import Projection
 from instructdiv.report.tables import (
-    Cell,
-    Table,
-    TabledDocument,
     cluster_table,
     copy_table,
     curve_table,
@@ -41,7 +39,7 @@ from instructdiv.report.tables import (
     metric_table,
     reference_table,
 )
-from instructdiv.report.wording import printable
+from instructdiv.results import Cell, Result, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +56,9 @@ class Ground:
     """(n,) number of the cluster of each row, as in the rows of the summary."""
 
 
-class Summary(TabledDocument):
+class Summary(Result):
     """What a pool covers and, with a selection, what is left of it beside random draws."""
 
-    called: ClassVar[str] = "summary"
     title: ClassVar[str] = "Coverage report"
 
     records: int

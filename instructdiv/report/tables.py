@@ -1,12 +1,9 @@
 """Tables: what a report lists, for the page, for Markdown and for a terminal alike."""
 
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
 
+from instructdiv.core.wording import number
 from instructdiv.metrics import Assessment, FiveNumbers
-from instructdiv.report.document import Document
 from instructdiv.report.facts import (
     ClusterRow,
     Curve,
@@ -19,67 +16,7 @@ from instructdiv.report.facts import (
     Redundancy,
     Reference,
 )
-from instructdiv.report.wording import escaped, markdown_table, number, printable
-
-
-class Number(NamedTuple):
-    """A number as it is written, and what it is sorted by."""
-
-    text: str
-    value: float
-
-
-Cell = str | Number
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns and rows of texts and numbers."""
-
-    columns: list[str]
-    """Heads of the columns."""
-
-    rows: list[list[Cell]]
-    """The cells, row by row."""
-
-    @property
-    def numeric(self) -> list[bool]:
-        """Whether each column holds numbers."""
-        first = self.rows[0] if self.rows else [""] * len(self.columns)
-        return [isinstance(cell, Number) for cell in first]
-
-    @property
-    def texts(self) -> list[list[str]]:
-        """The cells as they are written."""
-        return [[c.text if isinstance(c, Number) else printable(c) for c in r] for r in self.rows]
-
-    def to_markdown(self) -> str:
-        """The table in Markdown."""
-        return markdown_table(self.columns, self.texts)
-
-
-class TabledDocument(Document):
-    """A document of a headline and tables."""
-
-    title: ClassVar[str] = "Document"
-
-    headline: str
-    """The result in a few sentences."""
-
-    @abstractmethod
-    def tables(self) -> dict[str, Table]:
-        """Everything that is a table, by its title."""
-
-    def __str__(self) -> str:
-        return self.headline
-
-    def to_markdown(self) -> str:
-        """A headline, and every table that has rows, as Markdown."""
-        blocks = [f"# {self.title}", escaped(self.headline)]
-        for name, table in self.tables().items():
-            if table.rows:
-                blocks += [f"## {escaped(name)}", table.to_markdown()]
-        return "\n\n".join(blocks) + "\n"
+from instructdiv.results import Cell, Number, Table, count, rounded, share, three
 
 
 def metric_table(metrics: list[Assessment], pool_metrics: Mapping[str, float]) -> Table:
@@ -276,23 +213,3 @@ def _shown(examples: Iterable[Example]) -> str:
     """The first of some examples."""
     first = next(iter(examples), None)
     return "" if first is None else first.text or f"row {first.row}"
-
-
-def count(value: int) -> Number:
-    """A number of things."""
-    return Number(f"{value:,}", value)
-
-
-def share(value: float) -> Number:
-    """A share, in percent."""
-    return Number(f"{value:.1%}", value)
-
-
-def three(value: float) -> Number:
-    """A similarity or a distance."""
-    return Number(f"{value:.3f}", value)
-
-
-def rounded(value: float) -> Number:
-    """Any number, with as many digits as can be read."""
-    return Number(number(value), value)

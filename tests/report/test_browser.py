@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from instructdiv.report.wording import start_of
+from instructdiv.core.wording import start_of
 from tests.pages import FILE_NAME, HOSTILE, hostile_summary, plain_summary
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")

@@ -15,8 +15,9 @@ import instructdiv as idv
 from instructdiv import Pool
 from instructdiv.clusterers import KMeans
 from instructdiv.errors import InputError, ParameterError
-from instructdiv.report.facts import Advice, Facts
+from instructdiv.report.facts import Advice
 from instructdiv.report.profile import CAVEAT, Counts, instruction_numbers
+from instructdiv.results import Facts
 from tests.pools import clustered
 
 WORDS = ["apple", "river", "cloud", "tiger", "piano", "rocket", "copper", "falcon", "walnut"]
@@ -271,7 +272,7 @@ def test_a_profile_is_written_as_json_and_as_markdown(tmp_path: Path):
     table = text[text.index("## Frequent") :].splitlines()
     lines = [line for line in table if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
-    with pytest.raises(InputError, match=r"a profile is written as .json or .md"):
+    with pytest.raises(InputError, match=r"\.json or \.md"):
         told.save(tmp_path / "a.txt")
 
 
@@ -283,5 +284,5 @@ def test_the_headline_has_the_numbers():
 
 @pytest.mark.parametrize("similarity_threshold", [1.1, -2, math.nan])
 def test_a_similarity_is_from_minus_1_to_1(similarity_threshold: float):
-    with pytest.raises(ParameterError, match="near_copy must lie in -1..1, got"):
+    with pytest.raises(ParameterError, match="similarity_threshold must lie in -1..1, got"):
         idv.instruction_profile(FEW, similarity_threshold=similarity_threshold)

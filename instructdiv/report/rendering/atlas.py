@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from instructdiv.core.files import MANIFEST, new_folder
+from instructdiv.core.wording import encodable
 from instructdiv.report.rendering.projection import Projection, project
 from instructdiv.report.summary import Ground, Summary
-from instructdiv.report.wording import encodable
 
 _NEIGHBORS = 10
 _LABELS = 60

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from instructdiv.core.wording import printable, start_of
 from instructdiv.report.facts import ClusterRow, Curve, GroupRow, Heat, Histogram
-from instructdiv.report.wording import printable, start_of
 
 _MOST_GROUPS = 24
 _MOST_TILES = 200

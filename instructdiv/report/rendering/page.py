@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from instructdiv.core.wording import number, start_of
 from instructdiv.report.rendering.charts import (
     Chart,
     called,
@@ -20,7 +21,6 @@ from instructdiv.report.rendering.projection import Projection
 from instructdiv.report.rendering.sheet import filled
 from instructdiv.report.summary import Ground, Summary
 from instructdiv.report.tables import heat_table, histogram_table, reference_table
-from instructdiv.report.wording import number, start_of
 
 
 @dataclass(frozen=True)

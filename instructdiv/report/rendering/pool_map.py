@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.wording import start_of
 from instructdiv.pool import Pool
 from instructdiv.report.facts import ClusterRow
 from instructdiv.report.rendering.charts import called
 from instructdiv.report.rendering.projection import Projection, drawn, project
 from instructdiv.report.summary import Ground, Summary
-from instructdiv.report.wording import start_of
 
 _COLORED = 10
 # All hover texts together, compressed and in base64, in bytes: longer ones are cut shorter.

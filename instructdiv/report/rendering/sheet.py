@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from instructdiv.core.wording import number
 from instructdiv.report.rendering.charts import Chart
-from instructdiv.report.wording import number
 
 if TYPE_CHECKING:
     from jinja2 import Template

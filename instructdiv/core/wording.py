@@ -1,4 +1,4 @@
-"""Wording: numbers, texts and tables as a report writes them."""
+"""Wording: numbers, texts and tables as results write them."""
 
 import html
 from collections.abc import Iterable, Sequence

@@ -1,15 +1,18 @@
-"""What the tests of the page share: pools whose texts would like to be more than text."""
+"""What the tests of reports share: pools whose texts would like to be more than text."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from instructdiv import Budget, Pool, Selection, Summary
 from instructdiv.report import coverage
+from instructdiv.report.facts import Advice
+from instructdiv.results import Facts
 from instructdiv.selectors import FacilityLocation
 from tests.pools import clustered
 
@@ -118,3 +121,16 @@ def odd_pools() -> Iterator[tuple[str, Pool, int | None]]:
 def map_names(n: int) -> list[str]:
     """Names that differ in nothing that shows, and in much that does."""
     return [f"{'name ' * (i % 9)}{i}\u200b" for i in range(n)]
+
+
+def every_advice(found: Any) -> list[Advice]:
+    """Advice wherever it stands in a document."""
+    if isinstance(found, Advice):
+        return [found]
+    if isinstance(found, list):
+        return [one for item in found for one in every_advice(item)]
+    if isinstance(found, Facts):
+        return [
+            one for name in type(found).model_fields for one in every_advice(getattr(found, name))
+        ]
+    return []

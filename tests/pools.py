@@ -1,12 +1,20 @@
-"""Pools that the common tests share."""
+"""What the common tests run over: every selector there is, and pools of every kind."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import strategies as st
 
 from instructdiv import Budget, Pool, Selection, Space
 from instructdiv.selectors import Selector
+from instructdiv.selectors.maximizer import Maximizer
+
+SELECTORS = [s() for s in Selector.known().values() if s.__module__.startswith("instructdiv.")]
+GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]
+NESTED = [s for s in SELECTORS if s.nested]
+every_selector = pytest.mark.parametrize("selector", SELECTORS, ids=lambda s: s.name)
 
 
 def clustered(n: int, d: int, n_clusters: int, seed: int = 0) -> Pool:
@@ -63,6 +71,32 @@ ONE = readable(clustered(1, 4, 1, seed=4))
 EQUAL = readable(Pool.from_embeddings(np.ones((7, 5)), ["same"] * 7, np.full(7, 9), np.arange(7)))
 
 POOLS = {"distinct": DISTINCT, "copies": COPIES, "tiny": TINY, "one": ONE, "equal": EQUAL}
+
+
+def far(sizes: dict[str, int], seed: int = 0, spread: float = 0.05) -> dict[str, Pool]:
+    """Tight clusters at right angles, by name."""
+    random = np.random.default_rng(seed)
+    return {
+        name: Pool.from_embeddings(
+            np.eye(len(sizes) + 4)[i] + spread * random.standard_normal((n, len(sizes) + 4))
+        )
+        for i, (name, n) in enumerate(sizes.items())
+    }
+
+
+@st.composite
+def two_spaces(draw: st.DrawFn) -> tuple[Space, Space]:
+    """Vectors whose products are exact, and so full of ties and copies; or any vectors."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, m = draw(st.integers(1, 90)), draw(st.integers(1, 12))
+    d = draw(st.sampled_from([4, 16]))
+    if draw(st.booleans()):
+        return Space.of(random.choice([-1.0, 1.0], (n, d))), Space.of(
+            random.choice([-1.0, 1.0], (m, d))
+        )
+    vectors = random.standard_normal((n, d))
+    vectors[random.integers(0, n, n // 3)] = vectors[0]
+    return Space.of(vectors), Space.of(random.standard_normal((m, d)))
 
 
 def target_of(pool: Pool) -> Pool:

@@ -21,8 +21,17 @@ from instructdiv import Budget, Pool, Selection
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.selectors import Selector
-from tests.pools import COPIES, DISTINCT, EQUAL, clustered, labels, select
-from tests.properties.test_every_selector import GREEDY, NESTED, every_selector
+from tests.pools import (
+    COPIES,
+    DISTINCT,
+    EQUAL,
+    GREEDY,
+    NESTED,
+    clustered,
+    every_selector,
+    labels,
+    select,
+)
 
 SMALL = clustered(60, 8, 4)
 NOTHING = Selection(np.empty(0, np.int64), np.empty(0))

@@ -11,8 +11,7 @@ import numpy as np
 
 from instructdiv import Pool, Space
 from instructdiv.selectors import Selector
-from tests.benchmarks.test_limits import Watch
-from tests.benchmarks.test_speed import vectors
+from tests.benchmarks.measuring import Watch, vectors
 
 RUNS = [
     ('{"name": "facility_location"}', 10_000, 1000),

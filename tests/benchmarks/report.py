@@ -15,8 +15,7 @@ import numpy as np
 from instructdiv import Pool, Random, Selection, Space, coverage
 from instructdiv.data.records import Records
 from instructdiv.schemas import Schema
-from tests.benchmarks.test_limits import Watch
-from tests.benchmarks.test_speed import vectors
+from tests.benchmarks.measuring import Watch, vectors
 
 RUNS = [(12_500, 0), (25_000, 0), (50_000, 0), (100_000, 0), (100_000, 1000), (100_000, 10_000)]
 WORDS = np.array([f"word{n}" for n in range(20_000)])

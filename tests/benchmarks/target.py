@@ -13,8 +13,7 @@ from typing import Any
 from instructdiv import Pool, Space
 from instructdiv.arrangers import Arranger
 from instructdiv.selectors import Selector
-from tests.benchmarks.aimed import by_the_paper, pool_and_target
-from tests.benchmarks.test_limits import Watch
+from tests.benchmarks.measuring import Watch, by_the_paper, pool_and_target
 
 RUNS = [
     *(

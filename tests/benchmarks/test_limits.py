@@ -1,7 +1,5 @@
 """What speed may not cost: value and memory. Slow; run by make test-all."""
 
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +7,7 @@ import pytest
 
 from instructdiv import DiverseCoverage, FacilityLocation, Pool, Space, TestCentric
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
-from tests.benchmarks.aimed import pool_and_target
-from tests.benchmarks.test_speed import vectors
+from tests.benchmarks.measuring import Watch, pool_and_target, vectors
 
 pytestmark = pytest.mark.slow
 
@@ -33,29 +30,6 @@ def test_neighbors_cost_less_than_half_a_percent_of_the_value_of_exact_greedy():
     chosen = FacilityLocation().select(Pool.from_embeddings(space), 1000).indices
     value = FacilityLocationMetric().score(space.take(chosen), space)
     assert value >= 0.995 * exact
-
-
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-class Watch:
-    """The most memory of the process while a block runs, and what it was before."""
-
-    def __enter__(self) -> "Watch":
-        self.before, self.peak, self._done = resident(), 0, threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        while not self._done.is_set():
-            self.peak = max(self.peak, resident())
-            time.sleep(0.005)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

@@ -25,16 +25,7 @@ from instructdiv import (
     arrangers,
 )
 from instructdiv.metrics import Vendi
-from tests.benchmarks.aimed import by_the_paper, pool_and_target
-
-Vectors = np.ndarray
-
-
-def vectors(n: int, d: int = 384) -> Vectors:
-    random = np.random.default_rng(0)
-    centers = random.standard_normal((200, d), dtype=np.float32)
-    noise = 1.2 * random.standard_normal((n, d), dtype=np.float32)
-    return Space.of(centers[random.integers(0, 200, n)] + noise).vectors
+from tests.benchmarks.measuring import Vectors, by_the_paper, pool_and_target, vectors
 
 
 @pytest.fixture(scope="module")

@@ -19,78 +19,27 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 import instructdiv as idv
 from instructdiv import curate as curate_function
-from instructdiv.cli import app
 from instructdiv.data.load import DEMO
 from instructdiv.exporters import Jsonl
 from instructdiv.metrics import Metric
 from instructdiv.report.rendering import projection as projection_module
 from instructdiv.selectors import Selector
+from tests.cli.commands import (
+    LEXICAL,
+    ROWS,
+    VERBS,
+    _done,
+    _fails,
+    _invoke,
+    _mix,
+    _one_object,
+    _select,
+)
 
-VERBS = ["Bake", "Paint", "Describe", "Sell", "Draw", "Translate"]
-THINGS = ["bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat"]
-ROWS = [
-    {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": verb.lower()}
-    for verb in VERBS
-    for thing in THINGS
-]
 PACMAP = importlib.util.find_spec("pacmap") is not None
-LEXICAL = ["--embedder", "lexical", "--n-draws", "3"]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    path = tmp_path / "data.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    return str(path)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def _invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def _done(*arguments: object) -> Result:
-    result = _invoke(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def _fails(code: int, said: str, *arguments: object) -> Result:
-    """An error of ours: its exit code, one line on stderr, nothing on stdout, no traceback."""
-    result = _invoke(*arguments)
-    assert isinstance(result.exception, SystemExit), repr(result.exception)
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    assert said in last
-    return result
-
-
-def _select(data: object, out: Path, *arguments: object, budget: object = 5) -> list[object]:
-    return ["select", data, "--budget", budget, *LEXICAL, "--output", out, *arguments]
-
-
-def _mix(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "mix.jsonl").read_text().splitlines()]
-
-
-def _one_object(text: str) -> dict[str, Any]:
-    def never(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
-
-    assert text.count("\n") == 1
-    found: dict[str, Any] = json.loads(text, parse_constant=never)
-    assert isinstance(found, dict)
-    return found
 
 
 # Done: 0.

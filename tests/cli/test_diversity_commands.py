@@ -9,9 +9,8 @@ from typer.testing import CliRunner, Result
 
 import instructdiv as idv
 from instructdiv.cli import app
+from tests.shared_data import DATA, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
 DOMAINS = {
     "code": "Write a Python function that {} the items of list number {}.",
     "law": "Which court in country {1} hears an appeal when a tenant {0} the contract?",

@@ -12,9 +12,7 @@ import instructdiv as idv
 from instructdiv import Arrangement, Recipe
 from instructdiv.arrangers import Arranger
 from instructdiv.errors import InputError, ParameterError, ShapeError, UsageError
-from tests.cli.test_cli import ROWS, _done, _fails, _invoke, _mix, _one_object, _select, data, out
-
-__all__ = ["data", "out"]
+from tests.cli.commands import ROWS, _done, _fails, _invoke, _mix, _one_object, _select
 
 ASKED = [
     {"messages": [{"role": "user", "content": f"Bake {thing} now."}], "kind": kind}
@@ -82,7 +80,7 @@ def test_a_recipe_has_a_target_and_an_order(data: str, asked: str, tmp_path: Pat
     path.write_text(
         f"data: {data}\ntarget: {asked}\ntarget_group: kind\nembedder: lexical\nbudget: 12\n"
         "selector: {name: target_balanced, shares: {food: 0.75, other: 0.25}}\n"
-        "arranger: {name: test_centric, within_turn: query}\ntrainer: axolotl\ndraws: 2\n"
+        "arranger: {name: test_centric, within_turn: query}\ntrainer: axolotl\nn_draws: 2\n"
     )
     recipe = Recipe.load(path, ["arranger.within_turn=index"])
     assert recipe.arranger == idv.arrangers.TestCentric(within_turn="index")

@@ -19,22 +19,7 @@ from instructdiv.core.nearest_queue import (
 )
 from instructdiv.errors import ShapeError
 from tests import naive
-
-
-@st.composite
-def two_spaces(draw: st.DrawFn) -> tuple[Space, Space]:
-    """Vectors whose products are exact, and so full of ties and copies; or any vectors."""
-    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n, m = draw(st.integers(1, 90)), draw(st.integers(1, 12))
-    d = draw(st.sampled_from([4, 16]))
-    if draw(st.booleans()):
-        return Space.of(random.choice([-1.0, 1.0], (n, d))), Space.of(
-            random.choice([-1.0, 1.0], (m, d))
-        )
-    vectors = random.standard_normal((n, d))
-    vectors[random.integers(0, n, n // 3)] = vectors[0]
-    return Space.of(vectors), Space.of(random.standard_normal((m, d)))
-
+from tests.pools import two_spaces
 
 sizes = st.fixed_dictionaries(
     {

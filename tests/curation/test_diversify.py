@@ -15,28 +15,8 @@ import instructdiv as idv
 from instructdiv import Budget, Pool, Specialist
 from instructdiv.errors import BudgetError, InputError, ParameterError, ShapeError, UnknownPart
 from tests import naive
-from tests.pools import clustered, labels
-
-TOPICS = {
-    "code": "python function loop list string sort parse compile debug array",
-    "law": "court appeal contract judge statute plaintiff verdict clause lawyer tort",
-    "food": "bake flour butter oven roast garlic simmer spice whisk dough",
-    "music": "chord melody rhythm violin opera tempo bass flute choir tune",
-}
-
-
-def task(topic: str, number: int) -> dict[str, Any]:
-    """A record of a topic, in words that other topics lack."""
-    words = np.random.default_rng((number, len(topic))).permutation(TOPICS[topic].split())[:6]
-    return {"id": f"{topic} {number}", "instruction": " ".join(words), "output": "?"}
-
-
-def tasks(topic: str, n: int) -> list[dict[str, Any]]:
-    return [task(topic, number) for number in range(n)]
-
-
-CODE, LAW, FOOD, MUSIC = tasks("code", 40), tasks("law", 12), tasks("food", 30), tasks("music", 6)
-OTHERS = {"law": LAW, "food": FOOD, "music": MUSIC}
+from tests.pools import clustered, far, labels
+from tests.shared_data import CODE, FOOD, LAW, MUSIC, OTHERS
 
 
 def diversify(core: Any = CODE, pools: Any = OTHERS, *given: Any, **more: Any) -> Any:
@@ -45,17 +25,6 @@ def diversify(core: Any = CODE, pools: Any = OTHERS, *given: Any, **more: Any) -
 
 def ids(found: Any) -> list[str]:
     return [row["id"] for row in found.mix.records.rows]
-
-
-def far(sizes: dict[str, int], seed: int = 0, spread: float = 0.05) -> dict[str, Pool]:
-    """Tight clusters at right angles, by name."""
-    random = np.random.default_rng(seed)
-    return {
-        name: Pool.from_embeddings(
-            np.eye(len(sizes) + 4)[i] + spread * random.standard_normal((n, len(sizes) + 4))
-        )
-        for i, (name, n) in enumerate(sizes.items())
-    }
 
 
 @pytest.fixture(scope="module")

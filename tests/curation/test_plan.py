@@ -16,7 +16,7 @@ from instructdiv.curation import plan as plan_module
 from instructdiv.curation.plan import _duration, _size, available_bytes
 from instructdiv.errors import BudgetError, InstructdivError, ShapeError, UnknownPart
 from instructdiv.selectors import Selector
-from tests.report.test_compare import ROWS
+from tests.shared_data import ROWS
 
 SELECTORS = [n for n, s in Selector.known().items() if s.__module__.startswith("instructdiv.")]
 

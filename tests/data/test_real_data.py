@@ -23,8 +23,8 @@ from instructdiv.exporters import Exporter
 from instructdiv.exporters.base import Split
 from instructdiv.report.notices import notices
 from instructdiv.schemas.conversation import spoken
+from tests.shared_data import DATA
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(
     not (DATA / "README.md").is_file(), reason=f"the real data is not here: {DATA}"
 )

@@ -30,8 +30,8 @@ from instructdiv.errors import (
 )
 from instructdiv.experiments.sweep_script import SWEPT
 from instructdiv.exporters import Parquet
-from tests.curation.test_diversify import CODE, FOOD, LAW, MUSIC, OTHERS, far
-from tests.pools import labels
+from tests.pools import far, labels
+from tests.shared_data import CODE, FOOD, LAW, MUSIC, OTHERS
 
 SHARES = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25]
 

@@ -16,7 +16,7 @@ from instructdiv.exporters import Exporter
 from instructdiv.exporters.base import Split
 from instructdiv.schemas import Conversation, Messages
 from instructdiv.schemas.conversation import call_name, spoken
-from tests.schemas.test_conversations import conversations
+from tests.conversations import conversations
 
 _ASKED = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
 
@@ -74,7 +74,7 @@ def test_what_is_said_comes_out_in_order(name: str, rows: list[Any]) -> None:
         return
     try:
         kept, back = _through(Exporter.from_mapping(name), rows)
-    except InputError:  # a table has no place for it, as tests/test_records.py tests
+    except InputError:  # a table has no place for it, as tests/data/test_records.py tests
         assert name in ("parquet", "hub_folder")
         assert any(map(_has_a_huge_number, rows))
         return

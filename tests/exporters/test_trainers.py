@@ -24,9 +24,9 @@ from instructdiv.exporters.base import Split
 from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.schemas import Conversation, Messages, Preference
 from instructdiv.schemas.conversation import call_arguments
+from tests.shared_data import ROOT
 from tests.trainers.rows import GOOD, LOOK_UP, ODD, ODD_PAIRS, PAIRS, REASONED, TOOLS
 
-ROOT = Path(__file__).resolve().parent.parent
 SITES = ROOT / ".venv" / "trainers"
 INSTALLED = {
     "axolotl": "axolotl",

@@ -36,6 +36,7 @@ from instructdiv.lab.arrangement import Preparing, ToTrain, prepare, settings_of
 from instructdiv.lab.jobs import done
 from instructdiv.lab.tasks import every_task
 from instructdiv.lab.transformer import one_torch_thread
+from tests.shared_data import ROOT
 
 TINY = ArrangementPlan(
     seeds=1,
@@ -632,7 +633,7 @@ def test_ctrl_c_ends_the_processes_and_keeps_the_runs(tmp_path: Path):
     with subprocess.Popen(
         [sys.executable, script],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from instructdiv.lab import generated_tasks
+from tests.shared_data import ROOT
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "real_tasks.py"
+EXAMPLE = ROOT / "examples" / "real_tasks.py"
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,7 @@ from instructdiv.lab import (
 from instructdiv.lab.generalization import ToRewrite, train
 from instructdiv.lab.rewriting_plan import STUDIES, asked, datasets_of, rules_of
 from instructdiv.lab.transformer import one_torch_thread
+from tests.shared_data import ROOT
 
 SMALL: dict[str, Any] = {
     "instructions": (5, 10, 20),
@@ -663,7 +664,7 @@ def test_ctrl_c_ends_the_processes_and_keeps_the_runs(tmp_path: Path):
     with subprocess.Popen(
         [sys.executable, script],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,8 +43,9 @@ from instructdiv.metrics.remembered import remembered
 from instructdiv.selectors import LogDeterminant as LogDeterminantSelector
 from instructdiv.selectors import Random
 from tests.pools import COPIES, DISTINCT, EQUAL, clustered
+from tests.shared_data import DATA
 
-GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
+GOLDEN = DATA.parent / "golden"
 golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden values are not here")
 
 

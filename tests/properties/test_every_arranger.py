@@ -15,8 +15,17 @@ from instructdiv import Arrangement, Pool, Space
 from instructdiv.arrangers import Arranger
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from tests import naive
-from tests.core.test_nearest_queue import two_spaces
-from tests.pools import COPIES, DISTINCT, EQUAL, POOLS, TINY, clustered, labels, target_of
+from tests.pools import (
+    COPIES,
+    DISTINCT,
+    EQUAL,
+    POOLS,
+    TINY,
+    clustered,
+    labels,
+    target_of,
+    two_spaces,
+)
 
 ARRANGERS = [a() for a in Arranger.known().values() if a.__module__.startswith("instructdiv.")]
 TARGETED = [a for a in ARRANGERS if a.needs_target]

@@ -1,4 +1,4 @@
-"""What every exporter promises; tests/test_trainers.py has the trainers themselves look at it."""
+"""What every exporter promises; test_trainers.py has the trainers themselves look at it."""
 
 import json
 from collections import Counter

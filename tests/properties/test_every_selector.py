@@ -13,20 +13,23 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, ParameterError, ShapeError, UnknownPart
 from instructdiv.metrics import MeanNearestSimilarity
 from instructdiv.selectors import Selector
-from instructdiv.selectors.maximizer import Maximizer
 from tests.pools import (
     COPIES,
     DISTINCT,
+    GREEDY,
+    NESTED,
     POOLS,
+    SELECTORS,
     TINY,
     clustered,
     contents,
+    every_selector,
     labels,
     rotated,
     select,
 )
+from tests.shared_data import ROOT
 
-SELECTORS = [s() for s in Selector.known().values() if s.__module__.startswith("instructdiv.")]
 DRAWN = ("random", "density_balanced", "semantic_dedup", "importance_resampling")
 # Whole-number scores tie, and so do the two rows of a pair: there the lower row is taken.
 BY_ROW = ("representation_filter", "cluster_balanced", "specialist", "prototypes", "pairwise_dedup")
@@ -41,8 +44,6 @@ IN_TURNS = (
 )
 DETERMINED = [s for s in SELECTORS if s.name not in DRAWN]
 TARGETED = [s for s in SELECTORS if s.covers_target]
-GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]
-NESTED = [s for s in SELECTORS if s.nested]
 SCORED = [s for s in SELECTORS if s.name in ("quality_diversity", "representation_filter")]
 COVERING = [idv.FacilityLocation(), idv.DiverseCoverage(balance=0), idv.KCenter(ignored_share=0)]
 TURNED = ("facility_location", "group_balanced", "k_center", "graph_cut")
@@ -50,7 +51,6 @@ TURNABLE = [s for s in SELECTORS if s.name in TURNED]
 
 ROWS = np.arange(len(DISTINCT))
 
-every_selector = pytest.mark.parametrize("selector", SELECTORS, ids=lambda s: s.name)
 every_pool = pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
 
 
@@ -289,8 +289,7 @@ def test_says_where_it_comes_from_and_what_it_costs(selector):
 
 _PICK_ALL = """
 import sys
-from tests.properties.test_every_selector import SELECTORS
-from tests.pools import clustered, readable, select
+from tests.pools import SELECTORS, clustered, readable, select
 pool = readable(clustered(2500, 48, 12))
 print([select(s, pool, 150).indices.tolist() for s in SELECTORS])
 """
@@ -299,7 +298,7 @@ print([select(s, pool, 150).indices.tolist() for s in SELECTORS])
 def test_the_number_of_threads_changes_nothing():
     def picks(threads: str) -> str:
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        env = os.environ | dict.fromkeys(limits, threads) | {"PYTHONPATH": os.getcwd()}
+        env = os.environ | dict.fromkeys(limits, threads) | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(
             [sys.executable, "-c", _PICK_ALL], env=env, check=True, capture_output=True, text=True
         ).stdout

@@ -14,9 +14,9 @@ from instructdiv import Pool
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.report.advice import SAME, _held_back
 from tests import naive
-from tests.curation.test_diversify import CODE, FOOD, LAW, MUSIC, far
-from tests.pools import clustered
-from tests.report.test_profile import every_advice
+from tests.pages import every_advice
+from tests.pools import clustered, far
+from tests.shared_data import CODE, FOOD, LAW, MUSIC
 
 # Less than what float32 can tell apart in a sum over some dozens of records.
 TIED = 1e-5

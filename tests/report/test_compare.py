@@ -34,6 +34,7 @@ from instructdiv.report.comparison import ComparedRow
 from instructdiv.selectors import Selector
 from instructdiv.selectors.maximizer import Maximizer
 from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
+from tests.shared_data import ROWS
 
 FEW: dict[str, Any] = {"n_draws": 8, "metrics": [MeanNearestSimilarity()]}
 
@@ -514,11 +515,6 @@ def test_progress_is_told_from_start_to_end():
 
 # The command.
 
-ROWS = [
-    {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": verb, "score": len(thing)}
-    for verb in ("Bake", "Paint", "Describe", "Sell", "Draw", "Translate")
-    for thing in ("bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat")
-]
 QUICK = ["--embedder", "lexical", "--n-draws", "2"]
 
 

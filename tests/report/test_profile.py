@@ -15,9 +15,8 @@ import instructdiv as idv
 from instructdiv import Pool
 from instructdiv.clusterers import KMeans
 from instructdiv.errors import InputError, ParameterError
-from instructdiv.report.facts import Advice
 from instructdiv.report.profile import CAVEAT, Counts, instruction_numbers
-from instructdiv.results import Facts
+from tests.pages import every_advice
 from tests.pools import clustered
 
 WORDS = ["apple", "river", "cloud", "tiger", "piano", "rocket", "copper", "falcon", "walnut"]
@@ -187,19 +186,6 @@ def test_twenty_are_shown_and_none_that_one_record_has():
 
 
 # Warnings.
-
-
-def every_advice(found: Any) -> list[Advice]:
-    """Advice wherever it stands in a document."""
-    if isinstance(found, Advice):
-        return [found]
-    if isinstance(found, list):
-        return [one for item in found for one in every_advice(item)]
-    if isinstance(found, Facts):
-        return [
-            one for name in type(found).model_fields for one in every_advice(getattr(found, name))
-        ]
-    return []
 
 
 CONSTANT = vectors_of([9])

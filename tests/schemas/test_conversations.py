@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from instructdiv.errors import RowError
 from instructdiv.schemas import Conversation, Messages, Schema, recognize
 from instructdiv.schemas.conversation import call_arguments, call_name, spoken
-from tests.schemas.test_schemas import LAYOUTS, SAID, VARIANTS, first
+from tests.conversations import LAYOUTS, SAID, VARIANTS, conversations, first, messages, texts
 
 ALL = {name: schema() for name, schema in Schema.known().items()}
 READ_ONLY = {"marked_text", "oasst_flat", "oasst_tree", "prompt_only", "xlam"}
@@ -29,77 +29,6 @@ each_written = pytest.mark.parametrize("schema", WRITTEN, ids=lambda schema: sch
 
 
 # Conversations of every kind.
-
-texts = st.one_of(
-    st.text(st.characters(codec="utf-8"), max_size=20),
-    st.sampled_from(
-        [
-            "",
-            " ",
-            "\n",
-            " Hi ",
-            "N/A",
-            "None.",
-            "<noinput>",
-            "A<|endoftext|>",
-            "[|AI|] x",
-            "<image>",
-            '{"name": "add"}',
-            "<think>x</think>",
-            "\n\nHuman: a\n\nAssistant: b",
-            "\u2028\x85",
-            "{{name}}",
-        ]
-    ),
-)
-plain_json = st.one_of(st.none(), st.booleans(), st.integers(), texts)
-arguments = st.one_of(
-    st.dictionaries(texts, plain_json, max_size=2), texts, st.just('{"a": [1, null]}'), st.none()
-)
-calls = st.builds(
-    lambda name, given, call_id: (
-        call_id | {"type": "function", "function": {"name": name, "arguments": given}}
-    ),
-    texts,
-    arguments,
-    st.sampled_from([{}, {"id": "c1"}]),
-)
-shown = st.sampled_from([{"type": "image"}, {"type": "image_url", "image_url": {"url": "a.png"}}])
-
-
-@st.composite
-def messages(draw: Any, role: str) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": role, "content": draw(texts)}
-    if role == "user" and draw(st.integers(0, 9)) == 0:
-        said = {"type": "text", "text": message["content"]}
-        message["parts"] = draw(st.permutations([draw(shown), said]))
-    if role == "assistant" and draw(st.integers(0, 4)) == 0:
-        message["tool_calls"] = draw(st.lists(calls, min_size=1, max_size=2))
-    if role == "assistant" and draw(st.integers(0, 4)) == 0:
-        message["reasoning_content"] = draw(texts.filter(bool))
-    if role == "tool" and draw(st.booleans()):
-        message |= {"tool_call_id": "c1", "name": "add"}
-    if role != "tool" and draw(st.integers(0, 9)) == 0:
-        message["weight"] = draw(st.sampled_from([0, 1, 0.0, 1.0]))
-    return message
-
-
-@st.composite
-def conversations(draw: Any) -> Conversation:
-    n_rounds = draw(st.integers(1, 3))
-    roles = ["user", "assistant"] * n_rounds
-    if draw(st.integers(0, 3)) == 0:
-        any_roles = st.sampled_from(["user", "assistant", "tool", "system"])
-        roles = draw(st.lists(any_roles, max_size=5))
-    if draw(st.integers(0, 3)) == 0:
-        roles = ["system", *roles]
-    said = [draw(messages(role)) for role in roles]
-    tools = [{"type": "function", "function": {"name": "add", "parameters": {"b": 1}}}]
-    return Conversation(
-        said,
-        draw(st.sampled_from([[], [], tools])),
-        label=draw(st.sampled_from([None, None, True, False])),
-    )
 
 
 def plain_calls(message: dict[str, Any]) -> list[Any]:

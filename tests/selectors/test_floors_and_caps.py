@@ -21,8 +21,7 @@ from instructdiv.core import greedy, space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ModelNotFound, ShapeError
 from instructdiv.selectors import Selector, k_center, log_determinant, thinning
-from tests.pools import clustered, labels, select
-from tests.properties.test_every_selector import GREEDY, SELECTORS, every_selector
+from tests.pools import GREEDY, SELECTORS, clustered, every_selector, labels, select
 
 POOL = clustered(40, 6, 4)
 GROUPS = np.unique(labels(POOL)).tolist()

@@ -16,8 +16,17 @@ from instructdiv.errors import ParameterError, ShapeError, UsageError
 from instructdiv.selectors import Selector, round_robin_by_rank
 from instructdiv.selectors.knn_uniform import _transported
 from tests import naive
-from tests.core.test_nearest_queue import two_spaces
-from tests.pools import COPIES, DISTINCT, TINY, clustered, labels, readable, select, target_of
+from tests.pools import (
+    COPIES,
+    DISTINCT,
+    TINY,
+    clustered,
+    labels,
+    readable,
+    select,
+    target_of,
+    two_spaces,
+)
 
 TARGETED = [s() for s in Selector.known().values() if s.needs_target]
 every_selector = pytest.mark.parametrize("selector", TARGETED, ids=lambda s: s.name)

@@ -27,6 +27,8 @@ from instructdiv.exporters.stanza import TRAINERS, stanza
 from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.training.order import compare_order
 from instructdiv.training.order_audit import OrderAudit, Step, _ids, _of_all_ranks
+from tests.shared_data import ROOT
+from tests.training.tiny_trainer import IDS, audited, rows_of, trainer_on
 
 # The stanzas.
 
@@ -294,21 +296,7 @@ def test_an_id_must_not_be_expected_twice():
 
 # A real trainer on a tiny model.
 
-IDS = [f"r{i}" for i in range(48)]
 SEQUENTIAL = {"train_sampling_strategy": "sequential"}
-
-
-def rows_of(ids: list[str], most: int = 8) -> Any:
-    """Records of at most so many tokens; of different lengths where that is more than 8."""
-    from datasets import Dataset
-
-    draw = random.Random(0)
-    rows = []
-    for id_ in ids:
-        length = 8 if most == 8 else draw.randrange(2, most)
-        tokens = [draw.randrange(32) for _ in range(length)]
-        rows.append({"id": id_, "input_ids": tokens, "labels": tokens})
-    return Dataset.from_list(rows)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -322,44 +310,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(n_threads)
 
 
-def trainer_on(
-    data: Any, folder: Path, collate: Any = None, eval_data: Any = None, **settings: Any
-) -> Any:
-    pytest.importorskip("accelerate", reason="transformers.Trainer needs it")
-    from transformers import (
-        GPT2Config,
-        GPT2LMHeadModel,
-        Trainer,
-        TrainingArguments,
-        default_data_collator,
-        set_seed,
-    )
-
-    arguments = TrainingArguments(
-        str(folder),
-        **{
-            "use_cpu": True,
-            "report_to": [],
-            "per_device_train_batch_size": 4,
-            "num_train_epochs": 1,
-            "disable_tqdm": True,
-            "logging_strategy": "no",
-            "save_strategy": "no",
-            **settings,
-        },
-    )
-    set_seed(0)
-    shape: Any = {"vocab_size": 32, "n_positions": 32, "n_embd": 8, "n_layer": 1, "n_head": 1}
-    model = GPT2LMHeadModel(GPT2Config(**shape, bos_token_id=0, eos_token_id=0))
-    return Trainer(
-        model,
-        arguments,
-        collate or default_data_collator,
-        train_dataset=data,
-        eval_dataset=eval_data,
-    )
-
-
 def padded(records: list[Any]) -> dict[str, Any]:
     """A batch of records of different lengths."""
     import torch
@@ -368,13 +318,6 @@ def padded(records: list[Any]) -> dict[str, Any]:
     tokens = [torch.tensor(record["input_ids"]) for record in records]
     together = pad_sequence(tokens, batch_first=True)
     return {"input_ids": together, "labels": together.clone()}
-
-
-def audited(trainer: Any, audit: OrderAudit | None = None, **how: Any) -> OrderAudit:
-    audit = audit or OrderAudit(IDS)
-    audit.attach(trainer)
-    trainer.train(**how)
-    return audit
 
 
 @pytest.mark.parametrize(
@@ -787,7 +730,8 @@ def test_processes_that_share_a_batch_count_once(monkeypatch):
 RANKS = """
 import sys
 from pathlib import Path
-from tests.training.test_order import IDS, OrderAudit, audited, rows_of, trainer_on
+from instructdiv.training.order_audit import OrderAudit
+from tests.training.tiny_trainer import IDS, audited, rows_of, trainer_on
 
 folder, sampling = Path(sys.argv[1]), sys.argv[2]
 settings = {"train_sampling_strategy": sampling, "gradient_accumulation_steps": 2}
@@ -804,8 +748,7 @@ def test_several_processes_are_judged_together(tmp_path, sampling):
     script = tmp_path / "ranks.py"
     script.write_text(RANKS)
     run = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
-    root = str(Path(__file__).parent.parent)
-    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
         [sys.executable, *run, tmp_path, sampling],
         check=True,

@@ -1,4 +1,8 @@
-"""Pools and targets to measure on, and the paper's own way of choosing."""
+"""What is measured on, and with: vectors, pools and targets, memory; the paper's own choosing."""
+
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 
@@ -32,3 +36,36 @@ def by_the_paper(space: Space, target: Space, budget: int) -> int:
         chosen += rows.tolist()
         worth[rows] = -2
     return len(chosen)
+
+
+Vectors = np.ndarray
+
+
+def vectors(n: int, d: int = 384) -> Vectors:
+    random = np.random.default_rng(0)
+    centers = random.standard_normal((200, d), dtype=np.float32)
+    noise = 1.2 * random.standard_normal((n, d), dtype=np.float32)
+    return Space.of(centers[random.integers(0, 200, n)] + noise).vectors
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+class Watch:
+    """The most memory of the process while a block runs, and what it was before."""
+
+    def __enter__(self) -> "Watch":
+        self.before, self.peak, self._done = resident(), 0, threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._done.is_set():
+            self.peak = max(self.peak, resident())
+            time.sleep(0.005)

@@ -19,6 +19,22 @@
 
 from typing import ClassVar
 
+__all__ = [
+    "BudgetError",
+    "GateFailed",
+    "InputError",
+    "InstructdivError",
+    "ModelNotFound",
+    "OutputError",
+    "ParameterError",
+    "RecipeError",
+    "RowError",
+    "ShapeError",
+    "UnknownPart",
+    "UnknownSchema",
+    "UsageError",
+]
+
 
 class InstructdivError(Exception):
     """Root of every error that this library raises on purpose."""

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instructdiv import Budget, apportion
+from instructdiv import Budget
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.apportion import apportion_order
+from instructdiv.core.apportion import apportion, apportion_order
 from instructdiv.errors import BudgetError
 
 weights = st.lists(st.floats(0, 1e6), min_size=1, max_size=12).filter(any)

@@ -140,7 +140,7 @@ def test_the_reference_page_is_current() -> None:
 
 # What is written as JSON, from the code.
 
-DOCUMENTS: list[type[BaseModel]] = [idv.Summary, idv.Difference, idv.Comparison]
+DOCUMENTS: list[type[BaseModel]] = [idv.Summary, idv.report.Difference, idv.Comparison]
 
 
 def summary_schema() -> str:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -102,6 +103,21 @@ def test_no_public_name_is_a_module_too():
     at_the_top = {module.split(".")[1] for module in MODULES}
     for name in set(instructdiv.__all__) & at_the_top:
         assert getattr(instructdiv, name).__name__ == f"instructdiv.{name}"
+
+
+def test_the_front_door_opens_to_what_it_lists():
+    names: dict[str, object] = {}
+    exec("from instructdiv import *", names)
+    assert names.keys() - {"__builtins__"} == set(instructdiv.__all__)
+    assert set(dir(instructdiv)) >= set(instructdiv.__all__)
+
+
+def test_every_namespace_lists_its_names():
+    for name in instructdiv.__all__:
+        namespace = getattr(instructdiv, name)
+        if isinstance(namespace, ModuleType):
+            for inner in namespace.__all__:
+                assert getattr(namespace, inner), f"{name} lists {inner}, which it has not"
 
 
 def test_faiss_is_known_to_space_alone():

@@ -15,7 +15,7 @@ from instructdiv.clusterers import ByLabel, KMeans
 from instructdiv.core.files import new_folder
 from instructdiv.errors import OutputError, ShapeError
 from instructdiv.metrics import Metric, Vendi
-from instructdiv.selectors import Selector
+from instructdiv.selectors import ConcaveFacilityLocation, Selector
 from tests.pools import DISTINCT, clustered
 
 ROWS = [{"instruction": f"Task {i}, with {i * i} things", "output": "done"} for i in range(40)]
@@ -263,7 +263,7 @@ def test_one_long_group_name_costs_no_memory():
 def test_set_reaches_into_defaults_that_are_not_written(tmp_path):
     (tmp_path / "r.yaml").write_text("data: x\nbudget: 5\nselector: concave_facility_location\n")
     loaded = idv.Recipe.load(tmp_path / "r.yaml", ["selector.clusterer.n_clusters=3"])
-    assert loaded.selector == idv.ConcaveFacilityLocation(clusterer=KMeans(n_clusters=3))
+    assert loaded.selector == ConcaveFacilityLocation(clusterer=KMeans(n_clusters=3))
 
 
 def test_rows_that_cancel_out_can_be_clustered():

@@ -20,7 +20,7 @@ import instructdiv as idv
 from instructdiv import Budget, Pool, Selection
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ShapeError
-from instructdiv.selectors import Selector
+from instructdiv.selectors import QualityDiversity, RepresentationFilter, Selector
 from tests.pools import (
     COPIES,
     DISTINCT,
@@ -817,8 +817,8 @@ def test_scores_are_read_once_and_not_shared_with_the_caller():
 @pytest.mark.parametrize(
     "selector",
     [
-        idv.RepresentationFilter(similarity_threshold=1),
-        idv.QualityDiversity(quality_weight=1),
+        RepresentationFilter(similarity_threshold=1),
+        QualityDiversity(quality_weight=1),
     ],
     ids=lambda s: s.name,
 )

@@ -164,9 +164,9 @@ def largest_remainder(
     """Share out a whole number so that each gets its exact share, rounded down or up.
 
     What rounding down leaves goes to the largest remainders, ties to the first (Hamilton's
-    method). Who is full gives what is over to the others. Unlike
-    :func:`instructdiv.apportion`, a larger total can take a unit away: for a plan that is made
-    once, not for selections that are prefixes of one another.
+    method). Units above a group's capacity are redistributed to the others. Unlike
+    :func:`apportion`, a larger total can take a unit away: for a plan that is made once, not
+    for selections that are prefixes of one another.
 
     Parameters
     ----------

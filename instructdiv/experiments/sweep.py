@@ -222,7 +222,7 @@ def share_grid(
     Each is what :func:`instructdiv.diversify` makes of the core at one share, and has what a
     smaller share has of each domain. That of the core alone, at 0 %, is never left out: only
     against it can a share be said to help. What came of training is read by
-    :func:`instructdiv.sweet_spot`.
+    :func:`instructdiv.experiments.sweet_spot`.
 
     Parameters are those of :func:`instructdiv.diversify`, with several shares; of those
     published 10 % was best at 20,000 records, and 3 % at 75,000 [1]_.

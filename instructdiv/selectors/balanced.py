@@ -151,7 +151,7 @@ def _dealt_by_cost(
     """One row after another, from the part that has spent least for its weight.
 
     Half of what its next row costs counts as spent: with equal costs, that is how
-    :func:`instructdiv.apportion` shares out.
+    :func:`instructdiv.core.apportion.apportion` shares out.
     """
     place = [0] * len(weights)
     order: list[int] = []

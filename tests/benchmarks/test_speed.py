@@ -17,7 +17,6 @@ from instructdiv import (
     DiverseCoverage,
     FacilityLocation,
     KCenter,
-    LogDeterminant,
     Pool,
     SentenceTransformer,
     Space,
@@ -25,6 +24,7 @@ from instructdiv import (
     arrangers,
 )
 from instructdiv.metrics import Vendi
+from instructdiv.selectors import LogDeterminant
 from tests.benchmarks.measuring import Vectors, by_the_paper, pool_and_target, vectors
 
 

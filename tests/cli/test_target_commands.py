@@ -12,6 +12,7 @@ import instructdiv as idv
 from instructdiv import Arrangement, Recipe
 from instructdiv.arrangers import Arranger
 from instructdiv.errors import InputError, ParameterError, ShapeError, UsageError
+from instructdiv.selectors import TargetBalanced
 from tests.cli.commands import ROWS, _done, _fails, _invoke, _mix, _one_object, _select
 
 ASKED = [
@@ -99,7 +100,7 @@ def test_rebalance_takes_a_target_of_any_kind(asked: str) -> None:
         assert found == expected
     arranged = idv.rebalance(
         Dataset.from_list(ROWS), 6, target=ASKED, target_group=["a", "a", "b"],
-        selector=idv.TargetBalanced(), arranger="test_centric", embedder="lexical",
+        selector=TargetBalanced(), arranger="test_centric", embedder="lexical",
     )  # fmt: skip
     assert len(arranged) == 6
 
@@ -268,11 +269,11 @@ def test_records_that_are_not_embedded_are_no_target_of_a_selector(target: Any) 
 def test_targets_by_name_are_embedded_alike() -> None:
     pools = idv.Pool.together({"data": ROWS, "a": ROWS[:3], "b": ROWS[9:12]}, embedder="lexical")
     targets = {"a": pools["a"], "b": pools["b"]}
-    found = idv.TargetBalanced().select(pools["data"], 6, target=targets)
+    found = TargetBalanced().select(pools["data"], 6, target=targets)
     assert set(found.indices) == {0, 1, 2, 9, 10, 11}
     other = idv.Pool.of([*ROWS, *ROWS[:6]], idv.Lexical(n_dimensions=20))
     with pytest.raises(ShapeError, match="cannot be compared|do not fit"):
-        idv.TargetBalanced().select(pools["data"], 6, target={"a": pools["a"], "c": other})
+        TargetBalanced().select(pools["data"], 6, target={"a": pools["a"], "c": other})
     with pytest.raises(ShapeError, match="the target 'c' has no record"):
         idv.TestCentric().select(pools["data"], 6, target={"a": pools["a"], "c": other.take([])})
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import instructdiv as idv
-from instructdiv.core.apportion import largest_remainder
+from instructdiv.core.apportion import apportion, balance, largest_remainder, powerlaw_counts
 from instructdiv.errors import BudgetError, ParameterError
 
 SIZES = st.lists(st.integers(1, 30), min_size=1, max_size=8)
@@ -45,9 +44,9 @@ def test_quotas_add_up_and_no_label_gives_more_than_it_has_or_may(
     }
     if sum(most.values()) < budget:
         with pytest.raises(BudgetError, match="can be chosen"):
-            idv.balance(labels_of(sizes), budget, temperature, caps=caps)
+            balance(labels_of(sizes), budget, temperature, caps=caps)
         return
-    quotas = idv.balance(labels_of(sizes), budget, temperature, caps=caps)
+    quotas = balance(labels_of(sizes), budget, temperature, caps=caps)
     assert list(quotas) == sorted(most)
     assert sum(quotas.values()) == budget
     assert all(0 <= quotas[name] <= most[name] for name in quotas)
@@ -58,7 +57,7 @@ def test_quotas_add_up_and_no_label_gives_more_than_it_has_or_may(
 def test_a_larger_budget_takes_no_record_away(sizes: list[int], temperature: float):
     before = dict.fromkeys(labels_of(sizes), 0)
     for budget in range(sum(sizes) + 1):
-        quotas = idv.balance(labels_of(sizes), budget, temperature)
+        quotas = balance(labels_of(sizes), budget, temperature)
         assert sum(quotas[name] - before[name] for name in quotas) == (budget > 0)
         assert all(quotas[name] >= before[name] for name in quotas)
         before = quotas
@@ -71,7 +70,7 @@ def test_a_higher_temperature_gives_the_largest_no_less(
 ):
     budget = data.draw(st.integers(1, sum(sizes)))
     largest = f"label {int(np.argmax(sizes))}"
-    low, high = (idv.balance(labels_of(sizes), budget, t)[largest] for t in sorted([a, b]))
+    low, high = (balance(labels_of(sizes), budget, t)[largest] for t in sorted([a, b]))
     assert low <= high
 
 
@@ -79,7 +78,7 @@ def test_a_higher_temperature_gives_the_largest_no_less(
 @given(SIZES, st.data())
 def test_temperature_0_leaves_no_label_behind_that_has_more(sizes: list[int], data: st.DataObject):
     budget = data.draw(st.integers(1, sum(sizes)))
-    quotas = list(idv.balance(labels_of(sizes), budget, 0).values())
+    quotas = list(balance(labels_of(sizes), budget, 0).values())
     most = max(quotas)
     assert all(quota >= min(size, most - 1) for quota, size in zip(quotas, sizes, strict=True))
 
@@ -88,14 +87,14 @@ def test_temperature_0_leaves_no_label_behind_that_has_more(sizes: list[int], da
 @given(SIZES, st.integers(1, 5))
 def test_temperature_1_keeps_proportions(sizes: list[int], parts: int):
     labels = labels_of(sizes) * parts
-    assert list(idv.balance(labels, sum(sizes), 1).values()) == sizes
+    assert list(balance(labels, sum(sizes), 1).values()) == sizes
 
 
 def test_temperatures_between_even_out_by_the_power():
     labels = ["a"] * 6400 + ["b"] * 100
-    assert idv.balance(labels, 90, 0.5) == {"a": 80, "b": 10}
-    assert idv.balance(labels, 650, 1) == {"a": 640, "b": 10}
-    assert idv.balance(labels, 90, 0) == {"a": 45, "b": 45}
+    assert balance(labels, 90, 0.5) == {"a": 80, "b": 10}
+    assert balance(labels, 650, 1) == {"a": 640, "b": 10}
+    assert balance(labels, 90, 0) == {"a": 45, "b": 45}
 
 
 @pytest.mark.parametrize("temperature", [50, 1e6])
@@ -103,28 +102,28 @@ def test_a_large_temperature_takes_the_largest_first_and_still_spends_the_budget
     temperature: float,
 ):
     labels = ["a"] * 5 + ["b"] * 30 + ["c"] * 10
-    assert idv.balance(labels, 30, temperature) == {"a": 0, "b": 30, "c": 0}
-    assert idv.balance(labels, 45, temperature) == {"a": 5, "b": 30, "c": 10}
+    assert balance(labels, 30, temperature) == {"a": 0, "b": 30, "c": 0}
+    assert balance(labels, 45, temperature) == {"a": 5, "b": 30, "c": 10}
 
 
 def test_a_cap_gives_to_the_others():
     labels = ["a"] * 80 + ["b"] * 15 + ["c"] * 5
-    assert idv.balance(labels, 20, 1, caps={"a": 0.5}) == {"a": 10, "b": 8, "c": 2}
-    assert idv.balance(labels, 20, 1, caps={"a": 0}) == {"a": 0, "b": 15, "c": 5}
+    assert balance(labels, 20, 1, caps={"a": 0.5}) == {"a": 10, "b": 8, "c": 2}
+    assert balance(labels, 20, 1, caps={"a": 0}) == {"a": 0, "b": 15, "c": 5}
     # Of 10, 0.3 is 3 and not 2, whatever the float says.
-    assert idv.balance(labels, 10, 1, caps={"a": 0.3})["a"] == 3
+    assert balance(labels, 10, 1, caps={"a": 0.3})["a"] == 3
 
 
 def test_a_budget_below_the_number_of_labels_goes_to_the_largest():
     labels = ["a"] * 1 + ["b"] * 9 + ["c"] * 3
-    assert idv.balance(labels, 1, 1) == {"a": 0, "b": 1, "c": 0}
-    assert sum(idv.balance(labels, 2, 0).values()) == 2
+    assert balance(labels, 1, 1) == {"a": 0, "b": 1, "c": 0}
+    assert sum(balance(labels, 2, 0).values()) == 2
 
 
 def test_labels_can_be_any_values_and_their_order_does_not_matter():
-    assert idv.balance([3, 1, 1, 3, 3], 2, 0) == {"1": 1, "3": 1}
+    assert balance([3, 1, 1, 3, 3], 2, 0) == {"1": 1, "3": 1}
     labels = [*"abbccc"]
-    assert idv.balance(labels, 4, 0.5) == idv.balance(labels[::-1], 4, 0.5)
+    assert balance(labels, 4, 0.5) == balance(labels[::-1], 4, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +144,13 @@ def test_what_cannot_be_balanced_is_said(
     budget: int, temperature: float, caps: Any, error: type[Exception], said: str
 ):
     with pytest.raises(error, match=said):
-        idv.balance([*"aaabb"], budget, temperature, caps=caps)
+        balance([*"aaabb"], budget, temperature, caps=caps)
 
 
 def test_no_labels_hold_nothing():
-    assert idv.balance([], 0, 1) == {}
+    assert balance([], 0, 1) == {}
     with pytest.raises(BudgetError, match="0 can be chosen"):
-        idv.balance([], 1, 1)
+        balance([], 1, 1)
 
 
 # Largest remainder.
@@ -223,7 +222,7 @@ def test_largest_remainders_break_ties_by_place_and_can_take_a_unit_away():
     # The Alabama paradox, for which selections that are prefixes use apportion.
     assert largest_remainder(10, [6, 6, 2]).tolist() == [4, 4, 2]
     assert largest_remainder(11, [6, 6, 2]).tolist() == [5, 5, 1]
-    assert idv.apportion(11, [6, 6, 2]).tolist()[2] >= idv.apportion(10, [6, 6, 2]).tolist()[2]
+    assert apportion(11, [6, 6, 2]).tolist()[2] >= apportion(10, [6, 6, 2]).tolist()[2]
 
 
 @pytest.mark.parametrize(
@@ -253,23 +252,23 @@ def test_what_cannot_be_shared_out_is_said(total: int, weights: Any, room: Any, 
 def test_counts_of_a_power_law_add_up_and_depend_on_the_seed_alone(
     n_instructions: int, n_records: int, alpha: float, seed: int
 ):
-    found = idv.powerlaw_counts(n_instructions, n_records, alpha, seed)
+    found = powerlaw_counts(n_instructions, n_records, alpha, seed)
     assert found.shape == (n_instructions,)
     assert found.dtype == np.int64
     assert found.min() >= 0
     assert found.sum() == n_records
-    again = idv.powerlaw_counts(n_instructions, n_records, alpha, seed)
+    again = powerlaw_counts(n_instructions, n_records, alpha, seed)
     np.testing.assert_array_equal(found, again)
 
 
 def test_other_seeds_draw_otherwise():
-    assert len({tuple(idv.powerlaw_counts(20, 1000, 0.5, seed)) for seed in range(5)}) == 5
+    assert len({tuple(powerlaw_counts(20, 1000, 0.5, seed)) for seed in range(5)}) == 5
 
 
 def test_alpha_1_is_uniform_and_less_is_peaked():
-    even = idv.powerlaw_counts(100, 100_000, 1)
+    even = powerlaw_counts(100, 100_000, 1)
     assert abs(even - 1000).max() < 5 * 1000**0.5
-    shares = [idv.powerlaw_counts(100, 100_000, a)[0] / 100_000 for a in (0.05, 0.2, 0.5, 1)]
+    shares = [powerlaw_counts(100, 100_000, a)[0] / 100_000 for a in (0.05, 0.2, 0.5, 1)]
     assert shares == pytest.approx([(1 / 100) ** a for a in (0.05, 0.2, 0.5, 1)], rel=0.15)
     assert shares[0] > 0.75
 
@@ -277,7 +276,7 @@ def test_alpha_1_is_uniform_and_less_is_peaked():
 @pytest.mark.parametrize("alpha", [0.2, 0.7, 2.0])
 def test_expected_counts_are_those_of_the_formula(alpha: float):
     n = 10
-    mean = np.mean([idv.powerlaw_counts(n, 1000, alpha, seed) for seed in range(200)], axis=0)
+    mean = np.mean([powerlaw_counts(n, 1000, alpha, seed) for seed in range(200)], axis=0)
     expected = [1000 * (((i + 1) / n) ** alpha - (i / n) ** alpha) for i in range(n)]
     np.testing.assert_allclose(mean, expected, atol=6)
 
@@ -297,4 +296,4 @@ def test_a_power_law_out_of_range_is_refused(
     n_instructions: int, n_records: int, alpha: float, said: str
 ):
     with pytest.raises(ParameterError, match=said):
-        idv.powerlaw_counts(n_instructions, n_records, alpha)
+        powerlaw_counts(n_instructions, n_records, alpha)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructdiv import ConcaveFacilityLocation, FacilityLocation, KCenter, Pool, Space
+from instructdiv import FacilityLocation, KCenter, Pool, Space
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import maximize
 from instructdiv.metrics import CoverageRadius
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
+from instructdiv.selectors import ConcaveFacilityLocation
 from instructdiv.selectors.facility_location import Coverage
 from tests.pools import COPIES, DISTINCT, clustered, labels
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Budget, Pool, Specialist
+from instructdiv import Budget, Pool
 from instructdiv.errors import BudgetError, InputError, ParameterError, ShapeError, UnknownPart
+from instructdiv.selectors import Specialist
 from tests import naive
 from tests.pools import clustered, far, labels
 from tests.shared_data import CODE, FOOD, LAW, MUSIC, OTHERS

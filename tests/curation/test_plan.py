@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import instructdiv as idv
-from instructdiv import Budget, Plan, plan
+from instructdiv import Budget, plan
 from instructdiv.cli import app
 from instructdiv.curation import plan as plan_module
-from instructdiv.curation.plan import _duration, _size, available_bytes
+from instructdiv.curation.plan import Plan, _duration, _size, available_bytes
 from instructdiv.errors import BudgetError, InstructdivError, ShapeError, UnknownPart
 from instructdiv.selectors import Selector
 from tests.shared_data import ROWS

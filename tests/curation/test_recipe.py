@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv.data.views import VIEWS
 from instructdiv.errors import BudgetError, InputError, ParameterError, RecipeError, UnknownPart
-from instructdiv.selectors import Selector
+from instructdiv.selectors import ClusterBalanced, ConcaveFacilityLocation, Selector
 
 
 def _file(folder: Path, content: Any, name: str = "recipe.yaml") -> Path:
@@ -26,9 +26,9 @@ SELECTORS = st.one_of(
     st.sampled_from(sorted(Selector.known())),
     st.builds(idv.KCenter, start=st.sampled_from(["mean", "first"])),
     st.builds(idv.Random, seed=st.integers(0, 9)),
-    st.builds(idv.ConcaveFacilityLocation, balance=st.floats(0, 0.999)),
+    st.builds(ConcaveFacilityLocation, balance=st.floats(0, 0.999)),
     st.builds(idv.GroupBalanced, within=st.just(idv.KCenter()), balance=st.floats(0, 1)),
-    st.just(idv.ClusterBalanced(clusterer={"name": "k_means", "n_clusters": 5})),
+    st.just(ClusterBalanced(clusterer={"name": "k_means", "n_clusters": 5})),
 )
 BUDGETS = st.one_of(
     st.builds(idv.Budget, records=st.integers(1, 10**6)),

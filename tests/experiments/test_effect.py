@@ -15,7 +15,15 @@ from typer.testing import CliRunner
 import instructdiv as idv
 from instructdiv.cli import app
 from instructdiv.errors import InputError, InstructdivError, ParameterError, ShapeError
-from instructdiv.experiments import Emergence, RunComparison, SweetSpot, effect
+from instructdiv.experiments import (
+    Emergence,
+    RunComparison,
+    SweetSpot,
+    compare_runs,
+    effect,
+    emergence,
+    sweet_spot,
+)
 
 NAN = math.nan
 Point = tuple[Any, ...]
@@ -49,7 +57,7 @@ def rise(threshold: float, width: float, plateau: float = 0.9, grid: Any = GRID)
 @settings(max_examples=15, deadline=None)
 @given(st.floats(60, 8000), st.floats(0.5, 1.5), st.floats(0.3, 1.0))
 def test_a_known_threshold_is_found_again(threshold: float, width: float, plateau: float):
-    found = idv.emergence(rise(threshold, width, plateau), n_draws=1)
+    found = emergence(rise(threshold, width, plateau), n_draws=1)
     assert found.emerged
     assert found.threshold == pytest.approx(threshold, rel=0.02)
     assert found.width == pytest.approx(width, rel=0.05)
@@ -67,7 +75,7 @@ def test_noise_leaves_the_threshold_within_its_interval():
             for i, a in rise(640, 0.6)
             for seed in range(8)
         ]
-        found = idv.emergence(points, n_draws=50)
+        found = emergence(points, n_draws=50)
         assert found.threshold == pytest.approx(640, rel=0.1)
         assert found.interval is not None
         inside += found.interval[0] <= 640 <= found.interval[1]
@@ -75,7 +83,7 @@ def test_noise_leaves_the_threshold_within_its_interval():
 
 
 def test_a_measured_curve_has_its_step_between_300_and_1000():
-    found = idv.emergence(RUNS)
+    found = emergence(RUNS)
     assert found.threshold is not None
     assert found.interval is not None
     assert 300 < found.interval[0] <= found.threshold <= found.interval[1] < 1000
@@ -87,22 +95,22 @@ def test_a_measured_curve_has_its_step_between_300_and_1000():
 @settings(max_examples=5, deadline=None)
 @given(st.permutations(RUNS))
 def test_the_order_of_points_changes_nothing(points: list[Point]):
-    assert idv.emergence(points, n_draws=20) == idv.emergence(RUNS, n_draws=20)
+    assert emergence(points, n_draws=20) == emergence(RUNS, n_draws=20)
     unseeded = [point[:2] for point in points]
-    assert idv.emergence(unseeded, n_draws=20) == idv.emergence([p[:2] for p in RUNS], n_draws=20)
+    assert emergence(unseeded, n_draws=20) == emergence([p[:2] for p in RUNS], n_draws=20)
 
 
 def test_other_units_of_instructions_move_the_threshold_alone():
-    found = idv.emergence(RUNS, n_draws=50)
-    scaled = idv.emergence([(10 * i, a, s) for i, a, s in RUNS], n_draws=50)
+    found = emergence(RUNS, n_draws=50)
+    scaled = emergence([(10 * i, a, s) for i, a, s in RUNS], n_draws=50)
     assert scaled.threshold == pytest.approx(10 * (found.threshold or 0), rel=1e-3)
     assert scaled.width == pytest.approx(found.width, rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_interval():
-    assert idv.emergence(RUNS) == idv.emergence(RUNS)
+    assert emergence(RUNS) == emergence(RUNS)
     seeds = [(i, a, s) for s in range(9) for i, a in rise(300 + 31 * s, 0.5, grid=GRID[2:8])]
-    first, other = idv.emergence(seeds, n_draws=50), idv.emergence(seeds, n_draws=50, seed=1)
+    first, other = emergence(seeds, n_draws=50), emergence(seeds, n_draws=50, seed=1)
     assert first.threshold == other.threshold
     assert first.interval != other.interval
 
@@ -112,13 +120,13 @@ def test_whole_seeds_are_drawn_where_each_was_run_everywhere():
     apart = [
         (i, a, seed) for seed, t in enumerate((300, 900)) for i, a in rise(t, 0.4, grid=GRID[2:])
     ]
-    found = idv.emergence(apart)
+    found = emergence(apart)
     assert found.interval is not None
     assert found.interval == pytest.approx((300, 900), rel=0.05)
 
 
 def test_a_seed_that_misses_a_point_leaves_the_rest_to_be_drawn():
-    found = idv.emergence([*RUNS, (30, 0.0, 0), (10_000, 0.955, 0)])
+    found = emergence([*RUNS, (30, 0.0, 0), (10_000, 0.955, 0)])
     assert found.n_points == 7
     assert found.interval is not None
     assert found.interval[0] < (found.threshold or 0) < found.interval[1]
@@ -134,7 +142,7 @@ def test_a_seed_that_misses_a_point_leaves_the_rest_to_be_drawn():
     ids=["nothing", "falls", "hump"],
 )
 def test_no_emergence_says_why(points: list[Point], why: str):
-    found = idv.emergence(points)
+    found = emergence(points)
     assert not found.emerged
     assert (found.threshold, found.interval, found.is_step) == (None, None, None)
     assert str(found).startswith("no emergence: ")
@@ -142,14 +150,14 @@ def test_no_emergence_says_why(points: list[Point], why: str):
 
 
 def test_what_emerged_before_the_first_point_has_no_threshold():
-    found = idv.emergence([(100, 0.9), (300, 0.92), (1000, 0.91)])
+    found = emergence([(100, 0.9), (300, 0.92), (1000, 0.91)])
     assert found.emerged
     assert found.threshold is None
     assert "before the first point" in str(found)
 
 
 def test_a_curve_that_still_rises_says_that_its_threshold_is_a_guess():
-    found = idv.emergence([(10, 0.0), (100, 0.02), (300, 0.12), (1000, 0.4)])
+    found = emergence([(10, 0.0), (100, 0.02), (300, 0.12), (1000, 0.4)])
     assert found.emerged
     assert not found.at_plateau
     assert found.is_step is None
@@ -158,35 +166,35 @@ def test_a_curve_that_still_rises_says_that_its_threshold_is_a_guess():
 
 
 def test_without_a_point_on_the_slope_only_its_neighbors_are_known():
-    found = idv.emergence([(10, 0.0), (300, 0.0), (1000, 1.0), (3000, 1.0)])
+    found = emergence([(10, 0.0), (300, 0.0), (1000, 1.0), (3000, 1.0)])
     assert not found.resolved
     assert found.interval == pytest.approx((300, 1000))
     assert found.width == pytest.approx(math.log10(1000 / 300))
     assert found.is_step
     assert "no point lies on the slope between 300 and 1,000" in str(found).lower()
-    wide = idv.emergence([(10, 0.0), (30, 0.0), (1000, 1.0), (3000, 1.0)])
+    wide = emergence([(10, 0.0), (30, 0.0), (1000, 1.0), (3000, 1.0)])
     assert wide.is_step is None  # it may be one
 
 
 def test_one_value_a_point_has_no_interval():
-    found = idv.emergence([point[:2] for point in RUNS if point[2] == 0])
+    found = emergence([point[:2] for point in RUNS if point[2] == 0])
     assert found.interval is None
     assert found.agreement is None
     assert "no interval" in str(found)
 
 
 def test_values_without_seeds_count_as_runs_of_their_point():
-    found = idv.emergence([point[:2] for point in RUNS])
+    found = emergence([point[:2] for point in RUNS])
     assert found.n_seeds == 3
     assert found.interval is not None
-    assert found.threshold == pytest.approx(idv.emergence(RUNS).threshold)
+    assert found.threshold == pytest.approx(emergence(RUNS).threshold)
 
 
 def test_values_without_seeds_are_drawn_at_each_point_alone():
     # Two curves that lie apart: drawn point by point they mix, drawn as runs they do not.
     grid = np.geomspace(50, 6000, 16).tolist()
     runs = [(i, a, seed) for seed, t in enumerate((300, 900)) for i, a in rise(t, 1.0, grid=grid)]
-    whole, free = idv.emergence(runs), idv.emergence([point[:2] for point in runs])
+    whole, free = emergence(runs), emergence([point[:2] for point in runs])
     assert whole.interval is not None
     assert free.interval is not None
     assert whole.interval == pytest.approx((300, 900), rel=0.05)
@@ -196,7 +204,7 @@ def test_values_without_seeds_are_drawn_at_each_point_alone():
 
 def test_draws_of_a_seed_that_was_always_there_count_as_none():
     rising = [(i, a, "rises") for i, a in rise(300, 0.5, 1.0)]
-    found = idv.emergence([*rising, *((i, 0.5, "flat") for i in GRID)])
+    found = emergence([*rising, *((i, 0.5, "flat") for i in GRID)])
     assert found.emerged
     assert found.agreement == pytest.approx(0.75, abs=0.05)
 
@@ -211,7 +219,7 @@ def test_the_curve_is_the_least_squares_fit_of_all_runs():
 
     x, y = np.log10([i for i, _ in points]), [a for _, a in points]
     t, w, plateau = curve_fit(curve, x, y, p0=[2.8, 0.1, 0.9])[0]
-    found = idv.emergence(points, n_draws=1)
+    found = emergence(points, n_draws=1)
     assert found.threshold == pytest.approx(10**t, rel=1e-3)
     assert found.width == pytest.approx(2 * math.log(9) * w, rel=1e-3)
     assert found.plateau == pytest.approx(plateau, rel=1e-3)
@@ -241,12 +249,12 @@ def test_points_that_cannot_be_read_are_named(
     points: Any, error: type[InstructdivError], message: str
 ):
     with pytest.raises(error, match=message):
-        idv.emergence(points)
+        emergence(points)
 
 
 @pytest.mark.parametrize("bad", [{"n_draws": 0}, {"n_draws": 1.5}, {"seed": -1}])
 @pytest.mark.parametrize(
-    "ask", [lambda **b: idv.emergence(RUNS, **b), lambda **b: idv.sweet_spot([0, 1], [1, 2], **b)]
+    "ask", [lambda **b: emergence(RUNS, **b), lambda **b: sweet_spot([0, 1], [1, 2], **b)]
 )
 def test_a_wrong_number_of_draws_is_named(ask: Callable[..., Any], bad: dict[str, Any]):
     with pytest.raises(ParameterError, match="must be a whole number from"):
@@ -261,9 +269,9 @@ def test_points_of_a_study_of_the_lab_are_read(tmp_path: Path):
     ]
     file = tmp_path / "study.json"
     file.write_text(json.dumps({"points": rows}), "utf-8")
-    assert idv.emergence(file) == idv.emergence(RUNS)
-    assert idv.emergence(str(file), accuracy="seen").threshold is None
-    assert idv.emergence({"points": rows}) == idv.emergence(iter(rows)) == idv.emergence(rows)
+    assert emergence(file) == emergence(RUNS)
+    assert emergence(str(file), accuracy="seen").threshold is None
+    assert emergence({"points": rows}) == emergence(iter(rows)) == emergence(rows)
 
 
 # The sweet spot.
@@ -271,9 +279,7 @@ def test_points_of_a_study_of_the_lab_are_read(tmp_path: Path):
 
 def test_the_best_share_of_the_paper_is_inside_its_grid():
     rows = [row for row in idv.evidence() if row.id in {f"only-if-1.{i}" for i in range(1, 7)}]
-    found = idv.sweet_spot(
-        [row.beyond_core for row in rows], [row.printed["average"] for row in rows]
-    )
+    found = sweet_spot([row.beyond_core for row in rows], [row.printed["average"] for row in rows])
     assert found.best == pytest.approx(0.1)
     assert found.interior
     assert found.gain == pytest.approx(2.9)
@@ -292,8 +298,8 @@ SCORES = st.integers(1, 4).flatmap(
 @settings(max_examples=60, deadline=None)
 @given(SCORES, st.permutations(range(6)))
 def test_unsorted_shares_are_sorted_with_their_scores(scores: list[list[int]], order: list[int]):
-    sorted_ = idv.sweet_spot(SHARES, scores, n_draws=20)
-    found = idv.sweet_spot(
+    sorted_ = sweet_spot(SHARES, scores, n_draws=20)
+    found = sweet_spot(
         [SHARES[i] for i in order], [[row[i] for i in order] for row in scores], n_draws=20
     )
     assert found == sorted_
@@ -309,29 +315,29 @@ def test_unsorted_shares_are_sorted_with_their_scores(scores: list[list[int]], o
 @given(SCORES, st.integers(-50, 50))
 def test_what_a_seed_adds_everywhere_changes_no_gain(scores: list[list[int]], more: int):
     shifted = [[value + more * seed for value in row] for seed, row in enumerate(scores)]
-    before, after = (idv.sweet_spot(SHARES, table, n_draws=20) for table in (scores, shifted))
+    before, after = (sweet_spot(SHARES, table, n_draws=20) for table in (scores, shifted))
     assert after.gains == pytest.approx(before.gains)
     assert np.allclose(after.intervals or 0, before.intervals or 0)
 
 
 def test_the_bootstrap_is_paired_and_its_seed_decides():
     paired = [[10 + s, 12 + s, 11 + s] for s in (0, 20, -20, 5)]
-    found = idv.sweet_spot([0, 0.1, 0.2], paired)
+    found = sweet_spot([0, 0.1, 0.2], paired)
     assert found.interval == pytest.approx((2, 2))
     assert found.best_in == (0.0, 1.0, 0.0)
     mixed = [[10, 12, 11], [10, 11, 14], [10, 9, 12], [11, 14, 9]]
-    assert idv.sweet_spot([0, 0.1, 0.2], mixed) == idv.sweet_spot([0, 0.1, 0.2], mixed)
-    assert idv.sweet_spot([0, 0.1, 0.2], mixed) != idv.sweet_spot([0, 0.1, 0.2], mixed, seed=1)
+    assert sweet_spot([0, 0.1, 0.2], mixed) == sweet_spot([0, 0.1, 0.2], mixed)
+    assert sweet_spot([0, 0.1, 0.2], mixed) != sweet_spot([0, 0.1, 0.2], mixed, seed=1)
 
 
 def test_the_interval_of_two_seeds_goes_from_one_to_the_other():
-    found = idv.sweet_spot({0: [50, 50], 0.1: [52, 58]})  # both draws alike in half of the cases
+    found = sweet_spot({0: [50, 50], 0.1: [52, 58]})  # both draws alike in half of the cases
     assert found.intervals == ((0, 0), (2, 8))
     assert found.gain == 5
 
 
 def test_shares_that_hurt_are_told():
-    found = idv.sweet_spot({0: [50, 51], 0.1: [49, 50], 0.5: [40, 41]})
+    found = sweet_spot({0: [50, 51], 0.1: [49, 50], 0.5: [40, 41]})
     assert found.best == 0
     assert not found.interior
     assert found.gain == 0
@@ -340,11 +346,11 @@ def test_shares_that_hurt_are_told():
 
 
 def test_the_best_at_the_end_of_the_grid_may_lie_beyond_it():
-    assert "end of the grid, so try more" in str(idv.sweet_spot([0, 0.1, 0.2], [1, 2, 3]))
+    assert "end of the grid, so try more" in str(sweet_spot([0, 0.1, 0.2], [1, 2, 3]))
 
 
 def test_equal_shares_give_the_lowest():
-    assert idv.sweet_spot([0.2, 0, 0.1], [5, 1, 5]).best == 0.1
+    assert sweet_spot([0.2, 0, 0.1], [5, 1, 5]).best == 0.1
 
 
 @pytest.mark.parametrize(
@@ -380,7 +386,7 @@ def test_a_grid_that_cannot_be_read_is_named(
     shares: Any, scores: Any, error: type[InstructdivError], message: str
 ):
     with pytest.raises(error, match=message):
-        idv.sweet_spot(shares, scores)
+        sweet_spot(shares, scores)
 
 
 # Runs.
@@ -395,7 +401,7 @@ def table_3() -> list[dict[str, Any]]:
 
 
 def test_both_columns_of_gains_of_the_paper_come_out():
-    found = idv.compare_runs(table_3())
+    found = compare_runs(table_3())
     assert found.scores == ("overall", "instruction_following", "without_if", "without_math")
     assert len(found.rows) == 18
     printed = {row.id: row.printed for row in idv.evidence()}
@@ -406,7 +412,7 @@ def test_both_columns_of_gains_of_the_paper_come_out():
 
 
 def test_runs_that_lose_are_never_hidden():
-    found = idv.compare_runs(table_3())
+    found = compare_runs(table_3())
     assert len(found.loses["without_if"]) == 5
     assert found.loses["overall"] == ()
     assert "5 in without_if" in found.headline
@@ -424,7 +430,7 @@ def test_seeds_of_a_run_are_averaged():
         for name, scores in {"core": (40, 42), "mixed": (42, 44)}.items()
         for seed, score in enumerate(scores)
     ]
-    found = idv.compare_runs(runs)
+    found = compare_runs(runs)
     assert found.scores == ("score",)
     assert [row.n_runs for row in found.rows] == [2, 2]
     assert found.rows[1].same_total == pytest.approx({"score": 100 * 2 / 41})
@@ -441,13 +447,13 @@ def test_families_are_compared_within_themselves():
             ("b", "mixed", 19),
         ]
     ]
-    gains = {(r.family, r.name): dict(r.same_total) for r in idv.compare_runs(runs).rows}
+    gains = {(r.family, r.name): dict(r.same_total) for r in compare_runs(runs).rows}
     assert gains["a", "mixed"] == pytest.approx({"score": 10})
     assert gains["b", "mixed"] == pytest.approx({"score": -5})
 
 
 def test_a_total_without_a_control_has_no_gain():
-    found = idv.compare_runs(
+    found = compare_runs(
         [
             {"name": "core", "total": 20, "control": True, "score": 0},
             {"name": "mixed", "total": 30, "control": False, "score": 5},
@@ -482,13 +488,13 @@ def run(**more: Any) -> dict[str, Any]:
 )
 def test_runs_that_cannot_be_read_are_named(runs: Any, message: str):
     with pytest.raises(InputError, match=message):
-        idv.compare_runs(runs)
+        compare_runs(runs)
 
 
 @pytest.mark.parametrize("scores", ["score", []])
 def test_scores_are_a_list_of_columns(scores: Any):
     with pytest.raises(ParameterError, match="scores is a list of columns"):
-        idv.compare_runs([run()], scores=scores)
+        compare_runs([run()], scores=scores)
 
 
 # Files and the command.

@@ -28,6 +28,7 @@ from instructdiv.errors import (
     ShapeError,
     UsageError,
 )
+from instructdiv.experiments import budget_curve, instructions_vs_examples, share_grid
 from instructdiv.experiments.sweep_script import SWEPT
 from instructdiv.exporters import Parquet
 from tests.pools import far, labels
@@ -37,7 +38,7 @@ SHARES = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25]
 
 
 def grid(*given: Any, **more: Any) -> Any:
-    return idv.share_grid(CODE, OTHERS, *given, embedder="lexical", **more)
+    return share_grid(CODE, OTHERS, *given, embedder="lexical", **more)
 
 
 def groups_of(sweep: Any, name: str) -> list[str]:
@@ -53,7 +54,7 @@ def sweep() -> Any:
 @pytest.fixture(scope="module")
 def small() -> Any:
     """Two mixes, to be written and trained on."""
-    return idv.share_grid(CODE[:8], {"law": LAW[:4]}, shares=[0.25], embedder="lexical")
+    return share_grid(CODE[:8], {"law": LAW[:4]}, shares=[0.25], embedder="lexical")
 
 
 # A grid of shares.
@@ -132,9 +133,9 @@ def test_a_grid_that_cannot_be_made_is_refused():
     with pytest.raises(BudgetError, match="of the core, which has 40"):
         grid(50)  # the control needs 50 of the core
     with pytest.raises(BudgetError, match="farther than 0.3 from every record"):
-        idv.share_grid(CODE, {"music": MUSIC}, shares=[0.5], embedder="lexical")
+        share_grid(CODE, {"music": MUSIC}, shares=[0.5], embedder="lexical")
     with pytest.raises(ShapeError, match="nothing that may come"):
-        idv.share_grid(CODE, {}, embedder="lexical")
+        share_grid(CODE, {}, embedder="lexical")
 
 
 # Curves.
@@ -152,7 +153,7 @@ def domains(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
 def test_more_domains_hold_those_of_fewer_at_one_size(case: tuple[dict[str, int], int, int]):
     sizes, budget, seed = case
     pools = far(sizes)
-    found = idv.budget_curve(pools, budget, range(1, len(sizes) + 1), seed=seed)
+    found = budget_curve(pools, budget, range(1, len(sizes) + 1), seed=seed)
     assert [cell.name for cell in found.plan.cells] == [
         f"domains-{n:04d}" for n in range(1, len(sizes) + 1)
     ]
@@ -184,15 +185,15 @@ def test_more_domains_hold_those_of_fewer_at_one_size(case: tuple[dict[str, int]
 
 def test_numbers_of_domains_go_by_twos_and_end_with_all():
     pools = far(dict.fromkeys("abcdefghijk", 12))
-    found = idv.budget_curve(pools, 12)
+    found = budget_curve(pools, 12)
     assert [cell.domains for cell in found.plan.cells] == [1, 2, 4, 8, 11]
     assert str(found) == "5 mixes of 12 records, from 1 to 11 domains."
-    once = idv.budget_curve(pools, 12, [3])
+    once = budget_curve(pools, 12, [3])
     assert [cell.domains for cell in once.plan.cells] == [3]
 
 
 def test_domains_that_cannot_hold_the_budget_are_said_and_the_others_made():
-    found = idv.budget_curve(far({"a": 3, "b": 3, "c": 3}), 5)
+    found = budget_curve(far({"a": 3, "b": 3, "c": 3}), 5)
     assert [cell.why_not for cell in found.plan.cells] == [
         "its 1 domains hold 3 of 5 records",
         None,
@@ -203,26 +204,25 @@ def test_domains_that_cannot_hold_the_budget_are_said_and_the_others_made():
     text = found.plan.to_markdown()
     assert "why not" in text
     with pytest.raises(BudgetError, match="no mix of 10 records can be made: domains-0001: its 1"):
-        idv.budget_curve(far({"a": 3, "b": 3, "c": 3}), 10)
+        budget_curve(far({"a": 3, "b": 3, "c": 3}), 10)
 
 
 def test_a_seed_draws_the_domains_and_records_are_drawn_within():
     pools = far(dict.fromkeys("abcdef", 9))
     first = {
-        groups_of(idv.budget_curve(pools, 9, [1], seed=seed), "domains-0001")[0]
-        for seed in range(12)
+        groups_of(budget_curve(pools, 9, [1], seed=seed), "domains-0001")[0] for seed in range(12)
     }
     assert len(first) > 2
-    a, b = (idv.budget_curve(pools, 9, [2], seed=4).mixes["domains-0002"].order for _ in "ab")
+    a, b = (budget_curve(pools, 9, [2], seed=4).mixes["domains-0002"].order for _ in "ab")
     np.testing.assert_array_equal(a, b)
 
 
 def test_a_column_names_the_domains_of_one_data_set():
     data = [row | {"topic": topic} for topic, rows in OTHERS.items() for row in rows]
-    found = idv.budget_curve(data, 6, [1, 3], group="topic", embedder="lexical")
+    found = budget_curve(data, 6, [1, 3], group="topic", embedder="lexical")
     assert set(groups_of(found, "domains-0003")) == set(OTHERS)
     with pytest.raises(ShapeError, match="the data have no groups; name the column"):
-        idv.budget_curve(data, 6, embedder="lexical")
+        budget_curve(data, 6, embedder="lexical")
 
 
 @st.composite
@@ -237,7 +237,7 @@ def test_each_instruction_has_the_same_number_of_records(case: tuple[list[int], 
     sizes, budget, seed = case
     pool = Pool.from_embeddings(np.repeat(np.eye(len(sizes)), sizes, axis=0))
     of = np.repeat(np.arange(len(sizes)), sizes)
-    found = idv.instructions_vs_examples(pool, budget, range(1, len(sizes) + 1), seed=seed)
+    found = instructions_vs_examples(pool, budget, range(1, len(sizes) + 1), seed=seed)
     before: set[int] = set()
     for n, cell in enumerate(found.plan.cells, 1):
         each = budget // n
@@ -264,7 +264,7 @@ def test_each_instruction_has_the_same_number_of_records(case: tuple[list[int], 
 
 def test_fewer_records_of_an_instruction_are_among_the_more():
     pool = Pool.from_embeddings(np.repeat(np.eye(4), 12, axis=0))
-    found = idv.instructions_vs_examples(pool, 12, [1, 2, 3, 4])
+    found = instructions_vs_examples(pool, 12, [1, 2, 3, 4])
     chosen = [set(mix.order.tolist()) for mix in found.mixes.values()]
     for fewer, more in pairwise(chosen):
         instructions = {row // 12 for row in fewer}
@@ -273,7 +273,7 @@ def test_fewer_records_of_an_instruction_are_among_the_more():
 
 def test_numbers_of_instructions_go_by_ones_twos_and_fives():
     pool = Pool.from_embeddings(np.repeat(np.eye(30), 2, axis=0))
-    found = idv.instructions_vs_examples(pool, 60)
+    found = instructions_vs_examples(pool, 60)
     assert [cell.name for cell in found.plan.cells] == [
         f"instructions-{n:06d}" for n in (1, 2, 5, 10, 20, 30)
     ]
@@ -283,24 +283,21 @@ def test_numbers_of_instructions_go_by_ones_twos_and_fives():
     ]
     assert list(found.mixes) == ["instructions-000030"]
     with pytest.raises(BudgetError, match="no mix of 60 records can be made: instructions-000002"):
-        idv.instructions_vs_examples(pool, 60, [2, 5])
-    few = idv.instructions_vs_examples(pool, 2)
+        instructions_vs_examples(pool, 60, [2, 5])
+    few = instructions_vs_examples(pool, 2)
     assert few.plan.cells[-1].why_not == "2 records are fewer than 30 instructions"
 
 
 def test_near_copies_are_one_instruction_of_a_curve():
     pool = Pool.from_embeddings([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [0.0, 1.0]])
-    found = idv.instructions_vs_examples(pool, 4, [2])
+    found = instructions_vs_examples(pool, 4, [2])
     assert found.plan.cells[0].examples_per_instruction == 2
     with pytest.raises(ParameterError, match="from 1 to the 2 there are"):
-        idv.instructions_vs_examples(pool, 4, [3])
-    assert (
-        idv.instructions_vs_examples(pool, 3, [3], similarity_threshold=1).plan.cells[0].records
-        == 3
-    )
+        instructions_vs_examples(pool, 4, [3])
+    assert instructions_vs_examples(pool, 3, [3], similarity_threshold=1).plan.cells[0].records == 3
 
 
-@pytest.mark.parametrize("curve", [idv.budget_curve, idv.instructions_vs_examples])
+@pytest.mark.parametrize("curve", [budget_curve, instructions_vs_examples])
 @pytest.mark.parametrize("numbers", [[], [0], [-1], [4], ["1"], [1.5], [1, None]])
 def test_numbers_that_are_none_are_refused(curve: Any, numbers: Any):
     pool = Pool.from_embeddings(np.eye(3), groups=[*"abc"])
@@ -308,7 +305,7 @@ def test_numbers_that_are_none_are_refused(curve: Any, numbers: Any):
         curve(pool, 1, numbers)
 
 
-@pytest.mark.parametrize("curve", [idv.budget_curve, idv.instructions_vs_examples])
+@pytest.mark.parametrize("curve", [budget_curve, instructions_vs_examples])
 @pytest.mark.parametrize("budget", [0, -1, 2.5, "3", None, Budget(tokens=5)])
 def test_budgets_that_are_none_are_refused(curve: Any, budget: Any):
     pool = Pool.from_embeddings(np.eye(3), groups=[*"abc"])
@@ -316,7 +313,7 @@ def test_budgets_that_are_none_are_refused(curve: Any, budget: Any):
         curve(pool, budget)
 
 
-@pytest.mark.parametrize("curve", [idv.budget_curve, idv.instructions_vs_examples])
+@pytest.mark.parametrize("curve", [budget_curve, instructions_vs_examples])
 def test_a_curve_may_have_one_point(curve: Any):
     one = Pool.from_embeddings([[1.0, 0.0]], groups=["a"])
     assert [cell.records for cell in curve(one, 1).plan.cells] == [1]
@@ -379,7 +376,7 @@ def test_layouts_that_differ_are_messages_where_they_are_trained_on(tmp_path: Pa
         }
         for row in LAW
     ]
-    found = idv.share_grid(CODE, {"law": chat}, shares=[0.2], embedder="lexical")
+    found = share_grid(CODE, {"law": chat}, shares=[0.2], embedder="lexical")
     found.export(tmp_path / "sweep", trainers=["trl"])
     lines = (
         (tmp_path / "sweep" / "train" / "trl" / "share-20.jsonl").read_text("utf-8").splitlines()
@@ -407,7 +404,7 @@ def test_each_trainer_reads_calls_in_its_form_or_is_told_that_it_cannot(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     calls = [_calling(i) for i in range(9)]
-    found = idv.share_grid(CODE, {"law": calls}, shares=[0.2], embedder="lexical")
+    found = share_grid(CODE, {"law": calls}, shares=[0.2], embedder="lexical")
     found.export(tmp_path / "sweep")
     rows = {
         trainer: list(map(json.loads, (folder / "share-20.jsonl").read_text().splitlines()))
@@ -438,7 +435,7 @@ def test_a_trainer_that_has_no_place_for_a_mix_is_told_and_passed_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     calls = [_calling(i) for i in range(12)]
-    found = idv.share_grid(calls, {"code": CODE}, shares=[0.5], embedder="lexical")
+    found = share_grid(calls, {"code": CODE}, shares=[0.5], embedder="lexical")
     found.export(tmp_path / "sweep")
     assert [r.getMessage() for r in caplog.records] == [
         "there is nothing for torchtune: of share-00 no record is left; 12 rows are left out for "
@@ -459,7 +456,7 @@ def test_answers_that_are_worse_or_not_wanted_are_trained_on_by_no_trainer(
         for answer in [{"role": "assistant", "content": "wanted" if i % 2 == 0 else "unwanted"}]
     ]
     pairs = [{"prompt": row["instruction"], "chosen": "good", "rejected": "bad"} for row in LAW]
-    found = idv.share_grid(core, {"law": pairs}, shares=[0.2], embedder="lexical")
+    found = share_grid(core, {"law": pairs}, shares=[0.2], embedder="lexical")
     found.export(tmp_path / "sweep")
     told = [r.getMessage() for r in caplog.records]
     for trainer in SWEPT:
@@ -491,7 +488,7 @@ def test_a_sweep_is_written_whole_or_not_at_all(small: Any, tmp_path: Path):
     assert not (tmp_path / "other").exists()
     vectors = far({"core": 20, "law": 9})
     with pytest.raises(InputError, match="vectors alone has no records to write"):
-        idv.share_grid(vectors.pop("core"), vectors, shares=[0.1]).export(tmp_path / "other")
+        share_grid(vectors.pop("core"), vectors, shares=[0.1]).export(tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
@@ -515,10 +512,10 @@ def test_what_was_trained_is_not_overwritten(small: Any, tmp_path: Path):
 
 def test_curves_are_written_too(tmp_path: Path):
     curves = {
-        "domains": idv.budget_curve(
+        "domains": budget_curve(
             {"code": CODE, "food": FOOD}, 8, [1, 2], embedder="lexical", seed=1
         ),
-        "instructions": idv.instructions_vs_examples(CODE[:6] * 3, 6, [3, 6], embedder="lexical"),
+        "instructions": instructions_vs_examples(CODE[:6] * 3, 6, [3, 6], embedder="lexical"),
     }
     for called, found in curves.items():
         found.export(tmp_path / called, trainers=["trl"])

@@ -17,6 +17,7 @@ from instructdiv.clusterers import KMeans
 from instructdiv.core import space as space_module
 from instructdiv.curation.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
+from instructdiv.report import Difference
 from instructdiv.report import gaps as gaps_module
 from instructdiv.report.gaps import Nearness, find_regions
 from instructdiv.report.names import Names
@@ -460,7 +461,7 @@ def test_a_difference_says_what_each_lacks():
     assert found.groups[0].group in ("law", "code")
     assert sum(g.a for g in found.groups) == 60
     assert sum(g.b for g in found.groups) == 70
-    assert idv.Difference.model_validate_json(found.to_json()) == found
+    assert Difference.model_validate_json(found.to_json()) == found
     for title in ("Coverage of each other", "What the second lacks of the first", "Groups"):
         assert f"## {title}" in found.to_markdown()
 

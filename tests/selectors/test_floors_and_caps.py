@@ -20,7 +20,7 @@ from instructdiv import Budget, Pool, Recipe, Space
 from instructdiv.core import greedy, space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ModelNotFound, ShapeError
-from instructdiv.selectors import Selector, k_center, log_determinant, thinning
+from instructdiv.selectors import GraphCut, Selector, k_center, log_determinant, thinning
 from tests.pools import GREEDY, SELECTORS, clustered, every_selector, labels, select
 
 POOL = clustered(40, 6, 4)
@@ -30,7 +30,7 @@ MATHS = Pool.from_embeddings(
 )
 NONE = np.empty(0, np.int64)
 # Graph cut is monotone up to a weight of 0.5: beyond, greedy promises nothing.
-MONOTONE = [idv.GraphCut(redundancy_weight=0.5), *(s for s in GREEDY if s.name != "graph_cut")]
+MONOTONE = [GraphCut(redundancy_weight=0.5), *(s for s in GREEDY if s.name != "graph_cut")]
 every_greedy = pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
 
 

@@ -13,7 +13,18 @@ from instructdiv import Budget, Pool, Space
 from instructdiv.core import nearest_queue
 from instructdiv.core.apportion import apportion_order
 from instructdiv.errors import ParameterError, ShapeError, UsageError
-from instructdiv.selectors import Selector, round_robin_by_rank
+from instructdiv.selectors import (
+    ImportanceResampling,
+    KnnKde,
+    KnnUniform,
+    NearestToAny,
+    RoundRobin,
+    RoundRobinByRank,
+    Selector,
+    TargetBalanced,
+    UnbalancedTransport,
+    round_robin_by_rank,
+)
 from instructdiv.selectors.knn_uniform import _transported
 from tests import naive
 from tests.pools import (
@@ -120,7 +131,7 @@ def test_it_takes_whole_turns_and_trims_the_last_by_similarity(
 @given(two_spaces())
 def test_a_round_robin_is_one_by_one(spaces: tuple[Space, Space]):
     space, target = spaces
-    found = idv.RoundRobin().select(Pool.from_embeddings(space), len(space), target=target)
+    found = RoundRobin().select(Pool.from_embeddings(space), len(space), target=target)
     assert found.indices.tolist() == naive.one_by_one(naive.dense(space, target))
 
 
@@ -131,7 +142,7 @@ def test_a_round_robin_by_rank_wastes_the_turn_of_a_rank_that_is_taken(
 ):
     space, target = spaces
     budget = data.draw(st.integers(1, len(space)))
-    found = idv.RoundRobinByRank().select(Pool.from_embeddings(space), budget, target=target)
+    found = RoundRobinByRank().select(Pool.from_embeddings(space), budget, target=target)
     similarities = naive.dense(space, target)
     assert found.indices.tolist() == naive.by_rank(similarities)[:budget]
     # The closed form: by the best rank, then by who gives it.
@@ -146,10 +157,10 @@ def test_a_round_robin_by_rank_wastes_the_turn_of_a_rank_that_is_taken(
 def test_the_nearest_to_any_have_the_highest_similarity(spaces: tuple[Space, Space]):
     space, target = spaces
     pool = Pool.from_embeddings(space)
-    found = idv.NearestToAny().select(pool, len(space), target=target)
+    found = NearestToAny().select(pool, len(space), target=target)
     best = naive.dense(space, target).max(axis=1)
     np.testing.assert_allclose(best[found.indices], -np.sort(-best), atol=1e-6)
-    far = idv.NearestToAny(direction="far").select(pool, len(space), target=target)
+    far = NearestToAny(direction="far").select(pool, len(space), target=target)
     np.testing.assert_allclose(best[far.indices], np.sort(best), atol=1e-6)
 
 
@@ -168,8 +179,8 @@ def test_every_target_gets_its_share_where_the_nearest_to_any_serve_a_few():
         chosen = selector.select(pool, 200, target=targets).indices
         return len(set(rows[chosen].tolist()))
 
-    assert covered(idv.TestCentric()) == covered(idv.RoundRobin()) == 20
-    assert covered(idv.NearestToAny()) < 10
+    assert covered(idv.TestCentric()) == covered(RoundRobin()) == 20
+    assert covered(NearestToAny()) < 10
 
 
 def test_weights_share_out_the_turns_of_a_selection():
@@ -218,7 +229,7 @@ def test_what_was_passed_over_is_looked_at_again_where_a_floor_cannot_be_reached
             continue
         limit = int(random.integers(pool.costs.min(), pool.costs.sum() + 1))
         budget = Budget(tokens=limit, floors={"a": float(random.choice([0.3, 0.5]))})
-        for selector in (idv.TestCentric(), idv.TargetBalanced()):
+        for selector in (idv.TestCentric(), TargetBalanced()):
             target = {"x": np.eye(3)[:1], "y": np.eye(3)[1:2]}
             try:
                 chosen = selector.select(pool, budget, target=target).indices
@@ -238,7 +249,7 @@ def test_shares_hold_in_tokens_to_within_a_record():
     vectors = np.where(dear[:, None], [1.0, 0.0], [0.0, 1.0]) + random.uniform(0, 0.3, (300, 2))
     pool = Pool.from_embeddings(vectors, costs=np.where(dear, 50, 5))
     targets = {"a": [[1.0, 0.1]], "b": [[0.1, 1.0]]}
-    selector = idv.TargetBalanced(shares={"a": 0.3, "b": 0.7})
+    selector = TargetBalanced(shares={"a": 0.3, "b": 0.7})
     chosen = selector.select(pool, Budget(tokens=1000), target=targets).indices
     spent = pool.costs[chosen]
     assert spent.sum() == 1000
@@ -247,12 +258,12 @@ def test_shares_hold_in_tokens_to_within_a_record():
 
 @pytest.mark.parametrize("budget", [1, 7, 60, 119])
 def test_ranks_that_are_not_known_yet_are_looked_up(budget: int, monkeypatch: pytest.MonkeyPatch):
-    usual = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
+    usual = RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
     # Lists of unequal lengths, too short.
     monkeypatch.setattr(round_robin_by_rank, "likely_depth", lambda *_: 4)
     monkeypatch.setattr(nearest_queue, "_TILE", 16)
     monkeypatch.setattr(nearest_queue, "_BEYOND", 1)
-    found = idv.RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
+    found = RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
     np.testing.assert_array_equal(found, usual)
 
 
@@ -309,7 +320,7 @@ def test_the_nearer_the_fewer_receive_mass():
     target = target_of(DISTINCT)
 
     def receiving(closeness: float) -> int:
-        chosen = idv.KnnUniform(closeness=closeness).select(DISTINCT, 120, target=target)
+        chosen = KnnUniform(closeness=closeness).select(DISTINCT, 120, target=target)
         assert chosen.gains.sum() == pytest.approx(1)
         assert (np.diff(chosen.gains) <= 1e-12).all()
         return int((chosen.gains > 0).sum())
@@ -320,24 +331,24 @@ def test_the_nearer_the_fewer_receive_mass():
 
 def test_a_record_and_its_copies_receive_what_one_alone_would():
     vectors = [[1.0, 0.1], [1.0, 0.1], [1.0, 0.1], [0.9, 0.5], [-1.0, 0.2]]
-    chosen = idv.KnnKde(bandwidth=0.05, closeness=0.9).select(
+    chosen = KnnKde(bandwidth=0.05, closeness=0.9).select(
         Pool.from_embeddings(vectors), 5, target=[[1.0, 0.3]]
     )
     gain = dict(zip(chosen.indices.tolist(), chosen.gains.tolist(), strict=True))
     assert [gain[row] for row in (0, 1, 2)] == pytest.approx([gain[3] / 3] * 3)
     assert chosen.indices[0] == 3
     lone = Pool.from_embeddings(vectors[2:])
-    usual = idv.KnnUniform(closeness=0.9).select(lone, 3, target=[[1.0, 0.3]])
+    usual = KnnUniform(closeness=0.9).select(lone, 3, target=[[1.0, 0.3]])
     assert usual.gains.max() == pytest.approx(gain[3])
 
 
 def test_unbalanced_transport_prefers_what_targets_are_near_to():
     target = target_of(DISTINCT)
-    chosen = idv.UnbalancedTransport().select(DISTINCT, 120, target=target)
+    chosen = UnbalancedTransport().select(DISTINCT, 120, target=target)
     assert chosen.gains.sum() == pytest.approx(1, abs=1e-3)
     best = target.space.nearest_similarity(DISTINCT.space)
     assert best[chosen.indices[:20]].mean() > best.mean() + 0.1
-    few = idv.UnbalancedTransport(n_neighbors=2).select(DISTINCT, 120, target=target)
+    few = UnbalancedTransport(n_neighbors=2).select(DISTINCT, 120, target=target)
     assert (few.gains > 0).sum() <= 14
     np.testing.assert_array_equal(best[few.indices[14:]], -np.sort(-best[few.indices[14:]]))
 
@@ -347,12 +358,12 @@ def test_unbalanced_transport_says_how_to_get_its_library(monkeypatch: pytest.Mo
 
     monkeypatch.setitem(sys.modules, "ot.unbalanced", None)
     with pytest.raises(UsageError, match=r"instructdiv\[transport\]"):
-        idv.UnbalancedTransport().select(DISTINCT, 3, target=target_of(DISTINCT))
+        UnbalancedTransport().select(DISTINCT, 3, target=target_of(DISTINCT))
 
 
 def test_transport_that_lost_its_mass_is_an_error():
     with pytest.raises(ParameterError, match="raise entropy or n_iterations"):
-        idv.UnbalancedTransport(entropy=1e-4).select(DISTINCT, 3, target=target_of(DISTINCT))
+        UnbalancedTransport(entropy=1e-4).select(DISTINCT, 3, target=target_of(DISTINCT))
 
 
 # Importance resampling.
@@ -365,7 +376,7 @@ def _texts(pool: Pool, texts: list[str]) -> Pool:
 def test_log_weights_are_likelihood_ratios_of_words_and_pairs():
     pool = _texts(TINY, ["Sort it", "bake it, now", ""])
     target = _texts(TINY.take([0]), ["sort it sort"])
-    selector = idv.ImportanceResampling(n_buckets=2**18, temperature=0)
+    selector = ImportanceResampling(n_buckets=2**18, temperature=0)
     chosen = selector.select(pool, 3, target=target)
     ours = {"sort": 1, "it": 2, "bake": 1, ",": 1, "now": 1, "sort it": 1, "bake it": 1}
     ours |= {"it ,": 1, ", now": 1}
@@ -392,7 +403,7 @@ def test_the_draw_follows_the_weights_and_its_seed():
     target = _texts(TINY, ["a b c", "a b c", "x y z"])
 
     def share(temperature: float, seed: int = 0) -> float:
-        selector = idv.ImportanceResampling(temperature=temperature, seed=seed)
+        selector = ImportanceResampling(temperature=temperature, seed=seed)
         chosen = selector.select(_texts(pool, texts), 100, target=target)
         return float((chosen.indices < 150).mean())
 
@@ -408,7 +419,7 @@ def test_the_draw_follows_the_weights_and_its_seed():
 def test_quotas_of_several_targets_hold_exactly():
     pool = clustered(400, 16, 6)
     targets = {"a": target_of(pool).take([0, 1]), "b": target_of(pool).take([2, 3, 4])}
-    selector = idv.TargetBalanced(shares={"a": 0.75, "b": 0.25})
+    selector = TargetBalanced(shares={"a": 0.75, "b": 0.25})
     chosen = selector.select(pool, 40, target=targets)
     alone = {
         name: idv.TestCentric().select(pool, 40, target=target).indices.tolist()
@@ -418,13 +429,13 @@ def test_quotas_of_several_targets_hold_exactly():
     for turn in apportion_order(40, [0.75, 0.25]).tolist():
         taken.append(next(row for row in alone["ab"[turn]] if row not in taken))
     assert chosen.indices.tolist() == taken
-    equal = idv.TargetBalanced().select(pool, 41, target=targets).indices
+    equal = TargetBalanced().select(pool, 41, target=targets).indices
     assert len(set(equal) & set(alone["a"][:21])) == 21
 
 
 def test_a_group_with_no_share_gets_nothing():
     targets = {"a": target_of(DISTINCT).take([0]), "b": target_of(DISTINCT).take([2])}
-    chosen = idv.TargetBalanced(shares={"a": 1, "b": 0}).select(DISTINCT, 15, target=targets)
+    chosen = TargetBalanced(shares={"a": 1, "b": 0}).select(DISTINCT, 15, target=targets)
     expected = idv.TestCentric().select(DISTINCT, 15, target=targets["a"])
     np.testing.assert_array_equal(chosen.indices, expected.indices)
 
@@ -432,21 +443,21 @@ def test_a_group_with_no_share_gets_nothing():
 @pytest.mark.parametrize("name", ["facility_location", "nearest_to_any", "knn_uniform"])
 def test_any_selector_that_ranks_for_a_target_can_choose_within(name: str):
     targets = {"a": target_of(COPIES).take([0]), "b": target_of(COPIES).take([2])}
-    assert len(idv.TargetBalanced(within=name).select(COPIES, 30, target=targets)) == 30
+    assert len(TargetBalanced(within=name).select(COPIES, 30, target=targets)) == 30
 
 
 @pytest.mark.parametrize(
     ("selector", "target", "said"),
     [
-        (idv.TargetBalanced(), DISTINCT.space.take([1]), "needs groups of the target"),
-        (idv.TargetBalanced(shares={"a": 1}), {"b": DISTINCT.take([1])}, "groups are b"),
-        (idv.TargetBalanced(shares={"a": 0}), {"a": DISTINCT.take([1])}, "one above 0"),
+        (TargetBalanced(), DISTINCT.space.take([1]), "needs groups of the target"),
+        (TargetBalanced(shares={"a": 1}), {"b": DISTINCT.take([1])}, "groups are b"),
+        (TargetBalanced(shares={"a": 0}), {"a": DISTINCT.take([1])}, "one above 0"),
         (
-            idv.TargetBalanced(within=idv.TestCentric(weights="equal")),
+            TargetBalanced(within=idv.TestCentric(weights="equal")),
             {"a": DISTINCT.take([1])},
             "weights of test_centric say nothing within target_balanced",
         ),
-        (idv.TargetBalanced(within=idv.KCenter()), {"a": DISTINCT.take([1])}, "takes no target"),
+        (TargetBalanced(within=idv.KCenter()), {"a": DISTINCT.take([1])}, "takes no target"),
     ],
 )
 def test_shares_that_do_not_fit_the_target_are_refused(selector: Any, target: Any, said: str):

@@ -9,7 +9,22 @@ import instructdiv as idv
 from instructdiv import Budget, Pool, Space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError
-from instructdiv.selectors import thinning
+from instructdiv.selectors import (
+    DensityBalanced,
+    GraphCut,
+    Herding,
+    InformationGain,
+    LogDeterminant,
+    NovelSelect,
+    PairwiseDedup,
+    Prototypes,
+    QualityDiversity,
+    RepresentationFilter,
+    SaturatedCoverage,
+    SemanticDedup,
+    dedupe_to,
+    thinning,
+)
 from tests.pools import COPIES, DISTINCT, clustered, labels, scores, select
 
 ALL = np.iinfo(np.int64).max
@@ -37,7 +52,7 @@ def test_graph_cut_is_the_cut_of_the_whole_graph(n, seed, weight, data):
     similar = cosines(pool).clip(0)
     within = similar[np.ix_(rows, rows)]
     cut = similar[:, rows].sum() - weight * (within.sum() - np.trace(within))
-    graph_cut = idv.GraphCut(redundancy_weight=weight, n_neighbors=ALL)
+    graph_cut = GraphCut(redundancy_weight=weight, n_neighbors=ALL)
     assert graph_cut.evaluate(pool, rows) == pytest.approx(cut, rel=1e-4, abs=1e-4)
 
 
@@ -48,7 +63,7 @@ def test_saturated_coverage_pays_up_to_the_share(n, seed, saturation, data):
     rows = drawn(pool, data.draw(st.integers(1, n)), seed)
     similar = cosines(pool).clip(0)
     value = np.minimum(similar[:, rows].sum(axis=1), saturation * similar.sum(axis=1)).sum()
-    selector = idv.SaturatedCoverage(saturation=saturation, n_neighbors=ALL)
+    selector = SaturatedCoverage(saturation=saturation, n_neighbors=ALL)
     assert selector.evaluate(pool, rows) == pytest.approx(value, rel=1e-4)
 
 
@@ -58,7 +73,7 @@ def test_the_log_determinant_is_that_of_the_matrix(n, seed, noise, data):
     pool = clustered(n, 5, 3, seed)
     rows = drawn(pool, data.draw(st.integers(1, n)), seed)
     matrix = np.eye(len(rows)) + cosines(pool)[np.ix_(rows, rows)] / noise
-    selector = idv.LogDeterminant(noise=noise, typicality=0)
+    selector = LogDeterminant(noise=noise, typicality=0)
     assert selector.evaluate(pool, rows) == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-4)
 
 
@@ -74,7 +89,7 @@ def test_log_determinant_chooses_what_looking_at_every_determinant_chooses():
             for j in range(60)
         ]
         chosen.append(int(np.argmax(values)))
-    assert idv.LogDeterminant(typicality=0).select(pool, 15).indices.tolist() == chosen
+    assert LogDeterminant(typicality=0).select(pool, 15).indices.tolist() == chosen
 
 
 def test_information_is_the_sum_over_tags_of_a_power():
@@ -83,24 +98,24 @@ def test_information_is_the_sum_over_tags_of_a_power():
         for i, tags in enumerate([["a"], ["a", "b"], ["b"], ["c", "c"], [], None, "a"])
     ]
     pool = Pool.of(rows, embedder="lexical")
-    selector = idv.InformationGain(tags="tags", power=0.5, label_similarity=1)
+    selector = InformationGain(tags="tags", power=0.5, label_similarity=1)
     assert selector.evaluate(pool, [0, 1, 6]) == pytest.approx(3**0.5 + 1)
     assert selector.evaluate(pool, [3]) == pytest.approx(1)
     assert selector.evaluate(pool, [4, 5]) == 0
     assert set(select(selector, pool, 2).indices.tolist()) == {1, 3}
     with pytest.raises(InputError, match="no column is named 'topics'"):
-        idv.InformationGain(tags="topics").select(pool, 2)
+        InformationGain(tags="topics").select(pool, 2)
     with pytest.raises(InputError, match="no column 'tags' of tags"):
-        idv.InformationGain(tags="tags").select(DISTINCT, 2)
+        InformationGain(tags="tags").select(DISTINCT, 2)
 
 
 def test_information_spreads_to_labels_alike_and_none_is_lost():
     pool = clustered(200, 6, 4)
-    alone = idv.InformationGain(label_similarity=1, power=1).evaluate(pool, range(200))
-    spread = idv.InformationGain(label_similarity=0.2, power=1).evaluate(pool, range(200))
+    alone = InformationGain(label_similarity=1, power=1).evaluate(pool, range(200))
+    spread = InformationGain(label_similarity=0.2, power=1).evaluate(pool, range(200))
     assert spread == pytest.approx(alone)
     bent = {
-        least: idv.InformationGain(label_similarity=least, power=0.5).evaluate(pool, [0])
+        least: InformationGain(label_similarity=least, power=0.5).evaluate(pool, [0])
         for least in (0.2, 1)
     }
     assert bent[0.2] > bent[1]  # spread out, the same information is worth more
@@ -108,14 +123,14 @@ def test_information_spreads_to_labels_alike_and_none_is_lost():
 
 def test_quality_weight_one_takes_the_best_scores_and_zero_none_of_them():
     by_score = np.argsort(-scores(DISTINCT), kind="stable")[:30]
-    best = idv.QualityDiversity(quality_weight=1).select(DISTINCT, 30)
+    best = QualityDiversity(quality_weight=1).select(DISTINCT, 30)
     np.testing.assert_array_equal(best.indices, by_score)
     assert best.gains.sum() == pytest.approx(1)
     plain = idv.FacilityLocation().select(DISTINCT, 30).indices
-    none = idv.QualityDiversity(quality_weight=0).select(DISTINCT, 30).indices
+    none = QualityDiversity(quality_weight=0).select(DISTINCT, 30).indices
     np.testing.assert_array_equal(none, plain)
     means = [
-        scores(DISTINCT)[idv.QualityDiversity(quality_weight=w).select(DISTINCT, 30).indices].mean()
+        scores(DISTINCT)[QualityDiversity(quality_weight=w).select(DISTINCT, 30).indices].mean()
         for w in (0, 0.3, 0.6, 1)
     ]
     assert means == sorted(means)
@@ -123,7 +138,7 @@ def test_quality_weight_one_takes_the_best_scores_and_zero_none_of_them():
 
 def test_scores_of_any_size_are_scaled_without_overflow():
     pool = Pool.from_embeddings(np.eye(3), quality=[-1.7e308, 0, 1.7e308])
-    assert idv.QualityDiversity(quality_weight=1).select(pool, 2).indices.tolist() == [2, 1]
+    assert QualityDiversity(quality_weight=1).select(pool, 2).indices.tolist() == [2, 1]
 
 
 def plain_filter(pool: Pool, most: float) -> list[int]:
@@ -141,9 +156,9 @@ def plain_filter(pool: Pool, most: float) -> list[int]:
 def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most, tile, monkeypatch):
     monkeypatch.setattr(thinning, "_TILE", tile)
     kept = plain_filter(pool, most)
-    selection = idv.RepresentationFilter(similarity_threshold=most).select(pool, len(kept))
+    selection = RepresentationFilter(similarity_threshold=most).select(pool, len(kept))
     assert selection.indices.tolist() == kept
-    more = idv.RepresentationFilter(similarity_threshold=most).select(pool, len(pool)).indices
+    more = RepresentationFilter(similarity_threshold=most).select(pool, len(pool)).indices
     left = [r for r in np.argsort(-scores(pool), kind="stable").tolist() if r not in kept]
     assert more.tolist() == kept + left
 
@@ -151,7 +166,7 @@ def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most,
 @pytest.mark.parametrize("survivor", ["first", "quality", "nearest", "farthest"])
 def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
     pool = clustered(300, 6, 8)
-    selector = idv.SemanticDedup(
+    selector = SemanticDedup(
         similarity_threshold=0.8, survivor=survivor, clusterer=idv.clusterers.KMeans(n_clusters=1)
     )
     whole = select(selector, pool, 300)
@@ -167,7 +182,7 @@ def test_survivors_are_unlike_and_stand_for_every_copy(survivor):
 
 
 def test_what_is_given_survives_before_all_others():
-    selector = idv.SemanticDedup(
+    selector = SemanticDedup(
         similarity_threshold=0.99, clusterer=idv.clusterers.KMeans(n_clusters=3)
     )
     first = COPIES.space.first_copies
@@ -193,26 +208,24 @@ def plain_dedup(pool: Pool, n_left: int, rank: np.ndarray) -> list[int]:
 def test_dedupe_to_leaves_what_dropping_one_of_the_closest_pair_leaves(n, seed, k, data):
     pool = clustered(n, 5, 3, seed)
     n_left = data.draw(st.integers(1, n))
-    found = idv.PairwiseDedup(n_neighbors=k).select(pool, n_left).indices.tolist()
+    found = PairwiseDedup(n_neighbors=k).select(pool, n_left).indices.tolist()
     assert found == plain_dedup(pool, n_left, np.arange(n))
-    best = idv.PairwiseDedup(n_neighbors=k, survivor="quality").select(pool, n_left)
+    best = PairwiseDedup(n_neighbors=k, survivor="quality").select(pool, n_left)
     rank = np.argsort(np.argsort(-scores(pool), kind="stable"))
     assert best.indices.tolist() == plain_dedup(pool, n_left, rank)
 
 
 def test_dedupe_to_leaves_one_of_each_copy():
-    assert (
-        idv.dedupe_to(COPIES, 40).indices.tolist() == np.unique(COPIES.space.first_copies).tolist()
-    )
-    assert len(idv.dedupe_to(COPIES, 41)) == 41
-    tokens = idv.dedupe_to(COPIES, idv.Budget(tokens=500)).indices
+    assert dedupe_to(COPIES, 40).indices.tolist() == np.unique(COPIES.space.first_copies).tolist()
+    assert len(dedupe_to(COPIES, 41)) == 41
+    tokens = dedupe_to(COPIES, idv.Budget(tokens=500)).indices
     left = 500 - COPIES.costs[tokens].sum()
     assert 0 <= left < np.delete(COPIES.costs, tokens).min()
 
 
 def test_given_rows_are_not_dropped_for_their_copies():
     given = np.flatnonzero(COPIES.space.first_copies == COPIES.space.first_copies[5])
-    rest = idv.PairwiseDedup(n_neighbors=1).select(COPIES, 39, given=given).indices
+    rest = PairwiseDedup(n_neighbors=1).select(COPIES, 39, given=given).indices
     assert sorted(COPIES.space.first_copies[rest]) == sorted(
         set(COPIES.space.first_copies) - {COPIES.space.first_copies[5]}
     )
@@ -224,7 +237,7 @@ def test_rare_regions_are_drawn_more_often_the_more_balance():
     for balance in (0, 1, 8):
         counts = np.zeros(600)
         for seed in range(20):
-            counts[idv.DensityBalanced(balance=balance, seed=seed).select(pool, 60).indices] += 1
+            counts[DensityBalanced(balance=balance, seed=seed).select(pool, 60).indices] += 1
         local = pool.space.local_similarity(16)
         spread[balance] = np.average(local, weights=counts)
     assert spread[8] < spread[1] < spread[0]
@@ -240,7 +253,7 @@ def test_local_similarity_is_the_mean_over_the_nearest_others():
 
 def test_prototypes_are_the_middles_of_as_many_clusters():
     pool = clustered(300, 8, 5, seed=4)
-    chosen = idv.Prototypes().select(pool, 5).indices
+    chosen = Prototypes().select(pool, 5).indices
     clusters = idv.clusterers.KMeans(n_clusters=5).cluster(pool.space)
     assert sorted(clusters[chosen]) == [0, 1, 2, 3, 4]
     for row in chosen:
@@ -254,7 +267,7 @@ def test_prototypes_are_the_middles_of_as_many_clusters():
 def test_prototypes_leave_the_clusters_of_given_rows_for_last():
     pool = clustered(300, 8, 5, seed=4)
     given = np.flatnonzero(labels(pool) == "group 0")[:1]
-    chosen = idv.Prototypes().select(pool, 4, given=given).indices
+    chosen = Prototypes().select(pool, 4, given=given).indices
     clusters = idv.clusterers.KMeans(n_clusters=5).cluster(pool.space)
     assert clusters[given[0]] not in clusters[chosen]
 
@@ -266,7 +279,7 @@ def test_herding_follows_the_mean_closer_than_random_draws():
     def error(rows: np.ndarray) -> float:
         return float(np.linalg.norm(pool.space.vectors[rows].mean(axis=0) - mean))
 
-    herded = error(idv.Herding().select(pool, 40).indices)
+    herded = error(Herding().select(pool, 40).indices)
     assert herded < 0.2 * min(error(drawn(pool, 40, seed)) for seed in range(20))
 
 
@@ -285,10 +298,8 @@ def plain_novel_select(pool: Pool, budget: int) -> list[int]:
 
 
 def test_novel_select_chooses_what_its_formula_says():
-    assert idv.NovelSelect().select(DISTINCT, 30).indices.tolist() == plain_novel_select(
-        DISTINCT, 30
-    )
-    few = idv.NovelSelect(n_ranks=1000).select(DISTINCT, 60).indices
+    assert NovelSelect().select(DISTINCT, 30).indices.tolist() == plain_novel_select(DISTINCT, 30)
+    few = NovelSelect(n_ranks=1000).select(DISTINCT, 60).indices
     assert few.tolist() == plain_novel_select(DISTINCT, 60)
 
 
@@ -355,9 +366,7 @@ def test_k_center_leaves_the_loneliest_for_last():
 def test_typical_records_are_preferred_by_log_determinant():
     pool = clustered(400, 8, 6)
     local = pool.space.local_similarity(3)
-    means = [
-        local[idv.LogDeterminant(typicality=t).select(pool, 20).indices].mean() for t in (0, 1, 4)
-    ]
+    means = [local[LogDeterminant(typicality=t).select(pool, 20).indices].mean() for t in (0, 1, 4)]
     assert means == sorted(means)
 
 
@@ -365,12 +374,12 @@ def test_log_determinant_forgets_nothing_over_many_choices(monkeypatch):
     from instructdiv.selectors import log_determinant
 
     pool = clustered(500, 12, 6)
-    usual = idv.LogDeterminant().select(pool, 300)
+    usual = LogDeterminant().select(pool, 300)
     monkeypatch.setattr(log_determinant, "_FEW", 5)
     monkeypatch.setattr(log_determinant._Volume, "block", 3)
-    few = idv.LogDeterminant().select(pool, 300)
+    few = LogDeterminant().select(pool, 300)
     np.testing.assert_allclose(few.gains, usual.gains, atol=1e-5)
-    value = idv.LogDeterminant().evaluate(pool, usual)
+    value = LogDeterminant().evaluate(pool, usual)
     assert value == pytest.approx(usual.gains.sum(), rel=1e-5)
 
 
@@ -381,7 +390,7 @@ def test_a_graph_is_shared_as_long_as_somebody_holds_it():
     assert space.neighbors(6) is not graph
     held = graph.data.copy()
     idv.FacilityLocation(n_neighbors=5).select(Pool.from_embeddings(space), 20)
-    idv.GraphCut(n_neighbors=5).select(Pool.from_embeddings(space), 20)
+    GraphCut(n_neighbors=5).select(Pool.from_embeddings(space), 20)
     np.testing.assert_array_equal(graph.data, held)
 
 

@@ -3,7 +3,7 @@
 from instructdiv.training.attribution import Attribution, Contribution, attribute_drop
 from instructdiv.training.instance_losses import instance_losses
 from instructdiv.training.loss_monitor import LossMonitor, LossPoint, Stop
-from instructdiv.training.order import Order, compare_order
+from instructdiv.training.order import OrderComparison, compare_order
 from instructdiv.training.order_audit import OrderAudit
 from instructdiv.training.similarity_tracker import SimilarityPoint, SimilarityTracker, track
 
@@ -12,8 +12,8 @@ __all__ = [
     "Contribution",
     "LossMonitor",
     "LossPoint",
-    "Order",
     "OrderAudit",
+    "OrderComparison",
     "SimilarityPoint",
     "SimilarityTracker",
     "Stop",

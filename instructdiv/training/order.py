@@ -12,7 +12,7 @@ _UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class Order:
+class OrderComparison:
     """How one sequence of ids stands to another. Made by :func:`compare_order`."""
 
     n_expected: int
@@ -57,7 +57,7 @@ class Order:
         return self.n_seen > 0 and self.broken_at is None
 
 
-def compare_order(expected: Iterable[Hashable], seen: Iterable[Hashable]) -> Order:
+def compare_order(expected: Iterable[Hashable], seen: Iterable[Hashable]) -> OrderComparison:
     """Compare what was seen, in one pass over the data, with the order that was expected.
 
     The order holds if no id comes after one that was expected later. Ids may be left out, since
@@ -88,7 +88,7 @@ def compare_order(expected: Iterable[Hashable], seen: Iterable[Hashable]) -> Ord
     away = np.argsort(np.argsort(in_turn)) - np.arange(len(in_turn))
     missing = np.setdiff1d(np.arange(len(expected)), distinct)
     last = distinct.max(initial=-1)
-    return Order(
+    return OrderComparison(
         n_expected=len(expected),
         n_seen=len(seen),
         broken_at=broken_at,

@@ -1,9 +1,8 @@
 """Order audit: which records a trainer has trained on, and whether in the order they were given."""
 
-import functools
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise, zip_longest
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any, Self
 
 from instructdiv.core.files import write_text
 from instructdiv.errors import GateFailed, InputError, UsageError
-from instructdiv.training.order import Order, compare_order, places
+from instructdiv.training.batch_ids import POSITION, CarryIds, Positioned, ids_of, plain, take_ids
+from instructdiv.training.order import OrderComparison, compare_order, places
 
-_CARRIED = "instructdiv_rows"  # key of a batch: (records, 2) int64, number of the id and tokens
-_POSITION = "instructdiv_position"
 _SHOWN = 5
 
 
@@ -37,13 +35,13 @@ class Step:
 
 @dataclass
 class _Run:
-    """What is known of the run that is watched."""
+    """State of the training run that is watched."""
 
     pending: list[Any] = field(default_factory=list)
-    """What the batches since the last update carried."""
+    """Ids carried by the batches since the last update."""
 
     epoch: int = 0
-    """The pass over the data that is under way."""
+    """Number of the current epoch, from 0."""
 
     ranks: int = 1
     """Number of processes that train."""
@@ -52,23 +50,23 @@ class _Run:
     """The trainer's ``train_sampling_strategy``, where it has one."""
 
     data_in_order: bool = True
-    """Whether the training set, as far as it can be seen beforehand, is in the expected order."""
+    """Whether the training set is in the expected order; True where it cannot be looked at."""
 
     resumed_at: set[int] = field(default_factory=set)
     """Updates after which the run was resumed."""
 
     skipped: int = 0
-    """Updates of the same epoch that came before the first that was watched."""
+    """Updates of the same epoch before the first that was watched."""
 
 
 class OrderAudit:
-    """Writes down which records a ``transformers.Trainer`` trains on, and tells if the order held.
+    """Records which examples a ``transformers.Trainer`` trains on, and whether the order held.
 
-    The batches of the training set carry the number of each record from wherever they are
-    collated, be it a worker process, to the training step, where it is taken out before the model
-    sees the batch. So it is written down what gradients were computed from, over all ranks, the
-    batch of rank 0 first. Evaluation is left alone. With several ranks, each step gathers one
-    small object.
+    A collator adds the id of each record to its batch, in whatever process it is collated, and a
+    hook takes the ids out before the model sees the batch. So the audit holds the records that
+    gradients were computed from, over all ranks, the batch of rank 0 first. Only public interfaces
+    are used: ``data_collator``, a callback, and a forward hook of torch. With several ranks, each
+    step gathers one small object.
 
     Parameters
     ----------
@@ -79,25 +77,32 @@ class OrderAudit:
         Column of the training set that holds the id of a record, or, where records are packed,
         a list of ids. None: the id is the position of the row in the training set.
     path
-        JSON lines to write while training runs: the step, epoch and ids of each update. A run
-        that is resumed in another process goes on with what it holds up to the checkpoint. Ids
-        must be strings, numbers or booleans, as JSON gives no others back.
+        JSON lines file to write while training runs: step, epoch and ids of each update. A run
+        resumed in another process continues the file from its checkpoint. Ids must be strings,
+        numbers or booleans, since JSON gives no others back.
 
     Raises
     ------
     InputError
-        An id is expected twice, or is to be written and cannot be.
+        An id is expected twice, or cannot be written to `path`.
 
     Notes
     -----
-    When a run is resumed, what was trained on after the checkpoint is forgotten here as it is by
-    the model. If nothing is known of what came before, because neither this object nor `path`
-    was there, the audit judges what it saw, and whether the run began again at the first record.
+    The training arguments need ``remove_unused_columns=False``, or the trainer removes the ids
+    before the collator: keep the id, and the columns that the collator or the model reads. Not
+    audited can be several GPUs in one process (use torchrun), and trainers whose batches are no
+    mapping or do not reach the model whole, such as TRL's for preferences and GRPO.
+
+    A resumed run forgets the updates after its checkpoint, as the model does. Without this object
+    or `path`, the updates before the checkpoint are unknown: the audit then judges what it saw,
+    and whether the run started again at the first record.
 
     Examples
     --------
     ::
 
+        arguments = TrainingArguments(..., remove_unused_columns=False)
+        trainer = Trainer(model, arguments, train_dataset=dataset)
         audit = OrderAudit(dataset["id"])
         audit.attach(trainer)
         trainer.train()
@@ -112,24 +117,25 @@ class OrderAudit:
         *,
         path: str | Path | None = None,
     ) -> None:
-        self.expected = tuple(map(_plain, expected_ids))
+        self.expected = tuple(map(plain, expected_ids))
         """Ids in the order in which they should be seen."""
 
         self.column = column
         """Column of the training set that holds the ids; None for the position."""
 
         self.path = None if path is None else Path(path)
-        """JSON lines that are written while training runs."""
+        """JSON lines file that is written while training runs."""
 
         if self.path is not None:
             _check_written(self.expected)
 
         self.steps: list[Step] = []
-        """What was seen, by update."""
+        """The updates that were seen, in order."""
 
         self._number_of = places(self.expected)  # grows by what else is in the training set
         self._known: list[Hashable] = list(self.expected)
         self._run = _Run()
+        self._model: Any = None
 
     def __repr__(self) -> str:
         return f"OrderAudit({len(self.expected)} ids, column={self.column!r})"
@@ -139,33 +145,33 @@ class OrderAudit:
 
     @property
     def seen(self) -> list[Hashable]:
-        """Ids in the order in which they were trained on; None where nothing is known of one."""
+        """Ids in the order in which they were trained on; None for an unknown record."""
         return [id_ for step in self.steps for id_ in step.ids]
 
     @property
-    def orders(self) -> dict[int, Order]:
-        """How each pass over the data, numbered from 0, stands to the expected order."""
+    def orders(self) -> dict[int, OrderComparison]:
+        """Comparison of each epoch, numbered from 0, with the expected order."""
         return {epoch: self._order(epoch) for epoch in sorted({s.epoch for s in self.steps})}
 
     @property
     def held(self) -> bool:
-        """Whether records were seen, and in each pass over the data in the expected order."""
+        """Whether records were seen, in every epoch in the expected order."""
         orders = self.orders.values()
         return bool(orders) and all(order.held for order in orders)
 
     def check(self) -> None:
-        """Demand that the order held.
+        """Raise unless the order held.
 
         Raises
         ------
         GateFailed
-            It did not, or nothing was seen; with the report.
+            The order was lost, or no record was seen; with the report.
         """
         if not self.held:
             raise GateFailed(self.report())
 
     def report(self) -> str:
-        """Whether the order held; where it did not, and why probably; what was left out."""
+        """Whether the order held; if not, where it broke and the likely cause; records left out."""
         if not self.steps:
             return "no record was seen: attach the audit to the trainer, then train"
         orders = self.orders
@@ -187,7 +193,7 @@ class OrderAudit:
         Raises
         ------
         InputError
-            JSON cannot give an id back: it is no string, number or boolean.
+            An id is no string, number or boolean, so that JSON cannot give it back.
         OutputError
             The file cannot be written.
         """
@@ -195,14 +201,14 @@ class OrderAudit:
         return write_text(path, "".join(map(_line, self.steps)))
 
     def load(self, path: str | Path) -> Self:
-        """Take up what another audit has written, in place of what was seen here.
+        """Replace the updates seen here with those that another audit has written.
 
-        A last line that was not finished, as when the process was killed, is left out.
+        An unfinished last line, as when the process was killed, is left out.
 
         Raises
         ------
         InputError
-            It cannot be read, or a line is not that of an update.
+            The file cannot be read, or a line does not hold an update.
         """
         try:
             *lines, last = Path(path).read_bytes().split(b"\n")
@@ -219,25 +225,42 @@ class OrderAudit:
         return self
 
     def attach(self, trainer: Any) -> None:
-        """Watch a trainer; to be called before ``trainer.train()``.
+        """Watch a trainer; call it before ``trainer.train()``.
+
+        It wraps ``trainer.data_collator``, adds a callback, and with ``column=None`` wraps
+        ``trainer.train_dataset``, so that rows hold their position.
 
         Raises
         ------
         UsageError
-            The training set has no such column, or holds none of the expected ids.
+            The trainer removes the ids before they can be read, the training set has no such
+            column, or holds none of the expected ids, or one process trains on several GPUs.
         InputError
-            It holds an id that is to be written and cannot be.
+            The training set holds an id that cannot be written to `path`.
         """
-        if getattr(trainer.training_step, "func", None) == self._train:
+        collate, number_of = trainer.data_collator, self._number_of
+        if isinstance(collate, CarryIds) and collate.number_of is number_of:
             return
+        column = self.column or POSITION
+        if trainer.args.remove_unused_columns:
+            raise UsageError(
+                f"the trainer removes the column {column!r} before the audit can read it: set "
+                "remove_unused_columns=False, and select the columns that the model reads, and "
+                "the id, yourself"
+            )
+        if trainer.args.n_gpu > 1:
+            raise UsageError(
+                f"one process trains on {trainer.args.n_gpu} GPUs, so that batches have no order; "
+                "start one process for each GPU with torchrun"
+            )
         self._look_at(trainer.train_dataset)
-        trainer.get_train_dataloader = functools.partial(
-            self._load, trainer, trainer.get_train_dataloader
-        )
-        trainer.training_step = functools.partial(self._train, trainer.training_step)
+        if self.column is None:
+            trainer.train_dataset = Positioned(trainer.train_dataset)
+        trainer.data_collator = CarryIds(collate, column, number_of)
+        self._hook(trainer.model)
         trainer.add_callback(_callback(self))
 
-    # What was seen, beside what was expected.
+    # The comparison with the expected order.
 
     @property
     def _unwatched(self) -> int:
@@ -246,7 +269,7 @@ class OrderAudit:
     def _of(self, epoch: int) -> list[Step]:
         return [step for step in self.steps if step.epoch == epoch]
 
-    def _order(self, epoch: int) -> Order:
+    def _order(self, epoch: int) -> OrderComparison:
         ids = [id_ for step in self._of(epoch) for id_ in step.ids]
         if self._run.ranks > 1:
             ids = ids[: len(ids) - self._filled_up(ids)]
@@ -260,11 +283,11 @@ class OrderAudit:
         return order
 
     def _filled_up(self, ids: Sequence[Hashable]) -> int:
-        """Records at the end with which accelerate fills up the last batch, from the first ones."""
+        """Number of records that accelerate repeats from the start to fill up the last batch."""
         most = min(len(self.steps[0].ids) - 1, len(ids) // 2)
         return next((k for k in range(most, 0, -1) if ids[-k:] == ids[:k]), 0)
 
-    def _told(self, epoch: int, order: Order, which: str) -> list[str]:
+    def _told(self, epoch: int, order: OrderComparison, which: str) -> list[str]:
         steps = self._of(epoch)
         if order.broken_at is None:
             lines = [f"the order held{which}: {order.n_seen} records in {len(steps)} steps"]
@@ -293,7 +316,7 @@ class OrderAudit:
             place -= len(step.ids)
         return steps[-1]
 
-    def _cause(self, order: Order, steps: Sequence[Step], broken: Step) -> str:
+    def _cause(self, order: OrderComparison, steps: Sequence[Step], broken: Step) -> str:
         run = self._run
         if order.broken_by.endswith("not expected"):
             return "the training set holds other records too; expect them where they should come"
@@ -326,10 +349,10 @@ class OrderAudit:
             "sequential (transformers 5.2 or later)"
         )
 
-    # In the trainer.
+    # During training.
 
     def _look_at(self, data: Any) -> None:
-        """Hold the training set against the expected ids, as far as it can be seen beforehand."""
+        """Compare the training set with the expected ids before training, unless it is a stream."""
         if data is None:
             raise UsageError("the trainer has no training set")
         columns = getattr(data, "column_names", None)
@@ -346,7 +369,7 @@ class OrderAudit:
             )
         if columns is None or streams:
             return
-        ids = list(chain.from_iterable(map(_ids, data[self.column])))
+        ids = list(chain.from_iterable(map(ids_of, data[self.column])))
         if ids and not any(id_ in self._number_of for id_ in ids):
             raise UsageError(
                 f"none of the expected ids, {_some(self.expected)}, is in the column "
@@ -359,36 +382,18 @@ class OrderAudit:
         self._number_of |= places(others, start=len(self._known))
         self._known += others
 
-    def _load(self, trainer: Any, build: Callable[[], Any]) -> Any:
-        """Build the loader of the training set, with batches that carry the ids."""
-        given = trainer.data_collator, trainer.train_dataset, trainer._signature_columns
-        column, hidden = self.column or _POSITION, self.column is None
-        if self.column is None:
-            trainer.train_dataset = _Positioned(given[1])
-        if trainer.args.remove_unused_columns:
-            trainer._set_signature_columns_if_needed()
-            hidden = column not in trainer._signature_columns
-            trainer._signature_columns = [*trainer._signature_columns, column]
-        trainer.data_collator = _Carrying(given[0], column, self._number_of, hidden)
-        try:
-            return build()
-        finally:
-            trainer.data_collator, trainer.train_dataset, trainer._signature_columns = given
+    def _hook(self, model: Any) -> None:
+        """Take the ids out of the batches of a model, once."""
+        if model is not self._model:
+            take_ids(model, self._note)
+            self._model = model
 
-    def _train(
-        self, train: Callable[..., Any], model: Any, batch: Any, *rest: Any, **more: Any
-    ) -> Any:
-        """Take the ids out of a batch, and train on it."""
-        if not isinstance(batch, MutableMapping) or _CARRIED not in batch:
-            raise UsageError(
-                "a batch carries no ids: this trainer makes its batches without data_collator, or "
-                "others from them, and cannot be audited"
-            )
-        self._run.pending.append(batch.pop(_CARRIED))
-        return train(model, batch, *rest, **more)
+    def _note(self, carried: Any) -> None:
+        self._run.pending.append(carried)
 
-    def _begin(self, args: Any, state: Any) -> None:
-        """Training begins, or goes on after a checkpoint."""
+    def _begin(self, args: Any, state: Any, model: Any) -> None:
+        """Training begins, or resumes after a checkpoint."""
+        self._hook(model)  # with model_init it is another one than before
         run, done = self._run, state.global_step
         if done and not self.steps and self.path is not None and self.path.exists():
             self.load(self.path)
@@ -410,7 +415,7 @@ class OrderAudit:
         self._run.epoch = int((state.epoch or 0) + 1e-6)
 
     def _end_step(self, state: Any) -> None:
-        """An update was made: write down from which records."""
+        """Note the records that an update was made from."""
         run = self._run
         batches = _of_all_ranks([carried.tolist() for carried in run.pending], run.ranks)
         run.pending = []
@@ -423,59 +428,13 @@ class OrderAudit:
                 file.write(_line(step))
 
 
-class _Carrying:
-    """A collator whose batches carry the number of each record's id, and its tokens."""
-
-    def __init__(
-        self,
-        collate: Callable[[list[Any]], Any],
-        column: str,
-        number_of: Mapping[Hashable, int],
-        hidden: bool,
-    ) -> None:
-        self.collate, self.column, self.number_of = collate, column, number_of
-        self.hidden = hidden  # whether the collator would not see the column without us
-
-    def __call__(self, records: list[Any]) -> Any:
-        import torch
-
-        rows, shown = [], []
-        for record in records:
-            if not isinstance(record, Mapping) or self.column not in record:
-                raise UsageError(f"a record of the training set has no {self.column!r}")
-            ids = _ids(record[self.column])
-            length = len(record.get("input_ids", ())) if len(ids) == 1 else 0
-            rows += [(self.number_of.get(id_, -1), length) for id_ in ids]
-            shown.append({k: v for k, v in record.items() if k != self.column or not self.hidden})
-        batch = self.collate(shown)
-        if not isinstance(batch, MutableMapping):
-            raise UsageError(
-                f"an audit needs batches that are mappings, not {type(batch).__name__}"
-            )
-        batch[_CARRIED] = torch.tensor(rows, dtype=torch.int64).reshape(-1, 2)
-        return batch
-
-
-class _Positioned:
-    """A training set whose rows hold their position."""
-
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, position: int) -> dict[str, Any]:
-        return {**self.data[position], _POSITION: position}
-
-
 def _callback(audit: OrderAudit) -> Any:
-    """What tells an audit that training begins, an epoch begins, and a step ends."""
+    """Tells an audit when training begins, an epoch begins, and a step ends."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            audit._begin(args, state)
+        def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            audit._begin(args, state, given["model"])
 
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             audit._begin_epoch(state)
@@ -484,17 +443,6 @@ def _callback(audit: OrderAudit) -> Any:
             audit._end_step(state)
 
     return Watch()
-
-
-def _ids(value: Any) -> list[Hashable]:
-    """The id, or the ids, that a column holds in one row."""
-    value = _plain(value)
-    return list(map(_plain, value)) if isinstance(value, list | tuple) else [value]
-
-
-def _plain(id_: Any) -> Any:
-    """What Python has for a number of numpy or torch."""
-    return id_.tolist() if hasattr(id_, "tolist") else id_
 
 
 def _check_written(ids: Iterable[Hashable]) -> None:
@@ -510,7 +458,7 @@ def _check_written(ids: Iterable[Hashable]) -> None:
 
 
 def _of_all_ranks(batches: list[Any], ranks: int) -> list[Any]:
-    """The batches of every rank, in turn; ranks that share a batch count once."""
+    """The batches of all ranks, in turn; a batch that ranks share counts once."""
     if ranks == 1:
         return batches
     import torch.distributed
@@ -522,7 +470,7 @@ def _of_all_ranks(batches: list[Any], ranks: int) -> list[Any]:
 
 
 def _sorted_by_length(steps: Sequence[Step]) -> bool:
-    """Whether nearly every record is as long as the one after it, or longer, but not all alike."""
+    """Whether at least 90 % of the changes of length from record to record are falls."""
     lengths = [length for step in steps for length in step.lengths]
     pairs = [(a, b) for a, b in pairwise(lengths) if a != b]
     return len(pairs) > 8 and sum(a > b for a, b in pairs) > 0.9 * len(pairs)

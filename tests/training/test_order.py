@@ -25,8 +25,9 @@ from instructdiv.errors import GateFailed, InputError, UsageError
 from instructdiv.exporters import Exporter
 from instructdiv.exporters.stanza import TRAINERS, stanza
 from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.training.batch_ids import ids_of
 from instructdiv.training.order import compare_order
-from instructdiv.training.order_audit import OrderAudit, Step, _ids, _of_all_ranks
+from instructdiv.training.order_audit import OrderAudit, Step, _of_all_ranks
 from tests.shared_data import ROOT
 from tests.training.tiny_trainer import IDS, audited, rows_of, trainer_on
 
@@ -326,10 +327,10 @@ def padded(records: list[Any]) -> dict[str, Any]:
         {},
         {"dataloader_num_workers": 2},
         {"gradient_accumulation_steps": 3},
-        {"remove_unused_columns": False, "collate": padded},
+        {"collate": padded},
         {"gradient_accumulation_steps": 5, "dataloader_num_workers": 1},
     ],
-    ids=["plain", "workers", "accumulation", "all columns", "both"],
+    ids=["plain", "workers", "accumulation", "another collator", "both"],
 )
 def test_a_sequential_trainer_keeps_the_order(tmp_path, settings):
     trainer = trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL, **settings)
@@ -361,26 +362,51 @@ def test_what_is_seen_is_what_gradients_were_made_of(tmp_path):
     trainer = trainer_on(data, tmp_path, dataloader_num_workers=1, gradient_accumulation_steps=2)
     known = {tuple(row["input_ids"]): row["id"] for row in data}
     seen: list[str] = []
-    compute = trainer.compute_loss
 
-    def watched(model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
-        assert set(inputs) == {"input_ids", "labels"}
+    def watch(_model: Any, _args: Any, inputs: dict[str, Any]) -> None:
+        assert (
+            {"input_ids", "labels"} <= set(inputs) <= {"input_ids", "labels", "num_items_in_batch"}
+        )
         seen.extend(known[tuple(tokens)] for tokens in inputs["input_ids"].tolist())
-        return compute(model, inputs, *rest, **more)
 
-    trainer.compute_loss = watched
-    assert audited(trainer).seen == seen
+    audit = OrderAudit(IDS)
+    audit.attach(trainer)
+    trainer.model.register_forward_pre_hook(watch, with_kwargs=True)
+    trainer.train()
+    assert audit.seen == seen
 
 
 def test_an_audit_changes_nothing(tmp_path):
-    alone = trainer_on(rows_of(IDS), tmp_path)
+    how: dict[str, Any] = {"eval_strategy": "steps", "eval_steps": 4}
+    other = rows_of(["other", "another"])
+    alone = trainer_on(rows_of(IDS), tmp_path, eval_data=other, **how)
     alone.train()
-    watched = trainer_on(rows_of(IDS), tmp_path)
-    collate = watched.data_collator
+    watched = trainer_on(rows_of(IDS), tmp_path, eval_data=other, **how)
     audited(watched)
-    assert watched.data_collator is collate
     weights = watched.model.state_dict()
     assert all((weights[name] == value).all() for name, value in alone.model.state_dict().items())
+    assert watched.evaluate()["eval_loss"] == alone.evaluate()["eval_loss"]
+
+
+def test_a_trainer_that_would_remove_the_ids_is_told_how_to_keep_them(tmp_path):
+    trainer = trainer_on(rows_of(IDS), tmp_path, remove_unused_columns=True)
+    with pytest.raises(UsageError, match="'id'.*remove_unused_columns=False"):
+        OrderAudit(IDS).attach(trainer)
+
+
+def test_a_model_that_is_made_when_training_begins_is_audited(tmp_path):
+    trainer = trainer_on(rows_of(IDS), tmp_path, **SEQUENTIAL)
+    config = trainer.model.config
+    trainer.model_init = lambda: type(trainer.model)(config)
+    assert audited(trainer).seen == IDS
+
+
+def test_nothing_private_of_a_trainer_is_touched(tmp_path):
+    trainer = trainer_on(rows_of(IDS), tmp_path)
+    before = dict(vars(trainer))
+    OrderAudit(IDS).attach(trainer)
+    changed = {name for name, value in vars(trainer).items() if before.get(name) is not value}
+    assert changed == {"data_collator"}
 
 
 @pytest.mark.parametrize("sampling", ["group_by_length", "batch_rebalance"])
@@ -578,7 +604,7 @@ def test_numbers_of_numpy_survive_being_written(tmp_path):
 
 
 def test_several_ids_of_a_record_may_be_numbers_of_numpy():
-    assert [type(id_) for id_ in _ids([np.int64(5), np.str_("a"), 0.5])] == [int, str, float]
+    assert [type(id_) for id_ in ids_of([np.int64(5), np.str_("a"), 0.5])] == [int, str, float]
 
 
 @pytest.mark.parametrize("id_", [("a", 1), None, b"a", math.nan, np.datetime64("2024-01-01")])
@@ -677,7 +703,7 @@ def test_a_training_set_without_the_column_is_an_error(tmp_path):
     with pytest.raises(UsageError, match=r"no column 'id', but key, input_ids, labels; keep it"):
         OrderAudit(IDS).attach(trainer)
     trainer = trainer_on(list(rows_of(IDS).remove_columns("id")), tmp_path)
-    with pytest.raises(UsageError, match="no 'id'"):
+    with pytest.raises(UsageError, match="a record lacks the column"):
         audited(trainer)
 
 

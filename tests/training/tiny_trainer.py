@@ -47,6 +47,7 @@ def trainer_on(
             "disable_tqdm": True,
             "logging_strategy": "no",
             "save_strategy": "no",
+            "remove_unused_columns": False,
             **settings,
         },
     )

@@ -120,9 +120,9 @@ def test_every_namespace_lists_its_names():
                 assert getattr(namespace, inner), f"{name} lists {inner}, which it has not"
 
 
-def test_faiss_is_known_to_space_alone():
+def test_faiss_is_known_to_neighbors_alone():
     users = [p.name for p in MODULES.values() if "import faiss" in p.read_text(encoding="utf-8")]
-    assert users == ["space.py"]
+    assert users == ["neighbors.py"]
 
 
 def test_only_the_command_line_prints():

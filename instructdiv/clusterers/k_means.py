@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.clusterers.base import Clusterer
+from instructdiv.core.k_means import centroids_of
 from instructdiv.core.space import Space
 
 
@@ -49,5 +50,5 @@ class KMeans(Clusterer):
         """Cluster of a space that each row of another lies in, (n,) int64; some may be unused."""
         wanted = self.n_clusters or math.ceil(self.resolution * math.sqrt(len(space)))
         n_clusters = min(wanted, space.n_distinct)
-        centroids = Space.of(space.centroids(n_clusters, self.n_iterations, self.seed))
+        centroids = Space.of(centroids_of(space, n_clusters, self.n_iterations, self.seed))
         return centroids.nearest(others, 1)[1][:, 0]

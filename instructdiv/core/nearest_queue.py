@@ -9,28 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from instructdiv.core.nearest_first import Keys, nearest_first, rows_of, similarities_of
 from instructdiv.core.space import Space
-from instructdiv.core.threads import in_tiles
 from instructdiv.errors import ShapeError
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
-# A similarity and a row in one number: sorted, the nearest come first, and of equally near
-# rows the lowest.
-Keys = NDArray[np.uint64]
 Weight = Annotated[float, Field(gt=0, le=1)]
 
-# Rows that are compared with all targets at a time, at most, and how often before a look at
-# the memory; similarities that may stand in memory for it.
-_TILE = 2048
-_TILES = 64
-_STANDING = 8_000_000
 # Rows that are found for all targets together: as many cost little beside the comparison.
 _FOUND = 2_000_000
 _MOST_FOUND = 16_000_000
-# How many rows of a sample lie beyond the threshold that it tells.
-_BEYOND = 48
-_SAMPLE = 65_536
 _LOOK_AHEAD = (8, 64, 512)
 
 
@@ -279,66 +268,6 @@ def voters(
         yield everyone[votes]
 
 
-def nearest_first(
-    space: Space, target: Space, rows: Rows, depth: int, *, farthest: bool = False
-) -> list[Keys]:
-    """The rows nearest to each target, sorted: about `depth` of them, seldom many more, or all.
-
-    The rows are compared with all targets a tile at a time. What a target keeps of a tile is
-    told by a threshold, learned from a sample of the rows. No row that is left out comes
-    before one that is given.
-
-    Parameters
-    ----------
-    space
-        Where the rows are.
-    target
-        (t, d) what they are compared with.
-    rows
-        (m,) int64, ascending: the rows to be found.
-    depth
-        About how many are wanted for each target.
-    farthest
-        Whether the farthest rows come first.
-
-    Returns
-    -------
-    keys
-        For each target an array; see :func:`rows_of` and :func:`similarities_of`.
-    """
-    copied = space.n_distinct < len(space)
-    firsts = np.unique(space.first_copies[rows]) if copied else rows
-    towards = -target.vectors if farthest else target.vectors
-    if depth >= len(firsts):
-        found = _all_of(space, towards, firsts)
-    else:
-        found = _most_of(space, towards, firsts, depth)
-    if not copied:
-        return found
-    copies = _Copies(space, rows)
-    return [copies.expanded(keys, max(depth, 1)) for keys in found]
-
-
-def rows_of(keys: Keys) -> Rows:
-    """The rows in these keys, int64."""
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-
-
-def similarities_of(keys: Keys, *, farthest: bool = False) -> Floats:
-    """The similarities in these keys, float32."""
-    bits = ~(keys >> np.uint64(32)).astype(np.uint32)
-    negative = bits < np.uint32(0x80000000)
-    worth = np.where(negative, ~bits, bits & np.uint32(0x7FFFFFFF)).view(np.float32)
-    return -worth + np.float32(0) if farthest else worth
-
-
-def _keys_of(worth: Floats, rows: Rows) -> Keys:
-    bits = (worth.clip(-1, 1) + np.float32(0)).view(np.uint32)
-    negative = bits >= np.uint32(0x80000000)
-    ascending = np.where(negative, ~bits, bits | np.uint32(0x80000000))
-    return (~ascending).astype(np.uint64) << np.uint64(32) | rows.astype(np.uint64)
-
-
 def _not_before(keys: Keys, passed: np.uint64) -> Keys:
     """Keys of another sweep, which may round otherwise: nearer than what was passed none can be."""
     least = passed >> np.uint64(32)
@@ -346,113 +275,3 @@ def _not_before(keys: Keys, passed: np.uint64) -> Keys:
         return keys
     moved = np.maximum(keys >> np.uint64(32), least) << np.uint64(32)
     return np.sort(moved | keys & np.uint64(0xFFFFFFFF))
-
-
-def _all_of(space: Space, towards: Floats, rows: Rows) -> list[Keys]:
-    keys = np.empty((len(towards), len(rows)), np.uint64)
-
-    def compare(tile: slice) -> None:
-        keys[:, tile] = _keys_of(towards @ space.vectors[rows[tile]].T, rows[tile])
-
-    def sort(lists: slice) -> None:
-        keys[lists].sort(axis=1)
-
-    in_tiles(compare, len(rows), _height(len(towards)))
-    in_tiles(sort, len(towards), 8)
-    return list(keys)
-
-
-def _height(n_targets: int) -> int:
-    """How many rows to compare with the targets at a time."""
-    return max(1, min(_TILE, _STANDING // n_targets))
-
-
-def _most_of(space: Space, towards: Floats, rows: Rows, depth: int) -> list[Keys]:
-    least = _thresholds(space, towards, rows, depth)
-    found: list[tuple[NDArray[np.int32], Keys]] = []
-    height = _height(len(towards))
-    for start in range(0, len(rows), height * _TILES):
-        part = rows[start : start + height * _TILES]
-
-        def compare(tile: slice, part: Rows = part) -> None:
-            worth = towards @ space.vectors[part[tile]].T
-            at = np.flatnonzero(worth >= least[:, None])
-            target, place = np.divmod(at, worth.shape[1])
-            keys = _keys_of(worth.ravel()[at], part[tile][place])
-            found.append((target.astype(np.int32), keys))
-
-        in_tiles(compare, len(part), height)
-        if sum(len(keys) for _, keys in found) > 4 * depth * len(towards):
-            lists = [keys[:depth] for keys in _sorted(found, len(towards))]
-            last = np.array([keys[-1] if len(keys) == depth else 0 for keys in lists], np.uint64)
-            full = last > 0
-            least[full] = similarities_of(last[full])
-            number = np.repeat(np.arange(len(lists), dtype=np.int32), [len(k) for k in lists])
-            found[:] = [(number, np.concatenate(lists))]
-    return _sorted(found, len(towards))
-
-
-def _thresholds(space: Space, towards: Floats, rows: Rows, depth: int) -> Floats:
-    """How near a row must be to be among the first of each target, (t,) float32."""
-    n_sampled = min(len(rows), max(_TILE, min(_BEYOND * len(rows) // depth, _SAMPLE)))
-    expected = depth * n_sampled / len(rows)
-    beyond = int(np.ceil(expected + 3 * expected**0.5))
-    if beyond >= n_sampled:
-        return np.full(len(towards), -np.inf, np.float32)
-    sample = np.sort(np.random.default_rng(0).choice(len(rows), n_sampled, replace=False))
-    vectors = space.vectors[rows[sample]]
-    least = np.empty(len(towards), np.float32)
-
-    def learn(targets: slice) -> None:
-        beyond_it = -(towards[targets] @ vectors.T)
-        beyond_it.partition(beyond, axis=1)
-        least[targets] = -beyond_it[:, beyond]
-
-    in_tiles(learn, len(towards), max(1, min(128, _STANDING // n_sampled)))
-    return least
-
-
-def _sorted(found: list[tuple[NDArray[np.int32], Keys]], n_targets: int) -> list[Keys]:
-    """What was found for each target, sorted."""
-    number = np.concatenate([target for target, _ in found])
-    if n_targets <= 2**15:
-        number = number.astype(np.int16)  # which numpy sorts by counting
-    keys = np.concatenate([keys for _, keys in found])[np.argsort(number, kind="stable")]
-    ends = np.cumsum(np.bincount(number, minlength=n_targets))
-    lists = np.split(keys, ends[:-1])
-
-    def sort(some: slice) -> None:
-        for one in lists[some]:
-            one.sort()
-
-    in_tiles(sort, n_targets, 8)
-    return lists
-
-
-class _Copies:
-    """The rows among some that are copies of each other."""
-
-    def __init__(self, space: Space, rows: Rows) -> None:
-        first = space.first_copies[rows]
-        self._rows = rows[np.argsort(first, kind="stable")]
-        self._firsts, starts = np.unique(np.sort(first), return_index=True)
-        self._starts = np.append(starts, len(rows))
-
-    def expanded(self, keys: Keys, depth: int) -> Keys:
-        """Keys of the copies too, where these are keys of the first of them.
-
-        Of all of them the first `depth`, if there are more.
-        """
-        number = np.searchsorted(self._firsts, rows_of(keys))
-        starts = self._starts[number]
-        sizes = np.minimum(self._starts[number + 1] - starts, depth)
-        total = np.cumsum(sizes)
-        # What is not as near as the last of the first `depth` is cut.
-        if len(keys) and total[-1] > depth:
-            last = keys[np.searchsorted(total, depth)] | np.uint64(0xFFFFFFFF)
-            n = int(np.searchsorted(keys, last, side="right"))
-            keys, starts, sizes, total = keys[:n], starts[:n], sizes[:n], total[:n]
-        offset = np.arange(sizes.sum()) - np.repeat(total - sizes, sizes)
-        rows = self._rows[np.repeat(starts, sizes) + offset].astype(np.uint64)
-        worth = np.repeat(keys >> np.uint64(32) << np.uint64(32), sizes)
-        return np.sort(worth | rows)[:depth]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.near_pairs import near_pairs
 from instructdiv.core.space import Space
 from instructdiv.report.facts import DuplicateGroup, Example, Redundancy
 
@@ -85,7 +86,7 @@ def near_copies(
 
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
-    pairs, similarity = space.near_pairs(similarity_threshold)
+    pairs, similarity = near_pairs(space, similarity_threshold)
     links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
     strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
     shape = (len(space), len(space))

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
-from instructdiv.core.space import Space, neighbor_graph
+from instructdiv.core.neighbors import neighbor_graph
+from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors.maximizer import Maximizer
 from instructdiv.selectors.reach import Reach

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks, Rows
-from instructdiv.core.nearest_queue import nearest_first, rows_of, similarities_of
+from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks, Rows
-from instructdiv.core.nearest_queue import likely_depth, nearest_first, rows_of, similarities_of
+from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
+from instructdiv.core.nearest_queue import likely_depth
 from instructdiv.pool import Pool
 from instructdiv.selectors.base import Selector
 

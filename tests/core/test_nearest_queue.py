@@ -9,14 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructdiv import Space
+from instructdiv.core import nearest_first as nearest_first_module
 from instructdiv.core import nearest_queue
-from instructdiv.core.nearest_queue import (
-    NearestQueue,
-    nearest_first,
-    rows_of,
-    similarities_of,
-    voters,
-)
+from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
+from instructdiv.core.nearest_queue import NearestQueue, voters
 from instructdiv.errors import ShapeError
 from tests import naive
 from tests.pools import two_spaces
@@ -41,7 +37,8 @@ def test_turns_are_those_of_the_dense_algorithm_at_any_tile_size(
     similarities = naive.dense(space, target)
     with pytest.MonkeyPatch.context() as patch:
         for name, size in sizes.items():
-            patch.setattr(nearest_queue, name, size)
+            owner = nearest_queue if hasattr(nearest_queue, name) else nearest_first_module
+            patch.setattr(owner, name, size)
         queue = NearestQueue(space, target, np.arange(len(space)), n_expected, farthest=farthest)
         queue._depth[:] = min(queue._depth[0], n_expected)  # so that it has to sweep anew
         turns = queue.turns(repeat(np.arange(len(target))))
@@ -104,7 +101,7 @@ def test_what_is_found_is_the_beginning_of_the_full_order(depth: int, farthest: 
 def test_a_key_gives_back_its_row_and_similarity():
     worth = np.array([-1, -0.5, -0.0, 0.0, 1e-30, 0.3, 1, 1.0000001], np.float32)
     rows = np.arange(8) + 2**32 - 8
-    keys = nearest_queue._keys_of(worth, rows)
+    keys = nearest_first_module.keys_of(worth, rows)
     np.testing.assert_array_equal(rows_of(keys), rows)
     np.testing.assert_array_equal(similarities_of(keys), worth.clip(-1, 1))
     np.testing.assert_array_equal(np.argsort(keys), [6, 7, 5, 4, 2, 3, 1, 0])
@@ -131,8 +128,8 @@ def test_only_the_ratio_of_weights_counts_and_no_turn_is_empty():
 
 def test_rows_that_round_nearer_in_another_sweep_come_no_earlier():
     worth = np.array([0.5, 0.25], np.float32)
-    passed = nearest_queue._keys_of(np.array([0.4], np.float32), np.array([9]))[0]
-    keys = nearest_queue._keys_of(worth, np.array([7, 3]))
+    passed = nearest_first_module.keys_of(np.array([0.4], np.float32), np.array([9]))[0]
+    keys = nearest_first_module.keys_of(worth, np.array([7, 3]))
     moved = nearest_queue._not_before(keys, passed)
     assert rows_of(moved).tolist() == [7, 3]
     np.testing.assert_array_equal(similarities_of(moved), np.array([0.4, 0.25], np.float32))

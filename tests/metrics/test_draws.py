@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from instructdiv import Pool, Space
-from instructdiv.core import space as space_module
+from instructdiv.core import neighbors
 from instructdiv.errors import ShapeError
 from instructdiv.metrics import Draws
 from instructdiv.metrics import draws as draws_module
@@ -27,7 +27,7 @@ def obvious(n_draws: Draws, size: int) -> np.ndarray:
 def test_nearest_similarity_is_that_of_all_products(
     pool: Pool, tile: int, longest: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(space_module, "_TILE", tile)
+    monkeypatch.setattr(neighbors, "_TILE", tile)
     monkeypatch.setattr(draws_module, "_LONGEST", longest)
     target = Pool.from_embeddings(np.concatenate([pool.space.vectors, -pool.space.vectors]))
     for size in range(1, len(pool) + 1):

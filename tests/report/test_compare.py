@@ -18,6 +18,7 @@ from instructdiv import Budget, Comparison, Pool, compare
 from instructdiv.cli import _parts, app
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.neighbors import Distinct
 from instructdiv.core.space import Space
 from instructdiv.errors import (
     BudgetError,
@@ -329,13 +330,13 @@ def test_a_selector_that_holds_one_that_is_not_nested_is_not_either():
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of neighbors that were searched for, in all spaces."""
     made: list[int] = []
-    search = Space._nearest
+    search = Distinct.nearest
 
-    def counted(self: Space, tile: Any, k: int) -> Any:
+    def counted(self: Distinct, tile: Any, k: int) -> Any:
         made.append(k)
         return search(self, tile, k)
 
-    monkeypatch.setattr(Space, "_nearest", counted)
+    monkeypatch.setattr(Distinct, "nearest", counted)
     return made
 
 

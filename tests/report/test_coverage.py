@@ -14,7 +14,8 @@ from scipy.sparse.csgraph import connected_components
 import instructdiv as idv
 from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv.clusterers import KMeans
-from instructdiv.core import space as space_module
+from instructdiv.core import near_pairs as near_pairs_module
+from instructdiv.core.near_pairs import near_pairs
 from instructdiv.curation.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import Difference
@@ -57,8 +58,8 @@ def plain_pairs(space: Space, least: float) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
 @pytest.mark.parametrize("least", [0.21, 0.71, 0.951])
 def test_near_pairs_are_all_pairs_that_are_similar_enough(pool, least, monkeypatch):
-    monkeypatch.setattr(space_module, "_PAIR_TILE", 7)
-    rows, similarities = pool.space.near_pairs(least)
+    monkeypatch.setattr(near_pairs_module, "_PAIR_TILE", 7)
+    rows, similarities = near_pairs(pool.space, least)
     assert set(map(tuple, rows.tolist())) == plain_pairs(pool.space, least)
     for (a, b), similarity in zip(rows, similarities, strict=True):
         assert similarity == pytest.approx(float(pool.space.similarity([a], [b])[0, 0]), abs=1e-6)
@@ -69,16 +70,16 @@ def test_of_very_many_vectors_hardly_a_near_copy_is_missed(monkeypatch):
     some = clustered(1500, 24, 30).space.vectors
     copies = some[:300] + 0.04 * random.standard_normal((300, 24))
     space = Space.of(np.concatenate([some, copies]))
-    exact = set(map(tuple, space.near_pairs(0.95)[0].tolist()))
-    monkeypatch.setattr(space_module, "_EXACT_PAIRS", 100)
-    found = set(map(tuple, space.near_pairs(0.95)[0].tolist()))
+    exact = set(map(tuple, near_pairs(space, 0.95)[0].tolist()))
+    monkeypatch.setattr(near_pairs_module, "_EXACT_PAIRS", 100)
+    found = set(map(tuple, near_pairs(space, 0.95)[0].tolist()))
     assert found <= exact
     assert len(found) >= 0.98 * len(exact) >= 280
 
 
 def test_a_row_with_very_many_partners_keeps_the_most_similar(monkeypatch):
-    monkeypatch.setattr(space_module, "_PARTNERS", 3)
-    rows, similarities = DISTINCT.space.near_pairs(0)
+    monkeypatch.setattr(near_pairs_module, "_PARTNERS", 3)
+    rows, similarities = near_pairs(DISTINCT.space, 0)
     assert np.bincount(rows[:, 0]).max() == 3
     later = DISTINCT.space.similarity([0], np.arange(1, 120))[0]
     assert sorted(similarities[rows[:, 0] == 0]) == pytest.approx(sorted(later)[-3:], abs=1e-6)

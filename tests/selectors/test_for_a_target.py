@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import instructdiv as idv
 from instructdiv import Budget, Pool, Space
-from instructdiv.core import nearest_queue
+from instructdiv.core import nearest_first as nearest_first_module
 from instructdiv.core.apportion import apportion_order
 from instructdiv.errors import ParameterError, ShapeError, UsageError
 from instructdiv.selectors import (
@@ -261,8 +261,8 @@ def test_ranks_that_are_not_known_yet_are_looked_up(budget: int, monkeypatch: py
     usual = RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
     # Lists of unequal lengths, too short.
     monkeypatch.setattr(round_robin_by_rank, "likely_depth", lambda *_: 4)
-    monkeypatch.setattr(nearest_queue, "_TILE", 16)
-    monkeypatch.setattr(nearest_queue, "_BEYOND", 1)
+    monkeypatch.setattr(nearest_first_module, "_TILE", 16)
+    monkeypatch.setattr(nearest_first_module, "_BEYOND", 1)
     found = RoundRobinByRank().select(DISTINCT, budget, target=target_of(DISTINCT)).indices
     np.testing.assert_array_equal(found, usual)
 
@@ -467,8 +467,8 @@ def test_shares_that_do_not_fit_the_target_are_refused(selector: Any, target: An
 
 def test_ranks_beyond_the_shortest_list_are_not_told(monkeypatch: pytest.MonkeyPatch):
     worth = np.array([0.9, 0.8, 0.7], np.float32)
-    lists = [nearest_queue._keys_of(worth, np.array([2, 0, 1]))]
-    lists += [nearest_queue._keys_of(worth[:1], np.array([1]))]
+    lists = [nearest_first_module.keys_of(worth, np.array([2, 0, 1]))]
+    lists += [nearest_first_module.keys_of(worth[:1], np.array([1]))]
     monkeypatch.setattr(round_robin_by_rank, "nearest_first", lambda *_: lists)
     target = target_of(DISTINCT).take([0, 1])
     order, gains = round_robin_by_rank._by_best_rank(DISTINCT, target, np.arange(4), 3)

@@ -99,6 +99,17 @@ def two_spaces(draw: st.DrawFn) -> tuple[Space, Space]:
     return Space.of(vectors), Space.of(random.standard_normal((m, d)))
 
 
+NINETY = readable(clustered(90, 12, 5, seed=11))
+# Targets of every kind for it.
+TARGETS = {
+    "apart": readable(clustered(9, 12, 4, seed=12)),
+    "within": NINETY.take([3, 50, 7]),
+    "one": readable(clustered(1, 12, 1, seed=13)),
+    "identical": NINETY.take([4, 4, 4]),
+    "opposite": readable(Pool.from_embeddings(-NINETY.space.vectors[:5])),
+}
+
+
 def target_of(pool: Pool) -> Pool:
     """A few records to choose for, of several groups; none is in the pool."""
     return readable(clustered(7, pool.space.n_dimensions, 2, seed=9))
@@ -110,3 +121,11 @@ def select(selector: Selector, pool: Pool, budget: Budget | int, **more: Any) ->
         more = {"target": target_of(pool)} | more
         pool = pool if pool.has_texts else readable(pool)
     return selector.select(pool, budget, **more)
+
+
+def normal(n: int, d: int = 16, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def selection_of(rows) -> Selection:
+    return Selection(np.asarray(rows, np.int64), np.zeros(len(rows)))

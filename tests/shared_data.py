@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+import instructdiv as idv
+
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
@@ -33,4 +35,26 @@ ROWS = [
     {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": verb, "score": len(thing)}
     for verb in ("Bake", "Paint", "Describe", "Sell", "Draw", "Translate")
     for thing in ("bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat")
+]
+
+NUMBERED = [{"instruction": f"Task {i}, with {i * i} things", "output": "done"} for i in range(40)]
+
+
+def recipe(**options: Any) -> idv.Recipe:
+    """A recipe that is fast on `NUMBERED`."""
+    return idv.Recipe.model_validate(
+        {"budget": 12, "embedder": {"name": "lexical", "dimensions": 8}, "n_draws": 2} | options
+    )
+
+
+# Exact match on unseen rules of a small model that rewrites strings; seeds 0 to 2.
+MEASURED = {
+    100: (0.002, 0.007, 0.007),
+    300: (0.068, 0.065, 0.068),
+    500: (0.335, 0.197, 0.137),
+    1000: (0.792, 0.890, 0.783),
+    3000: (0.930, 0.975, 0.888),
+}
+RUNS: list[tuple[Any, ...]] = [
+    (i, a, seed) for i, at in MEASURED.items() for seed, a in enumerate(at)
 ]

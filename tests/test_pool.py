@@ -1,5 +1,6 @@
 """Pool: records, vectors, groups and costs stay row by row together."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
+from instructdiv import Pool
 from instructdiv.errors import (
     BudgetError,
     InputError,
@@ -18,6 +20,7 @@ from instructdiv.errors import (
     ShapeError,
     UnknownSchema,
 )
+from tests.pools import DISTINCT
 
 ROWS: list[dict[str, Any]] = [
     {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": thing, "tokens": n}
@@ -396,3 +399,43 @@ def test_every_row_is_in_the_pool_or_left_out(asked: list[str | None]) -> None:
     assert pool.records is not None
     assert list(pool.records.rows) == usable
     assert len(pool) + len(pool.records.quarantine) == len(rows)
+
+
+@pytest.mark.parametrize("take", [DISTINCT.take, DISTINCT.space.take])
+def test_a_mask_is_a_mask_and_half_rows_are_none(take):
+    mask = np.arange(len(DISTINCT)) % 2 == 1
+    assert len(take(mask)) == 60
+    for rows in ([0.5], [-1], [120], mask[:5], [[1]]):
+        with pytest.raises(ShapeError, match="whole numbers 0..119"):
+            take(rows)
+
+
+def test_system_text_and_tool_calls_are_tokens_too():
+    spoken = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+    system = {"role": "system", "content": "word " * 1000}
+    add = {"function": {"name": "add", "arguments": "word " * 500}}
+    call = {"role": "assistant", "content": None, "tool_calls": [add]}
+    rows = [{"messages": spoken}, {"messages": [system, *spoken]}, {"messages": [*spoken, call]}]
+    costs = Pool.of(rows, embedder="lexical").costs
+    assert costs[0] == 2
+    assert costs[1] > 1000
+    assert costs[2] > 500
+
+
+@pytest.mark.parametrize("costs", [[1e300, 1], [2**62, 1], [0, 1], [float("inf"), 1], [1.5, 1]])
+def test_costs_that_cannot_be_added_up_are_refused(costs):
+    with pytest.raises(ShapeError, match=r"whole numbers from 1 to .*row 0"):
+        Pool.from_embeddings(np.eye(2), costs=costs)
+
+
+def test_pools_and_spaces_travel_to_other_processes():
+    pool = DISTINCT.take([5, 6, 7])
+    again = pickle.loads(pickle.dumps(pool))
+    np.testing.assert_array_equal(again.space.vectors, pool.space.vectors)
+    np.testing.assert_array_equal(again.space.nearest(pool.space, 1)[1][:, 0], [0, 1, 2])
+
+
+def test_one_long_group_name_costs_no_memory():
+    pool = Pool.from_embeddings(np.eye(3), ["a" * 10**6, "b", "c"])
+    assert pool.groups is not None
+    assert pool.groups.nbytes < 10_000

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Budget, Pool, Selection
+from instructdiv import Budget, Pool, Selection, Space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.selectors import QualityDiversity, RepresentationFilter, Selector
@@ -847,3 +847,15 @@ def test_scores_of_any_size_are_fine(selector: Selector, scores: list[float]):
     assert np.isfinite(selection.gains).all()
     if selector.name == "representation_filter":
         assert all(a >= b for a, b in pairwise(np.array(scores)[selection.indices[:3]]))
+
+
+def test_arrays_of_the_caller_stay_the_callers():
+    rows, vectors = np.array([3, 1, 2]), np.eye(3, dtype=np.float32)
+    selection = Selection(rows[:2], np.zeros(2))
+    Space(vectors)
+    rows[0], vectors[0, 0] = 7, 2
+    assert selection.indices.tolist() == [3, 1]
+    groups = clustered(5, 3, 2).groups
+    assert groups is not None
+    with pytest.raises(ValueError, match="read-only"):
+        groups[0] = "other"

@@ -180,3 +180,48 @@ def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     content = os.urandom(300_000)
     (tmp_path / "a").write_bytes(content)
     assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_an_interrupt_while_replacing_a_mix_loses_neither(tmp_path, monkeypatch):
+    (tmp_path / "mix").mkdir()
+    (tmp_path / "mix" / "manifest.json").write_text("old")
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.name.startswith(".mix.") and Path(target).name == "mix":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "mix", overwrite=True):
+        pass
+    assert (tmp_path / "mix" / "manifest.json").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["mix"]
+
+
+def test_overwriting_through_a_link_replaces_what_it_leads_to(tmp_path):
+    (tmp_path / "disk" / "mix").mkdir(parents=True)
+    (tmp_path / "disk" / "mix" / "manifest.json").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "mix")
+    with new_folder(tmp_path / "link", overwrite=True) as folder:
+        (folder / "manifest.json").write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "mix" / "manifest.json").read_text() == "new"
+
+
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for place in ("file/mix", ".", ""):
+        with (
+            pytest.raises(OutputError, match="give a|cannot be replaced"),
+            new_folder(place, overwrite=False),
+        ):
+            pytest.fail("begun")
+
+
+def test_a_text_is_written_through_a_link(tmp_path):
+    (tmp_path / "link.md").symlink_to(tmp_path / "report.md")
+    write_text(tmp_path / "link.md", "new\n")
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "report.md").read_text() == "new\n"

@@ -209,3 +209,16 @@ def test_copies_are_found_where_two_vectors_share_a_digest(monkeypatch):
 def test_negative_zero_is_zero():
     space = Space.of([[1.0, -0.0], [1.0, 0.0]])
     assert space.n_distinct == 1
+
+
+def test_near_copies_cost_no_more_memory_than_others():
+    import tracemalloc
+
+    center = np.random.default_rng(0).standard_normal(256)
+    rows = center + 1e-3 * np.random.default_rng(1).standard_normal((2000, 256))
+    space = Space.of(rows)
+    tracemalloc.start()
+    space.neighbors(128)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # the vectors of all pairs would be 260 MB

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import logging
 import os
 import re
 import subprocess
@@ -18,12 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
+from instructdiv import Budget
 from instructdiv.core.files import sha256
-from instructdiv.curation.curate import Mix
+from instructdiv.curation.curate import Mix, curate
+from instructdiv.curation.recipe import Recipe
 from instructdiv.data.layouts import layouts
 from instructdiv.data.load import DEMO, read
 from instructdiv.errors import OutputError
 from instructdiv.exporters import Exporter, Jsonl
+from tests.shared_data import NUMBERED, recipe
 
 VERBS = ["Bake", "Paint", "Describe", "Sell", "Draw"]
 THINGS = ["bread", "a door", "the moon", "two numbers", "a song", "a contract"]
@@ -490,3 +494,37 @@ def test_one_thread_gives_the_same_bytes_as_many(embedder: str, tmp_path: Path) 
         )
         assert (done.returncode, done.stderr) == (0, b"")
     _assert_same(tmp_path / "one", tmp_path / "many")
+
+
+@pytest.mark.parametrize("selector", ["random", "concave_facility_location", "group_balanced"])
+def test_the_manifest_rebuilds_a_mix_of_any_seed(selector, tmp_path):
+    mix = idv.curate(recipe(seed=5, selector=selector, group="output"), NUMBERED)
+    mix.export(tmp_path / "mix")
+    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
+    mix.recipe.save(tmp_path / "recipe.yaml")
+    for again in (
+        idv.Recipe.model_validate(manifest["recipe"]),
+        idv.Recipe.load(tmp_path / "recipe.yaml"),
+    ):
+        rebuilt = idv.curate(again, NUMBERED)
+        np.testing.assert_array_equal(rebuilt.selection.indices, mix.selection.indices)
+
+
+def test_a_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    idv.curate(recipe(), NUMBERED).export("~/mix")
+    assert (tmp_path / "mix" / "mix.jsonl").is_file()
+
+
+def test_a_mix_is_made_of_a_file_whose_name_is_no_text(tmp_path, caplog):
+    caplog.set_level(logging.ERROR, "instructdiv")  # pytest-xdist cannot pass such a name on
+    path = tmp_path / os.fsdecode(b"half\xff.jsonl")
+    rows = [{"instruction": f"Count to {n}", "output": "Done."} for n in range(9)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"output": "none"}]))
+    recipe = Recipe(data=(str(path),), budget=Budget(records=3), embedder="lexical", page=True)
+    folder = tmp_path / "mix"
+    curate(recipe).export(folder)
+    (line,) = (folder / "quarantine.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["file"] == str(path)
+    assert "half?.jsonl" in (folder / "summary.json").read_text(encoding="utf-8")
+    assert (folder / "report.html").stat().st_size

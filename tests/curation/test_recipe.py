@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
+from instructdiv.clusterers import KMeans
 from instructdiv.data.views import VIEWS
 from instructdiv.errors import BudgetError, InputError, ParameterError, RecipeError, UnknownPart
 from instructdiv.selectors import ClusterBalanced, ConcaveFacilityLocation, Selector
@@ -267,3 +268,9 @@ def test_any_selection_survives_a_round_trip(rows: list[tuple[int, float]]) -> N
 def test_a_file_that_is_no_selection_is_named(content: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"s\.json does not hold a selection"):
         idv.Selection.load(_file(tmp_path, content, "s.json"))
+
+
+def test_set_reaches_into_defaults_that_are_not_written(tmp_path):
+    (tmp_path / "r.yaml").write_text("data: x\nbudget: 5\nselector: concave_facility_location\n")
+    loaded = idv.Recipe.load(tmp_path / "r.yaml", ["selector.clusterer.n_clusters=3"])
+    assert loaded.selector == ConcaveFacilityLocation(clusterer=KMeans(n_clusters=3))

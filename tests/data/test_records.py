@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from instructdiv.data.records import Records
 from instructdiv.errors import InputError
 from instructdiv.exporters import Jsonl
 from instructdiv.exporters.base import Split
+from tests.shared_data import NUMBERED, recipe
 
 ROWS: list[dict[str, Any]] = [
     {"instruction": "Name a color.", "input": "", "output": "Blue"},
@@ -836,3 +838,23 @@ def test_every_line_is_a_record_or_left_out_or_blank(lines: list[str]) -> None:
         records = read(path)
     assert records.lines.tolist() == kept
     assert [one.line for one in records.quarantine] == bad
+
+
+def test_a_hub_name_with_a_dot_is_asked_for_on_the_hub(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def load_dataset(name, _config, split):
+        asked.append((name, split))
+        return Dataset.from_list(NUMBERED)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    assert len(idv.load("somebody/Data-2.5")) == 40
+    assert asked == [("somebody/Data-2.5", "train")]
+
+
+def test_a_mix_inside_the_data_folder_is_not_data(tmp_path):
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in NUMBERED))
+    idv.curate(recipe(), tmp_path).export(tmp_path / "mix")
+    assert len(idv.load(tmp_path)) == 40

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import instructdiv as idv
+from instructdiv import Pool
 from instructdiv.data.views import VIEWS, View, view_text
 from instructdiv.errors import InputError, ParameterError
+from tests.shared_data import NUMBERED
 
 CHAT: list[dict[str, Any]] = [
     {"role": "system", "content": "Be kind."},
@@ -93,3 +95,20 @@ def test_a_view_never_shows_system_text_and_never_invents(
     others = [m for m in messages if m["role"] != "system"]
     assert view_text(messages, view) == view_text(others, view)
     assert set(view_text(messages, view)) <= set("\n").union(*(m["content"] for m in others))
+
+
+def test_every_view_leaves_out_the_same_records():
+    rows = [*NUMBERED, {"instruction": "   ", "input": "", "output": "a"}]
+    for view in ("prompt", "instruction", "response", "conversation"):
+        assert len(Pool.of(rows, embedder="lexical", view=view)) == 40
+
+
+def test_the_prompt_is_the_first_thing_that_was_asked():
+    row = {
+        "messages": [
+            {"role": "user", "content": ""},
+            {"role": "assistant", "content": "?"},
+            {"role": "user", "content": "later"},
+        ]
+    }
+    assert Pool.of([row], embedder="lexical").text(0) == "later"

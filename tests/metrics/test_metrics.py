@@ -42,7 +42,7 @@ from instructdiv.metrics import (
 from instructdiv.metrics.remembered import remembered
 from instructdiv.selectors import LogDeterminant as LogDeterminantSelector
 from instructdiv.selectors import Random
-from tests.pools import COPIES, DISTINCT, EQUAL, clustered
+from tests.pools import COPIES, DISTINCT, EQUAL, clustered, normal, selection_of
 from tests.shared_data import DATA
 
 GOLDEN = DATA.parent / "golden"
@@ -466,3 +466,27 @@ def test_the_ratio_is_that_of_one_compression():
 def test_a_parameter_out_of_range_is_shown(metric: type[Metric], wrong: dict[str, Any]):
     with pytest.raises(ParameterError, match=f"{metric.name}: {next(iter(wrong))} = "):
         metric(**wrong)
+
+
+@pytest.mark.parametrize("order", [0.5, 3.0, float("inf")])
+def test_an_order_of_any_size_comes_back_from_its_mapping(order):
+    assert Metric.from_mapping(json.loads(json.dumps(Vendi(order=order).to_mapping()))) == Vendi(
+        order=order
+    )
+
+
+@pytest.mark.parametrize("metric", [Vendi(), LogDeterminant()], ids=lambda m: m.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
+    order = np.random.default_rng(seed).permutation(300)
+    found = metric.assess(selection_of(order), Pool.from_embeddings(normal(300)), n_draws=3)
+    assert (found.verdict, found.percentile) == ("like random", 50.0)
+
+
+@pytest.mark.parametrize("metric", [FacilityLocation(), MeanNearestSimilarity()])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, seed):
+    pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
+    order = np.random.default_rng(seed).permutation(300)
+    found = metric.assess(selection_of(order), pool, target=target, n_draws=3)
+    assert (found.verdict, found.percentile) == ("like random", 50.0)

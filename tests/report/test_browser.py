@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+import instructdiv as idv
+from instructdiv import Pool
 from instructdiv.core.wording import start_of
 from tests.pages import FILE_NAME, HOSTILE, hostile_summary, plain_summary
+from tests.pools import normal, selection_of
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -424,3 +427,20 @@ def test_axe_finds_nothing(browser, pages, name):
             " [v.impact, v.id, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))])))"
         )
         assert found == [], "dark" if dark else "light"
+
+
+def test_in_the_frame_of_a_notebook_links_stay_in_the_report(tmp_path):
+    pool = Pool.from_embeddings(normal(40))
+    page = tmp_path / "notebook.html"
+    framed = idv.coverage(pool, selection_of([1, 2]), metrics=[], n_draws=2)._repr_html_()
+    page.write_text(f"<!DOCTYPE html><title>notebook</title>{framed}", encoding="utf-8")
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.driver.get(page.as_uri())
+        browser.driver.switch_to.frame(browser.find("iframe"))
+        browser.until("return document.documentElement.dataset.ready === 'yes'")
+        browser.click("nav a[href='#gaps']")
+        browser.until("return location.hash === '#gaps' && scrollY > 0")
+        assert browser.driver.execute_script("return document.title") == "Coverage report"
+    finally:
+        browser.driver.quit()

@@ -23,7 +23,7 @@ from instructdiv.report import gaps as gaps_module
 from instructdiv.report.gaps import Nearness, find_regions
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
-from tests.pools import COPIES, DISTINCT, EQUAL, ONE, POOLS, TINY, clustered, labels
+from tests.pools import COPIES, DISTINCT, EQUAL, ONE, POOLS, TINY, clustered, labels, normal
 
 ROWS = [
     {"instruction": f"{verb} a {noun} in {n} steps.", "output": "Done.", "kind": kind}
@@ -513,3 +513,75 @@ def test_all_in_one_cluster_and_clusters_of_one_can_be_reported(n_clusters, size
     touched = {None: n_clusters, 1: 1, 90: n_clusters}[n_chosen]
     assert sum(cluster.kept != 0 for cluster in summary.clusters) == touched
     assert all(cluster.name in summary.to_html("pca") for cluster in summary.clusters[:3])
+
+
+def test_a_target_may_be_an_array():
+    target = np.array(DISTINCT.space.vectors[:5])
+    selection = idv.FacilityLocation().select(DISTINCT, 5, target=target)
+    assert idv.coverage(DISTINCT, selection, target=target).selected == 5
+
+
+def test_names_of_groups_cannot_steer_a_terminal_or_break_a_table():
+    pool = Pool.from_embeddings(np.eye(3), ["x\n\x1b]0;pwn\x07|y", "b", "b"])
+    text = idv.coverage(pool).to_markdown()
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "| x ]0;pwn \\|y | 1 |" in text
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_whole_pool_is_worth_as_many_random_records(seed):
+    pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
+    order = np.random.default_rng(seed).permutation(300)
+    curve = idv.coverage(pool, selection_of(order), target, metrics=[], n_draws=2).curve
+    assert curve.random_worth == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize("hub", [0, 50, 100])
+def test_near_copies_hang_together_wherever_their_middle_stands(hub):
+    # A hundred variants of one record, each near to it and not to each other.
+    spokes = 0.96 * np.eye(200)[0] + np.sqrt(1 - 0.96**2) * np.eye(200)[1:101]
+    pool = Pool.from_embeddings(np.insert(spokes, hub, np.eye(200)[0], axis=0))
+    found = idv.coverage(pool, metrics=[]).redundancy
+    assert (found.groups, found.records, found.superfluous) == (1, 101, 100)
+
+
+def test_a_record_with_almost_the_same_vector_is_not_shared():
+    a = Pool.from_embeddings([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    b = Pool.from_embeddings([[1.0, 1e-5, 0.0], [0.0, 1.0, 0.0]])
+    assert [side.shared for side in (idv.diff(a, b).a, idv.diff(a, b).b)] == [1, 1]
+
+
+def test_every_gap_says_how_near_the_chosen_records_are_to_it():
+    middles = np.repeat(normal(6, 12, 1), 30, axis=0)
+    pool = Pool.from_embeddings(2 * middles + 0.5 * normal(180, 12, 2))
+    kept = np.array([0, 3, 35])
+    vectors = pool.space.vectors.astype(float)
+    nearest = (vectors @ vectors[kept].T).max(axis=1)
+    best = nearest.copy()
+    found = idv.coverage(pool, selection_of(kept), metrics=[], n_draws=2).gaps
+    assert len(found) > 3
+    for gap in found:
+        to = vectors @ vectors[gap.examples[0].row]
+        inside = to - best >= 0.05
+        assert gap.records == inside.sum()
+        assert gap.similarity == pytest.approx(nearest[inside].mean(), abs=1e-5)
+        assert gap.similarity_then == pytest.approx(to[inside].mean(), abs=1e-5)
+        assert gap.gain == pytest.approx((np.maximum(best, to) - best).sum(), abs=1e-3)
+        best = np.maximum(best, to)
+
+
+def test_half_a_character_in_a_name_breaks_no_form_of_the_report(tmp_path):
+    pool = Pool.from_embeddings(normal(4), groups=["\ud800", "\udfff\0x", "", "fine"])
+    summary = idv.coverage(pool, selection_of([1]), references={"\udcff": pool}, n_draws=2)
+    for ending in (".html", ".md", ".json"):
+        assert summary.save(tmp_path / f"report{ending}").stat().st_size
+    read = Summary.model_validate_json((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert {row.group for row in read.groups} == {"?", "?\0x", "", "fine"}
+    assert json.loads(idv.diff(pool, pool, ("\udcff", "b")).to_json())["a"]["name"] == "?"
+
+
+def test_a_reference_named_like_html_stays_text_in_markdown():
+    pool = Pool.from_embeddings(normal(4))
+    summary = idv.coverage(pool, references={"<img src=x>": pool}, metrics=[])
+    assert "<img" not in summary.to_markdown()

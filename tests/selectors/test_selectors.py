@@ -21,6 +21,7 @@ from instructdiv.selectors import (
     QualityDiversity,
     RepresentationFilter,
     SaturatedCoverage,
+    Selector,
     SemanticDedup,
     dedupe_to,
     thinning,
@@ -427,3 +428,28 @@ def test_floors_and_caps_that_parts_with_a_weight_cannot_meet_are_errors() -> No
     with pytest.raises(BudgetError, match="caps leave 5 of 10 records to the parts that have a we"):
         only_a.select(pool, Budget(records=10, caps={"a": 0.5}))
     assert len(only_a.select(pool, Budget(records=10, floors={"a": 0.5}))) == 10
+
+
+def test_the_cheapest_copy_stands_for_its_copies_under_a_token_budget():
+    dear = Pool.from_embeddings(np.array([[1, 0], [1, 0]]), costs=[100, 1])
+    for start in ("mean", "first"):
+        chosen = idv.KCenter(start=start).select(dear, Budget(tokens=50))
+        assert chosen.indices.tolist() == [1]
+    pool = Pool.from_embeddings(
+        np.array([[1, 0], [0, 1], [0, 1], [1, 0.01], [1, 0.02]]), costs=[1, 100, 1, 1, 1]
+    )
+    assert idv.KCenter(start="first").select(pool, Budget(tokens=3)).indices.tolist()[:2] == [0, 2]
+
+
+def test_a_seed_that_was_set_is_kept_and_one_that_was_not_follows_the_recipe():
+    assert idv.Random(seed=0).seeded(9).seed == 0
+    assert Selector.from_mapping(idv.Random().to_mapping()).seeded(9) == idv.Random(seed=9)
+
+
+@pytest.mark.parametrize("budget", [Budget(records=10), Budget(tokens=10)])
+def test_what_is_given_counts_toward_the_quota_of_its_group(budget):
+    pool = clustered(100, 8, 4)
+    pool = Pool.from_embeddings(pool.space, ["a"] * 60 + ["b"] * 40, np.ones(100))
+    chosen = idv.GroupBalanced().select(pool, budget, given=np.arange(50)).indices
+    assert (chosen >= 60).all()
+    assert len(chosen) == 10

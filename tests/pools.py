@@ -127,5 +127,5 @@ def normal(n: int, d: int = 16, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, d))
 
 
-def selection_of(rows) -> Selection:
+def selecting(rows: Any) -> Selection:
     return Selection(np.asarray(rows, np.int64), np.zeros(len(rows)))

@@ -42,7 +42,7 @@ from instructdiv.metrics import (
 from instructdiv.metrics.remembered import remembered
 from instructdiv.selectors import LogDeterminant as LogDeterminantSelector
 from instructdiv.selectors import Random
-from tests.pools import COPIES, DISTINCT, EQUAL, clustered, normal, selection_of
+from tests.pools import COPIES, DISTINCT, EQUAL, clustered, normal, selecting
 from tests.shared_data import DATA
 
 GOLDEN = DATA.parent / "golden"
@@ -479,7 +479,7 @@ def test_an_order_of_any_size_comes_back_from_its_mapping(order):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(selection_of(order), Pool.from_embeddings(normal(300)), n_draws=3)
+    found = metric.assess(selecting(order), Pool.from_embeddings(normal(300)), n_draws=3)
     assert (found.verdict, found.percentile) == ("like random", 50.0)
 
 
@@ -488,5 +488,5 @@ def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
 def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, seed):
     pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(selection_of(order), pool, target=target, n_draws=3)
+    found = metric.assess(selecting(order), pool, target=target, n_draws=3)
     assert (found.verdict, found.percentile) == ("like random", 50.0)

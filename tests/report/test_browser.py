@@ -15,7 +15,7 @@ import instructdiv as idv
 from instructdiv import Pool
 from instructdiv.core.wording import start_of
 from tests.pages import FILE_NAME, HOSTILE, hostile_summary, plain_summary
-from tests.pools import normal, selection_of
+from tests.pools import normal, selecting
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -432,7 +432,7 @@ def test_axe_finds_nothing(browser, pages, name):
 def test_in_the_frame_of_a_notebook_links_stay_in_the_report(tmp_path):
     pool = Pool.from_embeddings(normal(40))
     page = tmp_path / "notebook.html"
-    framed = idv.coverage(pool, selection_of([1, 2]), metrics=[], n_draws=2)._repr_html_()
+    framed = idv.coverage(pool, selecting([1, 2]), metrics=[], n_draws=2)._repr_html_()
     page.write_text(f"<!DOCTYPE html><title>notebook</title>{framed}", encoding="utf-8")
     browser = Browser(tmp_path / "profile")
     try:

@@ -23,7 +23,18 @@ from instructdiv.report import gaps as gaps_module
 from instructdiv.report.gaps import Nearness, find_regions
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
-from tests.pools import COPIES, DISTINCT, EQUAL, ONE, POOLS, TINY, clustered, labels, normal
+from tests.pools import (
+    COPIES,
+    DISTINCT,
+    EQUAL,
+    ONE,
+    POOLS,
+    TINY,
+    clustered,
+    labels,
+    normal,
+    selecting,
+)
 
 ROWS = [
     {"instruction": f"{verb} a {noun} in {n} steps.", "output": "Done.", "kind": kind}
@@ -533,7 +544,7 @@ def test_names_of_groups_cannot_steer_a_terminal_or_break_a_table():
 def test_the_whole_pool_is_worth_as_many_random_records(seed):
     pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
-    curve = idv.coverage(pool, selection_of(order), target, metrics=[], n_draws=2).curve
+    curve = idv.coverage(pool, selecting(order), target, metrics=[], n_draws=2).curve
     assert curve.random_worth == pytest.approx(300, abs=1)
 
 
@@ -559,7 +570,7 @@ def test_every_gap_says_how_near_the_chosen_records_are_to_it():
     vectors = pool.space.vectors.astype(float)
     nearest = (vectors @ vectors[kept].T).max(axis=1)
     best = nearest.copy()
-    found = idv.coverage(pool, selection_of(kept), metrics=[], n_draws=2).gaps
+    found = idv.coverage(pool, selecting(kept), metrics=[], n_draws=2).gaps
     assert len(found) > 3
     for gap in found:
         to = vectors @ vectors[gap.examples[0].row]
@@ -573,7 +584,7 @@ def test_every_gap_says_how_near_the_chosen_records_are_to_it():
 
 def test_half_a_character_in_a_name_breaks_no_form_of_the_report(tmp_path):
     pool = Pool.from_embeddings(normal(4), groups=["\ud800", "\udfff\0x", "", "fine"])
-    summary = idv.coverage(pool, selection_of([1]), references={"\udcff": pool}, n_draws=2)
+    summary = idv.coverage(pool, selecting([1]), references={"\udcff": pool}, n_draws=2)
     for ending in (".html", ".md", ".json"):
         assert summary.save(tmp_path / f"report{ending}").stat().st_size
     read = Summary.model_validate_json((tmp_path / "report.json").read_text(encoding="utf-8"))

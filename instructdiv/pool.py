@@ -22,7 +22,7 @@ from instructdiv.data.layouts import Layout, layouts, unfolded
 from instructdiv.data.load import read
 from instructdiv.data.records import Records
 from instructdiv.data.views import VIEWS, View, view_text
-from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.embedders import Embedder, Progress
 from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens
 from instructdiv.errors import InputError, RowError, ShapeError

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from instructdiv import Budget, Pool, Selection, Space
-from instructdiv.selectors import Selector
-from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors import Maximizer, Selector
 
 SELECTORS = [s() for s in Selector.known().values() if s.__module__.startswith("instructdiv.")]
 GREEDY = [s for s in SELECTORS if isinstance(s, Maximizer)]

@@ -55,7 +55,7 @@ def reference() -> str:
         _fields(idv.Budget),
     ]
     for family in _families():
-        module = family.__module__.removesuffix(".base")
+        module = family.__module__.removesuffix("._base")
         blocks.append(f"## {family.family.capitalize()}s: `{module}`")
         blocks.append(_first_line(family))
         for name, part in family.known().items():

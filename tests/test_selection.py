@@ -670,7 +670,7 @@ def test_a_prefix_lies_within_the_selection(n):
 @pytest.mark.parametrize("ids", [True, False])
 def test_a_run_keeps_most_of_an_earlier_mix(saved, ids, tmp_path):
     rows = _rows(ids)
-    options = {"embedder": {"name": "lexical", "dimensions": 16}, "n_draws": 1}
+    options = {"embedder": {"name": "lexical", "n_dimensions": 16}, "n_draws": 1}
     first = idv.curate(idv.Recipe.model_validate(options | {"budget": 20}), rows[:40])
     first.export(tmp_path / "mix")
     first.selection.save(tmp_path / "selection.json")

@@ -1,6 +1,6 @@
 """Arrangers: orders in which chosen records are trained on, one file each."""
 
-from instructdiv.arrangers.base import Arranger
+from instructdiv.arrangers._base import Arranger
 from instructdiv.arrangers.by_cost import ByCost
 from instructdiv.arrangers.clustered import Clustered
 from instructdiv.arrangers.coverage_first import CoverageFirst

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.pool import Pool
 
 
@@ -23,7 +23,7 @@ class ByCost(Arranger):
     first: Literal["short", "long"] = "short"
     """What comes first."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         costs = pool.costs[rows]
         worth = costs if self.first == "short" else -costs
-        return Order.of(rows[np.argsort(worth, kind="stable")])
+        return ArrangedRows.of(rows[np.argsort(worth, kind="stable")])

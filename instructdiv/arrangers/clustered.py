@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from instructdiv.arrangers.base import Arranger, Order, Rows, parts_of
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows, parts_of
 from instructdiv.clusterers import ByLabel, Clusterer
 from instructdiv.pool import Pool
 
@@ -21,10 +21,10 @@ class Clustered(Arranger):
     [0, 2, 1, 3]
     """
 
-    parts: Clusterer = ByLabel()
+    clusterer: Clusterer = ByLabel()
     """What the parts are: the groups of the pool, or clusters."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
-        part = parts_of(pool, rows, self.parts)
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
+        part = parts_of(pool, rows, self.clusterer)
         places = np.argsort(part, kind="stable")
-        return Order.of(rows[places], part[places])
+        return ArrangedRows.of(rows[places], part[places])

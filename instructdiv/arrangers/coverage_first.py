@@ -1,6 +1,6 @@
 """Coverage first: however early training stops, what was seen covers the rows."""
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors import FacilityLocation, Selector
@@ -22,7 +22,7 @@ class CoverageFirst(Arranger):
     selector: Selector = FacilityLocation()
     """What chooses; a smaller budget must give a prefix."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         if not self.selector.nested:
             raise ShapeError(
                 f"{self.selector.name} does not choose in an order: a smaller budget is no prefix; "
@@ -30,4 +30,4 @@ class CoverageFirst(Arranger):
             )
         part = pool.take(rows)
         aim = target if self.selector.covers_target else None
-        return Order.of(rows[self.selector.select(part, len(rows), target=aim).indices])
+        return ArrangedRows.of(rows[self.selector.select(part, len(rows), target=aim).indices])

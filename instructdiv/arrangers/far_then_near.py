@@ -11,7 +11,7 @@ class FarThenNear(NearThenFar):
     of the test-centric arrangement, as in the FFT of the paper [1]_. On a full pass over the
     data it leaves the target freshest in mind. Where the target has several kinds, the record
     farthest from one may be near another, and the far start then uses up near records:
-    with `share` 0 the order is the test-centric one turned around, which did better in our
+    with `start_share` 0 the order is the test-centric one turned around, which did better in our
     own runs (docs/explanation/arrangement.md). Time and memory as ``test_centric``.
 
     References

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.arrangers.test_centric import TestCentric
 from instructdiv.pool import Pool
 
@@ -38,14 +38,14 @@ class NearThenFar(Arranger):
     end: TestCentric = TestCentric(direction="far")
     """What arranges the rest, which is then turned around."""
 
-    share: float = Field(default=0.5, ge=0, le=1)
+    start_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the rows that the start has."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         start = self.start.order(pool, rows, target)
-        n_start = round(self.share * len(rows))
+        n_start = round(self.start_share * len(rows))
         rest = start.rows[n_start:]
         if not len(rest):
             return start
         end = self.end.order(pool, rest, target).reversed
-        return Order.joined([start.take(slice(n_start)), end]) if n_start else end
+        return ArrangedRows.joined([start.take(slice(n_start)), end]) if n_start else end

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.arrangers.test_centric import TestCentric
 from instructdiv.pool import Pool
 
@@ -20,7 +20,7 @@ class Replay(Arranger):
     Examples
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.5, 0.5], [0.0, 1.0]])
-    >>> replay = Replay(spread="last", share=0.25)
+    >>> replay = Replay(replayed="last", share=0.25)
     >>> replay.arrange(pool, None, target=[[1.0, 0.0]]).indices.tolist()
     [0, 1, 3, 2]
     """
@@ -31,18 +31,18 @@ class Replay(Arranger):
     share: float = Field(default=0.1, gt=0, lt=1)
     """Share of the rows that is spread."""
 
-    spread: Literal["random", "last"] = "random"
+    replayed: Literal["random", "last"] = "random"
     """Which rows are spread: random ones, or the last of the order, the far ones where it
     begins with the near."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the random rows."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         order = self.within.order(pool, rows, target)
         b = len(rows)
         n_spread = min(round(self.share * b), b - 1)
-        if self.spread == "last":
+        if self.replayed == "last":
             spread = np.arange(b - n_spread, b)
         else:
             spread = np.random.default_rng(self.seed).choice(b, n_spread, replace=False)
@@ -53,7 +53,7 @@ class Replay(Arranger):
         places[at], places[elsewhere] = spread, others
         turn = order.turn[places]
         turn[at] = np.where(at > 0, 0, order.turn[others[0]])
-        return Order(
+        return ArrangedRows(
             order.rows[places],
             np.unique(np.maximum.accumulate(turn), return_inverse=True)[1],
             order.query[places],

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from instructdiv.arrangers.base import Arranger, Order, Rows, parts_of
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows, parts_of
 from instructdiv.clusterers import ByLabel, Clusterer
 from instructdiv.pool import Pool
 
@@ -20,15 +20,15 @@ class RoundRobin(Arranger):
     [0, 3, 1, 2]
     """
 
-    parts: Clusterer = ByLabel()
+    clusterer: Clusterer = ByLabel()
     """What the parts are: the groups of the pool, or clusters."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
-        part = parts_of(pool, rows, self.parts)
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
+        part = parts_of(pool, rows, self.clusterer)
         by_part = np.argsort(part, kind="stable")
         starts = np.searchsorted(part[by_part], part)
         turn = np.empty(len(rows), np.int64)
         turn[by_part] = np.arange(len(rows))
         turn -= starts
         places = np.lexsort((part, turn))
-        return Order.of(rows[places], turn[places])
+        return ArrangedRows.of(rows[places], turn[places])

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.pool import Pool
 
 
@@ -20,5 +20,5 @@ class Shuffled(Arranger):
     seed: int = Field(default=0, ge=0)
     """Seed of the order."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
-        return Order.of(np.random.default_rng(self.seed).permutation(rows))
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
+        return ArrangedRows.of(np.random.default_rng(self.seed).permutation(rows))

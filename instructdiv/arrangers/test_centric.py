@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers.base import Arranger, Order, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
 from instructdiv.core.nearest_queue import NearestQueue, Turn, Weight, voters
 from instructdiv.pool import Pool
 
@@ -52,14 +52,14 @@ class TestCentric(Arranger):
     seed: int = Field(default=0, ge=0)
     """Seed of the order within a turn."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         assert target is not None  # noqa: S101
         far = self.direction == "far"
         queue = NearestQueue(pool.space, target.space, np.sort(rows), len(rows), farthest=far)
         random = np.random.default_rng(self.seed)
         voting = voters(target.groups, len(target), self.weights)
         turns = [self._ordered(turn, random) for turn in queue.turns(voting)]
-        return Order(
+        return ArrangedRows(
             np.concatenate([turn.rows for turn in turns]),
             np.repeat(np.arange(len(turns)), [len(turn.rows) for turn in turns]),
             np.concatenate([turn.targets for turn in turns]),

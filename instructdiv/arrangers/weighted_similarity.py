@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from instructdiv.arrangers.base import Arranger, Order, Rows, parts_of
+from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows, parts_of
 from instructdiv.clusterers import Clusterer
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
@@ -38,15 +38,17 @@ class WeightedSimilarity(Arranger):
     direction: Literal["near", "far"] = "near"
     """What comes first."""
 
-    parts: Clusterer | None = None
+    clusterer: Clusterer | None = None
     """What is kept together: the groups of the pool (by_label), or clusters (k_means); if
     unset each row is ordered by itself."""
 
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         assert target is not None  # noqa: S101
         space = pool.space.take(rows)
-        part = np.arange(len(rows)) if self.parts is None else parts_of(pool, rows, self.parts)
-        middles = space if self.parts is None else _means(space, part)
+        part = (
+            np.arange(len(rows)) if self.clusterer is None else parts_of(pool, rows, self.clusterer)
+        )
+        middles = space if self.clusterer is None else _means(space, part)
         worth = weighted_similarities(middles, target.space)
         near_first = np.lexsort((np.arange(len(worth)), -worth))
         if self.direction == "far":
@@ -55,8 +57,8 @@ class WeightedSimilarity(Arranger):
         rank[near_first] = np.arange(len(worth))
         places = np.argsort(rank[part], kind="stable")
         similarities, query = target.space.nearest(space, 1)
-        turn = np.zeros(len(rows), np.int64) if self.parts is None else rank[part][places]
-        return Order(rows[places], turn, query[places, 0], similarities[places, 0])
+        turn = np.zeros(len(rows), np.int64) if self.clusterer is None else rank[part][places]
+        return ArrangedRows(rows[places], turn, query[places, 0], similarities[places, 0])
 
 
 def _means(space: Space, part: Rows) -> Space:

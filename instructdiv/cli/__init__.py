@@ -23,8 +23,7 @@ from instructdiv.errors import InstructdivError, OutputError, UsageError
 if TYPE_CHECKING:
     from instructdiv.curation.curate import Mix
     from instructdiv.curation.recipe import Recipe
-    from instructdiv.embedders import Embedder
-    from instructdiv.embedders.base import Progress
+    from instructdiv.embedders import Embedder, Progress
     from instructdiv.lab.study_report import Findings
     from instructdiv.report import Comparison, Difference, Summary
     from instructdiv.results import Result, Table
@@ -187,7 +186,7 @@ Ordering = Annotated[
         help="What orders the mix: name of an arranger, or a JSON mapping of name and parameters.",
     ),
 ]
-ForTrainer = Annotated[
+TrainerExporter = Annotated[
     str | None,
     typer.Option(
         "--trainer",
@@ -555,7 +554,7 @@ def select(
     target: Aim = None,
     target_group: AimGroup = None,
     arranger: Ordering = None,
-    trainer: ForTrainer = None,
+    trainer: TrainerExporter = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     floor: Floors = None,
@@ -638,7 +637,7 @@ def rebalance(
     group: Group = None,
     encoding: Encoding = "utf-8",
     allow_license: Allowed = None,
-    trainer: ForTrainer = None,
+    trainer: TrainerExporter = None,
     eval_share: HeldOut = 0,
     fail_on_drop: FailOnDrop = False,
     seed: Seed = 0,
@@ -691,7 +690,7 @@ def arrange(
         ),
     ] = None,
     target_group: AimGroup = None,
-    trainer: ForTrainer = None,
+    trainer: TrainerExporter = None,
     embedder: Vectors = "minilm",
     group: Group = None,
     costs: Costs = None,

@@ -1,6 +1,6 @@
 """Clusterers: parts of a space, one file each."""
 
-from instructdiv.clusterers.base import Clusterer
+from instructdiv.clusterers._base import Clusterer
 from instructdiv.clusterers.by_label import ByLabel
 from instructdiv.clusterers.k_means import KMeans
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.clusterers.base import Clusterer
+from instructdiv.clusterers._base import Clusterer
 from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
 

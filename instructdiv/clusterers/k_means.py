@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.clusterers.base import Clusterer
+from instructdiv.clusterers._base import Clusterer
 from instructdiv.core.k_means import centroids_of
 from instructdiv.core.space import Space
 

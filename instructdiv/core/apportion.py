@@ -84,7 +84,7 @@ def apportion_order(
     return order
 
 
-def balance(
+def tempered_quotas(
     labels: ArrayLike,
     budget: int,
     temperature: float,
@@ -131,9 +131,9 @@ def balance(
     Examples
     --------
     >>> labels = ["code"] * 80 + ["maths"] * 15 + ["chat"] * 5
-    >>> balance(labels, 40, temperature=1)
+    >>> tempered_quotas(labels, 40, temperature=1)
     {'chat': 2, 'code': 32, 'maths': 6}
-    >>> balance(labels, 40, temperature=0)
+    >>> tempered_quotas(labels, 40, temperature=0)
     {'chat': 5, 'code': 20, 'maths': 15}
     """
     if not (math.isfinite(temperature) and temperature >= 0):

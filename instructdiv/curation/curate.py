@@ -27,12 +27,16 @@ from instructdiv.data.load import names_files, read
 from instructdiv.data.records import Quarantined, Records, is_dataset, quarantine_lines
 from instructdiv.data.sources import SOURCE, constrained, read_sources
 from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, SentenceTransformer
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Progress, SentenceTransformer
 from instructdiv.errors import BudgetError, GateFailed, InputError
-from instructdiv.exporters import Exporter
-from instructdiv.exporters.base import Files, Preflight, Split
-from instructdiv.exporters.stanza import checked_trainer, stanza
+from instructdiv.exporters import (
+    Exporter,
+    Files,
+    Preflight,
+    Split,
+    checked_trainer,
+    trainer_settings,
+)
 from instructdiv.pool import Pool
 from instructdiv.report import Summary, coverage
 from instructdiv.report.leakage import leak_check
@@ -243,7 +247,7 @@ class Mix:
                     [file.relative_to(folder).as_posix() for file in files.get(split, ())]
                     for split in ("train", "eval")
                 )
-                text = stanza(trainer, train, eval_file=next(iter(held), None))
+                text = trainer_settings(trainer, train, eval_file=next(iter(held), None))
                 beside.append(write_text(folder / f"{trainer}.yaml", text))
         manifest = folder / MANIFEST
         n_written = sum(map(len, self.splits.values())) - len(left_out)

@@ -16,8 +16,7 @@ from instructdiv.core.wording import counted, start_of
 from instructdiv.curation.curate import Mix
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.views import View
-from instructdiv.embedders import Embedder
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Progress
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.exporters import Exporter
 from instructdiv.pool import LONGEST_NAME, Pool

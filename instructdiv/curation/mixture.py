@@ -12,8 +12,7 @@ from instructdiv.core.wording import counted
 from instructdiv.curation.curate import Mix
 from instructdiv.curation.diversify import Planned, as_pools, by_name, recipe_of
 from instructdiv.data.views import View
-from instructdiv.embedders import Embedder
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.pool import Pool
 from instructdiv.results import Facts, Result, Table, count, share

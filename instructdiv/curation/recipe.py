@@ -17,8 +17,7 @@ from instructdiv.data.sources import Source
 from instructdiv.data.views import View
 from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.errors import RecipeError
-from instructdiv.exporters import Exporter, Jsonl
-from instructdiv.exporters.stanza import checked_trainer
+from instructdiv.exporters import Exporter, Jsonl, checked_trainer
 from instructdiv.part import Part, StrictModel, json_schema
 from instructdiv.schemas import Schema, schema_of
 from instructdiv.selectors import Selector, default_selector

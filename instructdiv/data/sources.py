@@ -139,7 +139,7 @@ def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Bu
         update={
             "floors": (budget.floors or {}) | fixed,
             "caps": (budget.caps or {}) | fixed,
-            "by": SOURCE,
+            "group_by": SOURCE,
         }
     )
 

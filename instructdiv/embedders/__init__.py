@@ -1,8 +1,8 @@
 """Embedders: texts to vectors, one file each."""
 
-from instructdiv.embedders.base import Embedder
+from instructdiv.embedders._base import Embedder, Progress
 from instructdiv.embedders.lexical import Lexical
 from instructdiv.embedders.precomputed import Precomputed
 from instructdiv.embedders.sentence_transformer import SentenceTransformer
 
-__all__ = ["Embedder", "Lexical", "Precomputed", "SentenceTransformer"]
+__all__ = ["Embedder", "Lexical", "Precomputed", "Progress", "SentenceTransformer"]

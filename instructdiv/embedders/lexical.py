@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.threads import one_thread
-from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.embedders._base import Embedder, Progress
 
 
 class Lexical(Embedder):
@@ -31,10 +31,10 @@ class Lexical(Embedder):
     n_dimensions: int = Field(default=256, ge=1)
     """Number of axes of the reduced space; fewer where the texts hold fewer."""
 
-    shortest: int = Field(default=2, ge=1)
+    min_ngram: int = Field(default=2, ge=1)
     """Characters of the shortest n-gram."""
 
-    longest: int = Field(default=5, ge=1)
+    max_ngram: int = Field(default=5, ge=1)
     """Characters of the longest n-gram."""
 
     max_features: int = Field(default=100_000, ge=1)
@@ -51,7 +51,7 @@ class Lexical(Embedder):
         report("embed", 0, len(texts))
         vectorizer = TfidfVectorizer(
             analyzer="char_wb",
-            ngram_range=(self.shortest, max(self.shortest, self.longest)),
+            ngram_range=(self.min_ngram, max(self.min_ngram, self.max_ngram)),
             min_df=1 if len(texts) < 1000 else 2,
             max_features=self.max_features,
             sublinear_tf=True,

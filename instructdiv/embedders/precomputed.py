@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.embedders._base import Embedder, Progress
 from instructdiv.errors import InputError, ShapeError
 
 

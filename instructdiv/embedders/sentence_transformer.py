@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.files import sha256, write_text
-from instructdiv.embedders.base import Embedder, Progress
+from instructdiv.embedders._base import Embedder, Progress
 from instructdiv.embedders.cache import VectorCache, cache_folder
 from instructdiv.embedders.tokenizer import count_tokens, windows
 from instructdiv.errors import ModelNotFound, OutputError

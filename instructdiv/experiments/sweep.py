@@ -18,8 +18,7 @@ from instructdiv.curation.curate import Mix
 from instructdiv.curation.diversify import Ground, as_pools, by_name, recipe_of, specialist
 from instructdiv.data.records import QUARANTINE, quarantine_lines
 from instructdiv.data.views import View
-from instructdiv.embedders import Embedder
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Progress
 from instructdiv.errors import BudgetError, OutputError, ParameterError, ShapeError
 from instructdiv.experiments.sweep_script import EXPORTERS, SWEPT, sweep_script
 from instructdiv.exporters import Exporter, Jsonl

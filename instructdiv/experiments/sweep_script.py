@@ -6,17 +6,16 @@ from typing import Any
 import yaml
 
 from instructdiv.errors import UsageError
+from instructdiv.exporters import DataFiles, TrainerExporter
 from instructdiv.exporters.axolotl import Axolotl
 from instructdiv.exporters.llama_factory import LlamaFactory
-from instructdiv.exporters.settings import DataFiles
 from instructdiv.exporters.torchtune import Torchtune
-from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.exporters.trl import Trl
 
 _RUN = {"seed": "$seed", "output_dir": "$run"}
 
 
-EXPORTERS: Mapping[str, ForTrainer] = {
+EXPORTERS: Mapping[str, TrainerExporter] = {
     "trl": Trl(form="messages"),
     "axolotl": Axolotl(form="messages"),
     "llama_factory": LlamaFactory(form="messages"),
@@ -26,7 +25,7 @@ EXPORTERS: Mapping[str, ForTrainer] = {
 """What makes the rows that a trainer reads; a script of one's own reads those of TRL."""
 
 
-def _rows(exporter: type[ForTrainer]) -> dict[str, Any]:
+def _rows(exporter: type[TrainerExporter]) -> dict[str, Any]:
     """What a trainer is told of a file of its rows."""
     said = exporter.told.data(DataFiles((f"train/{exporter.name}/$mix.jsonl",), form="messages"))
     return {key: value for key, value, _ in said}

@@ -1,9 +1,12 @@
 """Exporters: forms in which a mix is written, one file each."""
 
+from instructdiv.exporters._base import Exporter, Files, Preflight, Split
+from instructdiv.exporters._settings import DataFiles, TrainerSettings
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.exporters.axolotl import Axolotl
-from instructdiv.exporters.base import Exporter
 from instructdiv.exporters.hub_folder import HubFolder
 from instructdiv.exporters.jsonl import Jsonl
+from instructdiv.exporters.known_trainers import TRAINERS, checked_trainer, trainer_settings
 from instructdiv.exporters.llama_factory import LlamaFactory
 from instructdiv.exporters.ms_swift import MsSwift
 from instructdiv.exporters.open_instruct import OpenInstruct
@@ -14,8 +17,11 @@ from instructdiv.exporters.trl import Trl
 from instructdiv.exporters.unsloth import Unsloth
 
 __all__ = [
+    "TRAINERS",
     "Axolotl",
+    "DataFiles",
     "Exporter",
+    "Files",
     "HubFolder",
     "Jsonl",
     "LlamaFactory",
@@ -23,7 +29,13 @@ __all__ = [
     "OpenInstruct",
     "Openai",
     "Parquet",
+    "Preflight",
+    "Split",
     "Torchtune",
+    "TrainerExporter",
+    "TrainerSettings",
     "Trl",
     "Unsloth",
+    "checked_trainer",
+    "trainer_settings",
 ]

@@ -2,16 +2,7 @@
 
 from typing import Any
 
-from instructdiv.exporters.settings import (
-    ONE_EPOCH,
-    DataFiles,
-    Form,
-    Settings,
-    TrainerSettings,
-    reader,
-)
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import (
+from instructdiv.exporters._messages import (
     answers,
     as_json,
     plain,
@@ -19,6 +10,15 @@ from instructdiv.exporters.turns import (
     turns,
     weight,
 )
+from instructdiv.exporters._settings import (
+    ONE_EPOCH,
+    DataFiles,
+    Form,
+    Settings,
+    TrainerSettings,
+    reader,
+)
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 
 _FIELDS = {
@@ -60,7 +60,7 @@ def _data(files: DataFiles) -> Settings:
     return data
 
 
-class Axolotl(ForTrainer):
+class Axolotl(TrainerExporter):
     """Rows and settings for Axolotl: chats, and DPO (preference).
 
     An answer with weight 0 has ``training: false``. Arguments of calls and the tools are JSON;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from instructdiv.data.hub import quiet_datasets
 from instructdiv.data.licenses import UNKNOWN, licenses_of
-from instructdiv.exporters.base import Exporter, Files, Splits, tables
+from instructdiv.exporters._base import Exporter, Files, Splits, tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,7 +35,7 @@ class HubFolder(Exporter):
     Examples
     --------
     >>> import tempfile
-    >>> from instructdiv.exporters.base import Split
+    >>> from instructdiv.exporters._base import Split
     >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> files = HubFolder().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instructdiv.core.files import write_lines
-from instructdiv.exporters.base import Exporter, Files, Splits
+from instructdiv.exporters._base import Exporter, Files, Splits
 
 
 class Jsonl(Exporter):
@@ -12,7 +12,7 @@ class Jsonl(Exporter):
     Examples
     --------
     >>> import tempfile
-    >>> from instructdiv.exporters.base import Split
+    >>> from instructdiv.exporters._base import Split
     >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> [file] = Jsonl().write({"train": Split(records, ())}, Path(tempfile.mkdtemp()))["train"]

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from instructdiv.core.files import write_text
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import answers, tools_text
+from instructdiv.exporters._settings import (
     ONCE,
     DataFiles,
     Form,
     Settings,
     TrainerSettings,
 )
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import answers, tools_text
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message, spoken
 
@@ -74,7 +74,7 @@ def _data(files: DataFiles) -> Settings:
     return data
 
 
-class LlamaFactory(ForTrainer):
+class LlamaFactory(TrainerExporter):
     """Rows, ``dataset_info.json`` and settings for LLaMA-Factory: SFT, DPO, KTO (label).
 
     The rows have its ShareGPT form, the only one in which calls of tools keep their arguments:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import as_json, tools_text, turns, weight, worse
+from instructdiv.exporters._settings import (
     ONE_EPOCH,
     DataFiles,
     Form,
     Settings,
     TrainerSettings,
 )
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import as_json, tools_text, turns, weight, worse
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message
 
@@ -25,7 +25,7 @@ def _data(files: DataFiles) -> Settings:
     return data
 
 
-class MsSwift(ForTrainer):
+class MsSwift(TrainerExporter):
     """Rows and settings for ms-swift: SFT, DPO (preference) and KTO (label).
 
     An answer with weight 0 has ``loss: false``. Arguments of calls and the tools are JSON. Names

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import answered, plain_row
+from instructdiv.exporters._settings import (
     ONE_EPOCH,
     DataFiles,
     Form,
     Settings,
     TrainerSettings,
 )
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import answered, plain_row
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 
 
@@ -25,7 +25,7 @@ def _data(files: DataFiles) -> Settings:
     ]
 
 
-class OpenInstruct(ForTrainer):
+class OpenInstruct(TrainerExporter):
     """Rows and settings for open-instruct: SFT, and DPO (preference).
 
     It has no place for tools, and names of speakers are left out. Its loaders shuffle, and no

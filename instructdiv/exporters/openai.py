@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructdiv.exporters.settings import ONE_EPOCH, DataFiles, Form, Settings, TrainerSettings
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import as_json, as_mapping, turns, weight
+from instructdiv.exporters._messages import as_json, as_mapping, turns, weight
+from instructdiv.exporters._settings import ONE_EPOCH, DataFiles, Form, Settings, TrainerSettings
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message
 
@@ -22,7 +22,7 @@ def _data(files: DataFiles) -> Settings:
     return [*data, ("method", method, ONE_EPOCH)]
 
 
-class Openai(ForTrainer):
+class Openai(TrainerExporter):
     """Rows for OpenAI's fine-tuning: supervised, and DPO (preference).
 
     An answer keeps its weight of 0 or 1; arguments of calls are JSON, and calls and results

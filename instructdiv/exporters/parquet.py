@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instructdiv.data.hub import quiet_datasets
-from instructdiv.exporters.base import Exporter, Files, Splits, tables
+from instructdiv.exporters._base import Exporter, Files, Splits, tables
 from instructdiv.exporters.jsonl import FILES
 
 
@@ -13,7 +13,7 @@ class Parquet(Exporter):
     Examples
     --------
     >>> import tempfile
-    >>> from instructdiv.exporters.base import Split
+    >>> from instructdiv.exporters._base import Split
     >>> from instructdiv.data.load import read
     >>> records = read([{"instruction": "Name a color.", "output": "Blue"}])
     >>> folder = Path(tempfile.mkdtemp())

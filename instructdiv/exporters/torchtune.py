@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import answered, plain_row
+from instructdiv.exporters._settings import (
     ONE_EPOCH,
     DataFiles,
     Form,
@@ -11,8 +12,7 @@ from instructdiv.exporters.settings import (
     one_or_list,
     reader,
 )
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import answered, plain_row
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 
 
@@ -43,7 +43,7 @@ def _data(files: DataFiles) -> Settings:
     return data
 
 
-class Torchtune(ForTrainer):
+class Torchtune(TrainerExporter):
     """Rows and settings for torchtune: chats, and DPO (preference).
 
     It has no place for tools: it does not read them, takes the text before a call that says

@@ -3,7 +3,8 @@
 from pathlib import PurePath
 from typing import Any
 
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import as_mapping, tools_text, turns
+from instructdiv.exporters._settings import (
     LOST_BY_LOADING,
     LOST_BY_SAMPLING,
     ONCE,
@@ -15,8 +16,7 @@ from instructdiv.exporters.settings import (
     one_or_list,
     reader,
 )
-from instructdiv.exporters.trainer import ForTrainer
-from instructdiv.exporters.turns import as_mapping, tools_text, turns
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.schemas import Conversation
 
 
@@ -59,7 +59,7 @@ def _kept_by(form: Form | None) -> Settings:
     ]
 
 
-class Trl(ForTrainer):
+class Trl(TrainerExporter):
     """Rows and settings for TRL: SFT, DPO (preference) and KTO (label).
 
     SFT reads messages, or prompt and completion: then the answer alone is trained on, while

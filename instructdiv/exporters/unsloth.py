@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from instructdiv.exporters.settings import (
+from instructdiv.exporters._messages import answered, plain
+from instructdiv.exporters._settings import (
     LOST_BY_LOADING,
     LOST_BY_SAMPLING,
     ONCE,
@@ -13,9 +14,8 @@ from instructdiv.exporters.settings import (
     TrainerSettings,
     one_or_list,
 )
-from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.exporters.trl import Trl
-from instructdiv.exporters.turns import answered, plain
 from instructdiv.schemas import Conversation
 
 
@@ -31,7 +31,7 @@ def _kept_by(form: Form | None) -> Settings:
     return [*SEQUENTIAL, *([] if form in ("preference", "label") else packed), *ONCE]
 
 
-class Unsloth(ForTrainer):
+class Unsloth(TrainerExporter):
     """Rows and settings for Unsloth: SFT, DPO (preference) and KTO (label).
 
     Conversations have role and content alone, as ``standardize_data_formats`` demands, so

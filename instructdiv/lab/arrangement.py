@@ -13,8 +13,7 @@ from pydantic import Field
 
 from instructdiv import arrangers, selectors
 from instructdiv.data.load import read
-from instructdiv.embedders import Embedder, Lexical
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Lexical, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.lab.run_store import Kept, digest_of, followed, versions
 from instructdiv.lab.study import RANDOM, Run, SettingResult, Study
@@ -140,7 +139,7 @@ def _pass_arms() -> tuple[Arm, ...]:
     Near then far is the test-centric order to its end, and far then near the same turned
     around. The paper's orders take half of the pool from either end, target by target.
     """
-    near_first, near_last = arrangers.TestCentric(), arrangers.FarThenNear(share=0)
+    near_first, near_last = arrangers.TestCentric(), arrangers.FarThenNear(start_share=0)
     return (
         Arm(RANDOM, None, arrangers.Shuffled()),
         Arm("round_robin", None, arrangers.RoundRobin()),
@@ -149,7 +148,7 @@ def _pass_arms() -> tuple[Arm, ...]:
         Arm("far_then_near", None, near_last),
         Arm("near_half_then_far", None, arrangers.NearThenFar(), quick=False),
         Arm("far_half_then_near", None, arrangers.FarThenNear(), quick=False),
-        Arm("near_with_replay", None, arrangers.Replay(share=0.3, spread="last"), quick=False),
+        Arm("near_with_replay", None, arrangers.Replay(share=0.3, replayed="last"), quick=False),
         Arm("weighted_similarity", None, arrangers.WeightedSimilarity(), quick=False),
         Arm("farthest", None, arrangers.TestCentric(direction="far"), quick=False),
     )

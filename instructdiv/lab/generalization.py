@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import ParameterError
 from instructdiv.experiments import emergence
 from instructdiv.lab.rewriting import Rewrites

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from pydantic import ValidationError
 
 from instructdiv.core.files import write_text
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import OutputError
 from instructdiv.lab.jobs import done
 

@@ -1,7 +1,8 @@
 """Metrics: how well a subset covers a target, one file each."""
 
+from instructdiv.metrics._base import Metric
+from instructdiv.metrics._nearest import Nearest
 from instructdiv.metrics.assessment import Assessment, assess
-from instructdiv.metrics.base import Metric
 from instructdiv.metrics.cluster_entropy import ClusterEntropy
 from instructdiv.metrics.compression_ratio import CompressionRatio
 from instructdiv.metrics.coverage_at import CoverageAt
@@ -14,7 +15,6 @@ from instructdiv.metrics.group_balance import GroupBalance
 from instructdiv.metrics.group_coverage import GroupCoverage
 from instructdiv.metrics.log_determinant import LogDeterminant
 from instructdiv.metrics.mean_nearest_similarity import MeanNearestSimilarity
-from instructdiv.metrics.nearest import Nearest
 from instructdiv.metrics.nearest_distance_summary import FiveNumbers, NearestDistanceSummary
 from instructdiv.metrics.novel_sum import NovelSum
 from instructdiv.metrics.self_repetition import SelfRepetition

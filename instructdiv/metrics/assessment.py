@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
-from instructdiv.metrics.base import Metric
+from instructdiv.metrics._base import Metric
+from instructdiv.metrics._nearest import Nearest
 from instructdiv.metrics.draws import Draws, measured_on
-from instructdiv.metrics.nearest import Nearest
 from instructdiv.pool import Pool, as_pool
 from instructdiv.selection import Selection
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instructdiv.metrics.cluster_spread import ClusterSpread
+from instructdiv.metrics._cluster_spread import ClusterSpread
 
 
 def entropy(counts: ArrayLike) -> float:

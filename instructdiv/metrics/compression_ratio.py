@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics._base import Metric, Score
 from instructdiv.pool import Pool
 
 

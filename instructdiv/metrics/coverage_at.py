@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.metrics.nearest import Nearest
+from instructdiv.metrics._nearest import Nearest
 
 # A distance that is the radius but for rounding is within it.
 _ROUNDING = 1e-6

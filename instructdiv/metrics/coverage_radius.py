@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.metrics.nearest import Nearest
+from instructdiv.metrics._nearest import Nearest
 
 
 class CoverageRadius(Nearest):

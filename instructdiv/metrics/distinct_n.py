@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.metrics.word_runs import WordRuns
+from instructdiv.metrics._base import Metric, Score
+from instructdiv.metrics._ngrams import NgramCounter
 from instructdiv.pool import Pool
 
 
@@ -37,7 +37,7 @@ class DistinctN(Metric):
     """Words of an n-gram."""
 
     def against(self, target: Pool) -> Score:
-        words = WordRuns(self.n)
+        words = NgramCounter(self.n)
 
         def score(subset: Pool) -> float:
             counts = words.count(subset.texts)

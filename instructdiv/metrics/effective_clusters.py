@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.metrics._cluster_spread import ClusterSpread
 from instructdiv.metrics.cluster_entropy import entropy
-from instructdiv.metrics.cluster_spread import ClusterSpread
 
 
 def effective_number(counts: ArrayLike) -> float:

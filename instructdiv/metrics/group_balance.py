@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.metrics._group_spread import GroupSpread
 from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.metrics.group_spread import GroupSpread
 
 
 class GroupBalance(GroupSpread):

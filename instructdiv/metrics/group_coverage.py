@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.group_spread import GroupSpread
+from instructdiv.metrics._group_spread import GroupSpread
 
 
 class GroupCoverage(GroupSpread):

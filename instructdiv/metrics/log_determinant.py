@@ -3,8 +3,8 @@
 import numpy as np
 from pydantic import Field
 
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.metrics.spectrum import eigenvalues
+from instructdiv.metrics._base import Metric, Score
+from instructdiv.metrics._spectrum import eigenvalues
 from instructdiv.pool import Pool
 
 
@@ -12,7 +12,7 @@ class LogDeterminant(Metric):
     """Logarithm of the volume that the subset spans, beside the noise [1]_ [2]_.
 
     log det(I + X X^T / noise) = sum_i log(1 + l_i / noise) of the eigenvalues l of X X^T,
-    in nats: what the selector of this name maximizes at typicality 0, and twice the
+    in nats: what the selector of this name maximizes at typicality_power 0, and twice the
     information that the rows give about a Gaussian process. It looks at the subset alone, and
     grows with its size. Higher is better, log(1 + n / noise) when all n rows are equal,
     n log(1 + 1 / noise) when all are at right angles. Time O(n * d * min(n, d)), shared with

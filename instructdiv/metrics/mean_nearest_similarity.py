@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.nearest import Nearest
+from instructdiv.metrics._nearest import Nearest
 
 
 class MeanNearestSimilarity(Nearest):

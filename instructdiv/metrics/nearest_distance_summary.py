@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
 from instructdiv.core.space import Space
-from instructdiv.metrics.nearest import Nearest
+from instructdiv.metrics._nearest import Nearest
 from instructdiv.pool import Pool, as_pool
 
 

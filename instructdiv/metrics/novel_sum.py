@@ -8,7 +8,7 @@ from pydantic import Field
 
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
-from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics._base import Metric, Score
 from instructdiv.pool import Pool
 
 Numbers = NDArray[np.float64]
@@ -23,14 +23,14 @@ class NovelSum(Metric):
     mean_i rho_i^a sum_k w_k d_i(k), where d_i(k) is the k-th least distance 1 - cosine of
     row i to the rows of the subset, w_k = k^-b / sum_j j^-b, and the density rho_i is one
     over the mean squared Euclidean distance, 2 - 2 cosine, of row i to its nearest rows of
-    the target, held to at most 1,000; a and b are `density_power` and `distance_power`.
+    the target, held to at most 1,000; a and b are `density_power` and `rank_power`.
     Higher is better, from 0; above 2 only by density.
 
     The authors' code always drops the nearest row of the target as the row itself. Here one
     that is equal to the row is dropped, and none if there is none, as in a subset that is not
     of the target or a target that is a sample. A row with no other to measure by has density
-    1, and a lone row no novelty. Time O(sample * (n + t) * d), memory O(n + t): above
-    `sample` rows the mean is over so many, drawn by what they hold and not by where they
+    1, and a lone row no novelty. Time O(n_sampled * (n + t) * d), memory O(n + t): above
+    `n_sampled` rows the mean is over so many, drawn by what they hold and not by where they
     stand; :meth:`standard_error` says what that costs.
 
     References
@@ -51,14 +51,14 @@ class NovelSum(Metric):
     density_power: float = Field(default=0.5, ge=0)
     """How much dense parts of the target count: 0 not at all."""
 
-    distance_power: float = Field(default=1.0, ge=0)
+    rank_power: float = Field(default=1.0, ge=0)
     """How fast farther rows count for less: 0 all alike, large values the nearest."""
 
-    self_distance: bool = True
+    include_self: bool = True
     """Count the distance of 0 to itself as the least, as the authors do; if not, the nearest
     other row comes first."""
 
-    sample: int = Field(default=500, ge=2)
+    n_sampled: int = Field(default=500, ge=2)
     """Rows that are measured where the subset has more."""
 
     seed: int = Field(default=0, ge=0)
@@ -70,11 +70,11 @@ class NovelSum(Metric):
 
     def standard_error(self, subset: Pool, target: Pool, n_target: int | None = None) -> float:
         """Of the mean over the measured rows of the subset; the sample of the target counts not."""
-        if len(subset) <= self.sample:
+        if len(subset) <= self.n_sampled:
             return 0.0
         novelties = self._novelties(subset.space, target.space, {})
-        left = 1 - self.sample / len(subset)
-        return float(novelties.std(ddof=1) * math.sqrt(left / self.sample))
+        left = 1 - self.n_sampled / len(subset)
+        return float(novelties.std(ddof=1) * math.sqrt(left / self.n_sampled))
 
     def _novelties(self, subset: Space, target: Space, known: dict[int, float]) -> Numbers:
         """Novelty of each measured row of the subset, (s,); densities by digest are kept."""
@@ -90,19 +90,19 @@ class NovelSum(Metric):
         return novelties
 
     def _measured(self, subset: Space) -> NDArray[np.int64]:
-        if len(subset) <= self.sample:
+        if len(subset) <= self.n_sampled:
             return np.arange(len(subset))
         # A row is in by a number made of what it holds: in any order it is the same sample.
         odd, shift = np.random.default_rng(self.seed).integers(0, 2**63, 2, np.uint64)
         lots = (subset.digests ^ shift) * (odd | np.uint64(1))
-        return np.sort(np.argsort(lots, kind="stable")[: self.sample])
+        return np.sort(np.argsort(lots, kind="stable")[: self.n_sampled])
 
     def _distances(self, subset: Space, rows: NDArray[np.int64]) -> Numbers:
         """Weighted mean distance of each row to the rows of the subset, (s,)."""
-        n_ranks = len(subset) if self.self_distance else len(subset) - 1
+        n_ranks = len(subset) if self.include_self else len(subset) - 1
         if not n_ranks:
             return np.zeros(len(rows))
-        weights = np.arange(1, n_ranks + 1, dtype=np.float64) ** -self.distance_power
+        weights = np.arange(1, n_ranks + 1, dtype=np.float64) ** -self.rank_power
         weights = (weights / weights.sum()).astype(np.float32)
         means = np.empty(len(rows))
         height = max(1, _TILE // len(subset))

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.metrics.spectrum import eigenvalues
+from instructdiv.metrics._base import Metric, Score
+from instructdiv.metrics._spectrum import eigenvalues
 from instructdiv.pool import Pool
 
 # Rounding leaves dust where an eigenvalue is zero; order 0 counts all that are not.

@@ -13,7 +13,7 @@ from instructdiv.core.greedy import maximize
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted
 from instructdiv.data.normalize import plain
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool, as_target
 from instructdiv.pool import Target as Aim

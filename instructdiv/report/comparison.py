@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.budget import Budget
 from instructdiv.core.wording import escaped, markdown_table, number, printable, sentence
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.metrics import (
     CoverageRadius,

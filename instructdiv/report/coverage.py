@@ -17,10 +17,10 @@ from instructdiv.metrics import (
     FiveNumbers,
     MeanNearestSimilarity,
     Metric,
+    Nearest,
     Vendi,
 )
 from instructdiv.metrics.assessment import assess
-from instructdiv.metrics.nearest import Nearest
 from instructdiv.pool import Pool, as_target
 from instructdiv.pool import Target as Aim
 from instructdiv.report.conversations import histograms

@@ -10,8 +10,7 @@ from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted, start_of
 from instructdiv.data.normalize import plain
-from instructdiv.embedders import Precomputed
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Precomputed, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool

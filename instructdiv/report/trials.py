@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import InstructdivError
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
-from instructdiv.selectors import Selector
-from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors import Maximizer, Selector
 
 _log = logging.getLogger("instructdiv")
 

@@ -1,8 +1,8 @@
 """Schemas: layouts of instruction records, one file each."""
 
+from instructdiv.schemas._base import Schema, recognize, schema_of
 from instructdiv.schemas.alpaca import Alpaca
 from instructdiv.schemas.baize import Baize
-from instructdiv.schemas.base import Schema, recognize, schema_of
 from instructdiv.schemas.chatml import Chatml
 from instructdiv.schemas.conversation import Conversation
 from instructdiv.schemas.dialogue_turns import DialogueTurns

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from instructdiv.schemas.base import (
+from instructdiv.schemas._base import (
     Schema,
     exchange,
     in_columns,

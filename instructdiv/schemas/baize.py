@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, label_of, pairs_of
+from instructdiv.schemas._base import Schema, beside, label_of, pairs_of
 from instructdiv.schemas.conversation import Conversation, Row, is_empty, message
 
 _MARK = re.compile(r"\[\|(Human|AI)\|\] ?")

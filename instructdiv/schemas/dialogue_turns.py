@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, only_text, turns_of
+from instructdiv.schemas._base import Schema, beside, has_turns, label_of, only_text, turns_of
 from instructdiv.schemas.conversation import Conversation, Message, Row, message
 
 _ROLE_OF = {"user": "user", "system": "assistant"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from instructdiv.schemas.base import Schema, exchange, has, in_columns, joined, label_of
+from instructdiv.schemas._base import Schema, exchange, has, in_columns, joined, label_of
 from instructdiv.schemas.conversation import Conversation, Row, text
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, first_turns, label_of, only_text
+from instructdiv.schemas._base import Schema, beside, first_turns, label_of, only_text
 from instructdiv.schemas.conversation import Conversation, Row, is_empty, listed, message
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from instructdiv.schemas.base import beside, first_turns, has_turns
+from instructdiv.schemas._base import beside, first_turns, has_turns
 from instructdiv.schemas.conversation import Conversation, Message, Row, is_shown, written_calls
 from instructdiv.schemas.messages import Messages
 

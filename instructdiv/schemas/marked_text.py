@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import SYSTEM_COLUMNS, Schema, label_of, with_system
+from instructdiv.schemas._base import SYSTEM_COLUMNS, Schema, label_of, with_system
 from instructdiv.schemas.conversation import Conversation, Message, Row, is_empty, message
 
 # Each has one group: who speaks after the mark.

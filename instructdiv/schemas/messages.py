@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import (
+from instructdiv.schemas._base import (
     SYSTEM_COLUMNS,
     Schema,
     beside,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, beside, has_turns, label_of, only_text, system_of
+from instructdiv.schemas._base import Schema, beside, has_turns, label_of, only_text, system_of
 from instructdiv.schemas.conversation import Conversation, Row, message
 from instructdiv.schemas.messages import written_turn
 from instructdiv.schemas.preference import read_messages

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, has
+from instructdiv.schemas._base import Schema, has
+from instructdiv.schemas._message_tree import Paths, answered_paths, unfolded
 from instructdiv.schemas.conversation import Conversation, Row
-from instructdiv.schemas.message_tree import Paths, answered_paths, unfolded
 from instructdiv.schemas.messages import Messages
 
 

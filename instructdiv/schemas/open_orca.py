@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from instructdiv.schemas.base import Schema, beside, exchange, has, label_of, one_round
+from instructdiv.schemas._base import Schema, beside, exchange, has, label_of, one_round
 from instructdiv.schemas.conversation import Conversation, Row
 
 

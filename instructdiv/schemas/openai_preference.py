@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, has, turns_of
+from instructdiv.schemas._base import Schema, has, turns_of
 from instructdiv.schemas.conversation import Conversation, Row, tools
 from instructdiv.schemas.messages import read_turns, written_turn
 from instructdiv.schemas.preference import written_preference

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from instructdiv.errors import RowError
 from instructdiv.schemas import messages, sharegpt
-from instructdiv.schemas.base import Schema, exchange, has, joined, system_of
+from instructdiv.schemas._base import Schema, exchange, has, joined, system_of
 from instructdiv.schemas.conversation import (
     Conversation,
     Message,

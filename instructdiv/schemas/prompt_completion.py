@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructdiv.schemas.base import Schema, beside, label_of
+from instructdiv.schemas._base import Schema, beside, label_of
 from instructdiv.schemas.conversation import Conversation, Message, Row, message, tools
 from instructdiv.schemas.messages import plain_text, read_turns, written_turn
 

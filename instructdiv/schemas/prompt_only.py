@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instructdiv.schemas.base import Schema, has
+from instructdiv.schemas._base import Schema, has
 from instructdiv.schemas.conversation import Conversation, Row, is_empty, listed, message
 from instructdiv.schemas.messages import read_turns
 

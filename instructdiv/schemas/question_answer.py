@@ -5,7 +5,7 @@ from string import ascii_uppercase
 from typing import Any, Self
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import Schema, exchange, has, in_columns, label_of
+from instructdiv.schemas._base import Schema, exchange, has, in_columns, label_of
 from instructdiv.schemas.conversation import Conversation, Row, is_empty, text
 
 

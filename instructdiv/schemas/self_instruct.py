@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from instructdiv.errors import RowError
-from instructdiv.schemas.base import (
+from instructdiv.schemas._base import (
     Schema,
     beside,
     exchange,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from instructdiv.schemas.base import beside, has_turns, joined, only_round
+from instructdiv.schemas._base import beside, has_turns, joined, only_round
 from instructdiv.schemas.conversation import Conversation, Row, text
 from instructdiv.schemas.self_instruct import SelfInstruct
 

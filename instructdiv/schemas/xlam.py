@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from instructdiv.schemas.base import Schema, has, label_of
+from instructdiv.schemas._base import Schema, has, label_of
 from instructdiv.schemas.conversation import Conversation, Row, message, read_calls, tools
 
 

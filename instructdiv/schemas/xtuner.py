@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from instructdiv.schemas.base import (
+from instructdiv.schemas._base import (
     SYSTEM_COLUMNS,
     Schema,
     beside,

@@ -1,6 +1,7 @@
 """Selectors: which records to choose, one file each."""
 
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
+from instructdiv.selectors._maximizer import Maximizer
 from instructdiv.selectors.cluster_balanced import ClusterBalanced
 from instructdiv.selectors.concave_facility_location import ConcaveFacilityLocation
 from instructdiv.selectors.density_balanced import DensityBalanced
@@ -47,6 +48,7 @@ __all__ = [
     "KnnKde",
     "KnnUniform",
     "LogDeterminant",
+    "Maximizer",
     "NearestToAny",
     "NovelSelect",
     "PairwiseDedup",

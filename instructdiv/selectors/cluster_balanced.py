@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.pool import Pool
-from instructdiv.selectors.balanced import Balanced
+from instructdiv.selectors._balanced import Balanced
 
 
 class ClusterBalanced(Balanced):

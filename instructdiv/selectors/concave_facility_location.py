@@ -9,15 +9,15 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
+from instructdiv.selectors._maximizer import Maximizer
 from instructdiv.selectors.facility_location import Coverage
-from instructdiv.selectors.maximizer import Maximizer
 
 
 class ConcaveFacilityLocation(Maximizer):
     """Facility location under a concave transform over clusters.
 
     Maximizes the sum over clusters c of ( sum over i in c of max over chosen j of s_ij )
-    ^ (1 - balance), in the line of diversity rewards [1]_ and deep submodular functions
+    ^ (1 - concavity), in the line of diversity rewards [1]_ and deep submodular functions
     [2]_. It is monotone and submodular, so lazy greedy reaches 1 - 1/e of the best value
     on the neighbor graph. Clusters are those of the target. Time and memory as facility
     location.
@@ -37,7 +37,7 @@ class ConcaveFacilityLocation(Maximizer):
 
     covers_target: ClassVar[bool] = True
 
-    balance: float = Field(default=0.25, ge=0, lt=1)
+    concavity: float = Field(default=0.25, ge=0, lt=1)
     """How little a cluster gains from what it has enough of: 0 is plain facility location,
     near 1 all clusters count alike, whatever their size."""
 
@@ -50,4 +50,4 @@ class ConcaveFacilityLocation(Maximizer):
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         groups = pool.groups if target is pool.space else None
         clusters = self.clusterer.cluster(target, groups)
-        return Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.balance)
+        return Coverage(target, pool.space, self.n_neighbors, clusters, 1 - self.concavity)

@@ -7,14 +7,14 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
 class DensityBalanced(Selector):
     """Draw records with weights that grow as their neighborhood gets emptier.
 
     The weight of a record is its mean distance to its nearest records to the power
-    `balance`, the inverse of a local density; records are drawn one after another without
+    `sparsity_power`, the inverse of a local density; records are drawn one after another without
     replacement, by exponential keys [1]_. Density-dependent sampling of this kind is used
     to thin crowded regions [2]_. No guarantee, and outliers are the likeliest of all: at
     high powers it finds fewer kinds of records than a uniform draw. Time
@@ -34,7 +34,7 @@ class DensityBalanced(Selector):
     True
     """
 
-    balance: float = Field(default=0.25, ge=0)
+    sparsity_power: float = Field(default=0.25, ge=0)
     """Power of the mean distance: 0 draws uniformly, larger values prefer empty regions more."""
 
     n_neighbors: int = Field(default=16, ge=1)
@@ -47,7 +47,7 @@ class DensityBalanced(Selector):
         self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
     ) -> Picks:
         distance = 1 - pool.space.local_similarity(self.n_neighbors).astype(np.float64)
-        weights = np.maximum(distance, 1e-12) ** self.balance
+        weights = np.maximum(distance, 1e-12) ** self.sparsity_power
         keys = np.random.default_rng(self.seed).exponential(size=len(pool)) / weights
         order = allowance.rows[np.argsort(keys[allowance.rows], kind="stable")]
         indices = allowance.fill(order)

@@ -11,8 +11,8 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
+from instructdiv.selectors._maximizer import Maximizer
 from instructdiv.selectors.facility_location import Coverage
-from instructdiv.selectors.maximizer import Maximizer
 
 _RESOLUTIONS = (0.5, 1.0, 2.0)
 
@@ -20,9 +20,9 @@ _RESOLUTIONS = (0.5, 1.0, 2.0)
 class DiverseCoverage(Maximizer):
     """Represent every record, and reward every cluster that is served for the first times.
 
-    Maximizes F(S) + balance * n * mean over three clusterings of the mean over their clusters
-    c of ln(1 + number chosen in c): F is facility location, the clusterings are k-means with
-    half, once and twice the square root of n clusters, and n is the size of the target. It
+    Maximizes F(S) + diversity_weight * n * mean over three clusterings of the mean over their
+    clusters c of ln(1 + number chosen in c): F is facility location, the clusterings are k-means
+    with half, once and twice the square root of n clusters, and n is the size of the target. It
     is the coverage with diversity rewards at several resolutions of [1]_. Where kinds of
     records are told apart F alone finds them at tight budgets; beyond, it goes on where a
     kind is varied, and the reward leads it back to kinds that have few. Monotone and
@@ -43,7 +43,7 @@ class DiverseCoverage(Maximizer):
 
     covers_target: ClassVar[bool] = True
 
-    balance: float = Field(default=0.08, ge=0)
+    diversity_weight: float = Field(default=0.08, ge=0)
     """Weight of the reward: 0 is plain facility location; 0.3 spreads more evenly at budgets
     of several records a kind, and finds fewer kinds at one record each."""
 
@@ -62,7 +62,7 @@ class DiverseCoverage(Maximizer):
             self._clusters(target, pool.space, resolution) for resolution in _RESOLUTIONS
         ]
         coverage = Coverage(target, pool.space, self.n_neighbors)
-        return _Rewarded(coverage, clusterings, self.balance * len(target), len(pool))
+        return _Rewarded(coverage, clusterings, self.diversity_weight * len(target), len(pool))
 
     def _clusters(self, target: Space, space: Space, resolution: float) -> NDArray[np.int64]:
         """Cluster of the target that each row of the pool lies in, (n,)."""

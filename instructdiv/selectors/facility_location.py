@@ -11,8 +11,8 @@ from instructdiv.core.greedy import Objective
 from instructdiv.core.neighbors import neighbor_graph
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.selectors.reach import Reach
+from instructdiv.selectors._maximizer import Maximizer
+from instructdiv.selectors._sparse_rows import Reach
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

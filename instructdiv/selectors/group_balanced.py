@@ -9,7 +9,7 @@ from pydantic import Field
 from instructdiv.clusterers import ByLabel
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.balanced import Balanced
+from instructdiv.selectors._balanced import Balanced
 
 
 class GroupBalanced(Balanced):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
 class Herding(Selector):

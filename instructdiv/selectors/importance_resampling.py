@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 _WORDS = r"\w+|[^\w\s]+"
 

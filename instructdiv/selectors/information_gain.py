@@ -12,9 +12,9 @@ from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.errors import InputError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import scaled
-from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.selectors.reach import Reach
+from instructdiv.selectors._base import scaled
+from instructdiv.selectors._maximizer import Maximizer
+from instructdiv.selectors._sparse_rows import Reach
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -43,7 +43,7 @@ class InformationGain(Maximizer):
     [1, 3]
     """
 
-    tags: str | None = None
+    tags_column: str | None = None
     """Column that holds the tags of each record, a list; clusters if not given."""
 
     clusterer: Clusterer = KMeans(resolution=2)
@@ -52,34 +52,34 @@ class InformationGain(Maximizer):
     power: float = Field(default=0.8, gt=0, le=1)
     """How much more of a label is worth: 1 as much as the first, near 0 nothing."""
 
-    label_similarity: float = Field(default=0.9, ge=0, le=1)
+    label_similarity_threshold: float = Field(default=0.9, ge=0, le=1)
     """Least cosine similarity of two labels' mean vectors at which information spreads."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         bears = self._labels(pool)
         middles = _middles(bears, pool.space)
-        if self.tags is None:
+        if self.tags_column is None:
             labels = bears.indices
             nearness = np.einsum("ij,ij->i", pool.space.vectors, middles[labels])
             bears.data = np.maximum(nearness, 0).astype(np.float64)
         if pool.quality is not None:
             bears.data *= np.repeat(scaled(pool.quality), np.diff(bears.indptr))
-        return _Information(_spread(bears, middles, self.label_similarity), self.power)
+        return _Information(_spread(bears, middles, self.label_similarity_threshold), self.power)
 
     def _labels(self, pool: Pool) -> "csr_array[Any, tuple[int, int]]":
         """Which labels each row bears, (n, labels) CSR of ones."""
         from scipy.sparse import csr_array
 
-        if self.tags is None:
+        if self.tags_column is None:
             clusters = self.clusterer.cluster(pool.space, pool.groups)
             starts = np.arange(len(pool) + 1)
             return csr_array((np.ones(len(pool)), clusters, starts))
         if pool.records is None:
-            raise InputError(f"a pool of vectors alone has no column {self.tags!r} of tags")
+            raise InputError(f"a pool of vectors alone has no column {self.tags_column!r} of tags")
         number: dict[str, int] = {}
         columns: list[int] = []
         starts_of = [0]
-        for tags in pool.records.column(self.tags):
+        for tags in pool.records.column(self.tags_column):
             found = [tags] if isinstance(tags, str) else list(tags or ())
             columns += [number.setdefault(t, len(number)) for t in dict.fromkeys(map(str, found))]
             starts_of.append(len(columns))

@@ -11,7 +11,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 _FRIENDS = 3
 _HELD = 1024

@@ -27,7 +27,7 @@ class KnnKde(KnnUniform):
     Examples
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.1], [1.0, 0.1], [0.8, 0.5], [-1.0, 1.0]])
-    >>> selector = KnnKde(bandwidth=0.1, closeness=0.95)
+    >>> selector = KnnKde(bandwidth=0.1, similarity_weight=0.95)
     >>> selector.select(pool, 2, target=[[1.0, 0.2]]).indices.tolist()
     [2, 0]
     """

@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 # What TSDS weighs the distance against: its C.
 _DISTANCE_SCALE = 5.0
@@ -36,7 +36,7 @@ class KnnUniform(Selector):
     Examples
     --------
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.9, 0.1], [0.1, 0.9], [-1.0, 1.0]])
-    >>> selector = KnnUniform(closeness=0.95)
+    >>> selector = KnnUniform(similarity_weight=0.95)
     >>> selector.select(pool, 2, target=[[1.0, 0.1], [0.5, 0.5]]).indices.tolist()
     [1, 0]
     """
@@ -44,7 +44,7 @@ class KnnUniform(Selector):
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
-    closeness: float = Field(default=0.5, gt=0, lt=1)
+    similarity_weight: float = Field(default=0.5, gt=0, lt=1)
     """Weight of nearness against an even spread: towards 1 each target gives to its nearest
     record alone. The alpha of the paper."""
 
@@ -58,7 +58,9 @@ class KnnUniform(Selector):
         near, similarities = _nearest(pool, target, rows, min(self.n_neighbors, len(rows)))
         share = self._shares(pool, near)
         mass = np.zeros(len(pool))
-        np.add.at(mass, near.ravel(), _transported(similarities, share, self.closeness).ravel())
+        np.add.at(
+            mass, near.ravel(), _transported(similarities, share, self.similarity_weight).ravel()
+        )
         nearness = np.full(len(pool), -2.0)
         np.maximum.at(nearness, near.ravel(), similarities.ravel())
         return by_mass(pool, allowance, target, mass, nearness)
@@ -103,7 +105,7 @@ def _nearest(
 
 
 def _transported(
-    similarities: NDArray[np.float64], share: NDArray[np.float64], closeness: float
+    similarities: NDArray[np.float64], share: NDArray[np.float64], similarity_weight: float
 ) -> NDArray[np.float64]:
     """Mass that each of the nearest records receives of its target, (targets, k), 1 in all.
 
@@ -118,7 +120,7 @@ def _transported(
     rises = onward * depth
     order = np.argsort(depth, axis=None, kind="stable")
     cost = np.cumsum(rises.ravel()[order])
-    worth = m * _DISTANCE_SCALE * (1 - closeness) / closeness
+    worth = m * _DISTANCE_SCALE * (1 - similarity_weight) / similarity_weight
     common = depth.ravel()[order][np.searchsorted(cost, worth)]
     before = np.minimum(depth - share, common)
     received: NDArray[np.float64] = (np.minimum(depth, common) - before) / common / m

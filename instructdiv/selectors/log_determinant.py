@@ -10,7 +10,7 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors._maximizer import Maximizer
 
 _NEAREST = 3
 _FEW = 96
@@ -22,7 +22,7 @@ class LogDeterminant(Maximizer):
     Maximizes log det(I + Q S Q / noise) of the similarities S of the chosen records and
     their quality Q, a diagonal matrix [1]_ [2]_, greedily. Here the quality of a record is
     how typical it is, its mean similarity to its three nearest, to the power
-    `typicality`: volume alone collects outliers. Monotone and submodular, so at least
+    `typicality_power`: volume alone collects outliers. Monotone and submodular, so at least
     1 - 1/e of the best value; and exact: the vectors have d dimensions, so the variance that
     a record has left beside the chosen ones comes from one d x d matrix, whatever the
     budget. Time O(n^2 * d) for who is
@@ -47,14 +47,14 @@ class LogDeterminant(Maximizer):
     """Variance of what similarity does not explain: near 0 a record between chosen ones
     adds nothing, large values tell records apart less."""
 
-    typicality: float = Field(default=0.25, ge=0)
+    typicality_power: float = Field(default=0.25, ge=0)
     """How much typical records are preferred: 0 is volume alone, with outliers first."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
-        if not self.typicality:
+        if not self.typicality_power:
             return _Volume(pool.space, np.ones(len(pool)), self.noise)
         typical = np.maximum(pool.space.local_similarity(_NEAREST).astype(np.float64), 1e-3)
-        return _Volume(pool.space, typical**self.typicality, self.noise)
+        return _Volume(pool.space, typical**self.typicality_power, self.noise)
 
 
 class _Volume(Objective):

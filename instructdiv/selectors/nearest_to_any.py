@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.space import Space
-from instructdiv.selectors.by_likeness import ByLikeness
+from instructdiv.selectors._by_similarity import BySimilarity
 
 
-class NearestToAny(ByLikeness):
+class NearestToAny(BySimilarity):
     """Take the records whose nearest target is nearest.
 
     The simplest choice for a target, and the least even: records of the target in a dense

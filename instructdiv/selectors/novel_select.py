@@ -8,14 +8,14 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
 class NovelSelect(Selector):
     """Add the record of most novelty: far from the chosen ones, in a dense part of the pool.
 
     The novelty of a record is the mean of its distances to the chosen records, the r-th
-    nearest weighted by r ^ -`distance_power`, times its local density ^ `density_power`;
+    nearest weighted by r ^ -`rank_power`, times its local density ^ `density_power`;
     the density is the inverse of the mean squared distance between it and its nearest
     records [1]_. Starts at the densest record. Only the nearest `n_ranks` chosen records
     count, which is exact for budgets up to that. With the paper's powers, 1 and 0.5, it
@@ -36,7 +36,7 @@ class NovelSelect(Selector):
     [1, 3]
     """
 
-    distance_power: float = Field(default=2.0, ge=0)
+    rank_power: float = Field(default=2.0, ge=0)
     """How fast farther chosen records count for less: 0 all alike, large values the nearest."""
 
     density_power: float = Field(default=0.25, ge=0)
@@ -56,7 +56,7 @@ class NovelSelect(Selector):
         spread = 2 - 2 * space.local_similarity(self.n_neighbors)[rows].astype(np.float64)
         density = np.maximum(spread, 1e-3) ** -self.density_power
         candidates = space if len(rows) == len(space) else space.take(rows)
-        weights = np.arange(1, self.n_ranks + 1) ** -self.distance_power
+        weights = np.arange(1, self.n_ranks + 1) ** -self.rank_power
         nearest = np.full((len(rows), self.n_ranks), np.inf, np.float32)
         for row in given.tolist():
             _insert(nearest, 1 - candidates.products(space.vectors[row]))

@@ -13,7 +13,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
-from instructdiv.selectors.base import Selector, quality_of
+from instructdiv.selectors._base import Selector, quality_of
 
 _PART = 65_536
 

@@ -10,9 +10,9 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import quality_of, scaled
+from instructdiv.selectors._base import quality_of, scaled
+from instructdiv.selectors._maximizer import Maximizer
 from instructdiv.selectors.facility_location import Coverage
-from instructdiv.selectors.maximizer import Maximizer
 
 
 class QualityDiversity(Maximizer):

@@ -7,8 +7,8 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, quality_of
-from instructdiv.selectors.thinning import thin
+from instructdiv.selectors._base import Selector, quality_of
+from instructdiv.selectors._deduplicate import thin
 
 
 class RepresentationFilter(Selector):

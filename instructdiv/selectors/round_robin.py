@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instructdiv.core.greedy import Rows
 from instructdiv.core.nearest_queue import NearestQueue
 from instructdiv.pool import Pool
-from instructdiv.selectors.by_turns import ByTurns
+from instructdiv.selectors._by_turns import ByTurns
 
 
 class RoundRobin(ByTurns):

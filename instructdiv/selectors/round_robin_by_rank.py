@@ -10,7 +10,7 @@ from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
 from instructdiv.core.nearest_queue import likely_depth
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 # Rows of all targets together that are ranked at a time.
 _RANKED = 16_000_000

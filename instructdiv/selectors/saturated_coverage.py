@@ -10,9 +10,9 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
+from instructdiv.selectors._maximizer import Maximizer
+from instructdiv.selectors._sparse_rows import Reach
 from instructdiv.selectors.facility_location import nearest_graph
-from instructdiv.selectors.maximizer import Maximizer
-from instructdiv.selectors.reach import Reach
 
 
 class SaturatedCoverage(Maximizer):

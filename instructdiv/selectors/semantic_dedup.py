@@ -10,8 +10,8 @@ from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector, quality_of
-from instructdiv.selectors.thinning import thin
+from instructdiv.selectors._base import Selector, quality_of
+from instructdiv.selectors._deduplicate import thin
 
 
 class SemanticDedup(Selector):

@@ -7,7 +7,7 @@ from pydantic import Field
 from instructdiv.core.apportion import apportion_order
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.balanced import Balanced
+from instructdiv.selectors._balanced import Balanced
 
 Rows = NDArray[np.int64]
 

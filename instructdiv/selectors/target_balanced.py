@@ -11,7 +11,7 @@ from instructdiv.core.apportion import apportion_order
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 from instructdiv.selectors.test_centric import TestCentric
 
 

@@ -12,7 +12,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_first import nearest_first, rows_of
 from instructdiv.errors import ParameterError, UsageError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 from instructdiv.selectors.knn_uniform import by_mass
 
 
@@ -43,10 +43,10 @@ class UnbalancedTransport(Selector):
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
-    entropy: float = Field(default=0.01, gt=0)
+    entropy_weight: float = Field(default=0.01, gt=0)
     """Weight of the entropy: how smooth the plan is, in units of distance."""
 
-    evenness: float = Field(default=1e-4, gt=0)
+    evenness_weight: float = Field(default=1e-4, gt=0)
     """Weight of what is paid where a record receives more or less than its even share."""
 
     n_neighbors: int = Field(default=1000, ge=1)
@@ -83,16 +83,16 @@ class UnbalancedTransport(Selector):
                 np.full(len(target), 1 / len(target)),
                 np.full(len(rows), 1 / len(rows)),
                 distance.clip(0, 2),
-                self.entropy,
-                (np.inf, self.evenness),
+                self.entropy_weight,
+                (np.inf, self.evenness_weight),
                 method="sinkhorn_stabilized",
                 numItermax=self.n_iterations,
             )
         received = np.asarray(plan.sum(axis=0), np.float64)
         if not 0.9 < received.sum() < 1.1:
             raise ParameterError(
-                f"{self.name} moved {received.sum():.3g} of the mass: with entropy "
-                f"{self.entropy:g} the numbers are too small, or the iterations too few; raise "
-                "entropy or n_iterations"
+                f"{self.name} moved {received.sum():.3g} of the mass instead of 1: entropy_weight "
+                f"{self.entropy_weight:g} is too small for float64, or {self.n_iterations} "
+                "iterations are too few; raise entropy_weight or n_iterations"
             )
         return received

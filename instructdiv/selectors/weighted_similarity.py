@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.space import Space
-from instructdiv.selectors.by_likeness import ByLikeness
+from instructdiv.selectors._by_similarity import BySimilarity
 
 
-class WeightedSimilarity(ByLikeness):
+class WeightedSimilarity(BySimilarity):
     """Take the records that are most similar to the target by the weighted similarity distance.
 
     A record's similarity to the nearest target, plus its mean similarity to all of them, the

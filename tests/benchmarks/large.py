@@ -23,9 +23,9 @@ RUNS = [
     ('{"name": "k_center", "ignored_share": 0}', 200_000, 1000),
     ('{"name": "k_center", "ignored_share": 0}', 200_000, 2000),
     ("six lines of numpy", 200_000, 2000),
-    ('{"name": "log_determinant", "typicality": 0}', 10_000, 1000),
-    ('{"name": "log_determinant", "typicality": 0}', 50_000, 1000),
-    ('{"name": "log_determinant", "typicality": 0}', 200_000, 1000),
+    ('{"name": "log_determinant", "typicality_power": 0}', 10_000, 1000),
+    ('{"name": "log_determinant", "typicality_power": 0}', 50_000, 1000),
+    ('{"name": "log_determinant", "typicality_power": 0}', 200_000, 1000),
     ('{"name": "herding"}', 10_000, 500),
     ('{"name": "herding"}', 200_000, 500),
 ]

@@ -104,7 +104,7 @@ DETERMINANT = "log-determinant, n=50,000, d=384, budget 1,000"
 
 @pytest.mark.benchmark(group=DETERMINANT)
 def test_log_determinant(benchmark, fifty_thousand):
-    selector = LogDeterminant(typicality=0)
+    selector = LogDeterminant(typicality_power=0)
     assert len(timed(benchmark, lambda: selector.select(fresh(fifty_thousand), 1000))) == 1000
 
 

@@ -66,7 +66,7 @@ def test_floors_and_caps_hold_in_the_mix(data: str, out: Path) -> None:
         "records": 10,
         "floors": {"paint": 0.4},
         "caps": {"bake": 0.1},
-        "by": "domain",
+        "group_by": "domain",
     }
 
 

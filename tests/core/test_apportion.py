@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructdiv.core.apportion import apportion, balance, largest_remainder, powerlaw_counts
+from instructdiv.core.apportion import (
+    apportion,
+    largest_remainder,
+    powerlaw_counts,
+    tempered_quotas,
+)
 from instructdiv.errors import BudgetError, ParameterError
 
 SIZES = st.lists(st.integers(1, 30), min_size=1, max_size=8)
@@ -44,9 +49,9 @@ def test_quotas_add_up_and_no_label_gives_more_than_it_has_or_may(
     }
     if sum(most.values()) < budget:
         with pytest.raises(BudgetError, match="can be chosen"):
-            balance(labels_of(sizes), budget, temperature, caps=caps)
+            tempered_quotas(labels_of(sizes), budget, temperature, caps=caps)
         return
-    quotas = balance(labels_of(sizes), budget, temperature, caps=caps)
+    quotas = tempered_quotas(labels_of(sizes), budget, temperature, caps=caps)
     assert list(quotas) == sorted(most)
     assert sum(quotas.values()) == budget
     assert all(0 <= quotas[name] <= most[name] for name in quotas)
@@ -57,7 +62,7 @@ def test_quotas_add_up_and_no_label_gives_more_than_it_has_or_may(
 def test_a_larger_budget_takes_no_record_away(sizes: list[int], temperature: float):
     before = dict.fromkeys(labels_of(sizes), 0)
     for budget in range(sum(sizes) + 1):
-        quotas = balance(labels_of(sizes), budget, temperature)
+        quotas = tempered_quotas(labels_of(sizes), budget, temperature)
         assert sum(quotas[name] - before[name] for name in quotas) == (budget > 0)
         assert all(quotas[name] >= before[name] for name in quotas)
         before = quotas
@@ -70,7 +75,7 @@ def test_a_higher_temperature_gives_the_largest_no_less(
 ):
     budget = data.draw(st.integers(1, sum(sizes)))
     largest = f"label {int(np.argmax(sizes))}"
-    low, high = (balance(labels_of(sizes), budget, t)[largest] for t in sorted([a, b]))
+    low, high = (tempered_quotas(labels_of(sizes), budget, t)[largest] for t in sorted([a, b]))
     assert low <= high
 
 
@@ -78,7 +83,7 @@ def test_a_higher_temperature_gives_the_largest_no_less(
 @given(SIZES, st.data())
 def test_temperature_0_leaves_no_label_behind_that_has_more(sizes: list[int], data: st.DataObject):
     budget = data.draw(st.integers(1, sum(sizes)))
-    quotas = list(balance(labels_of(sizes), budget, 0).values())
+    quotas = list(tempered_quotas(labels_of(sizes), budget, 0).values())
     most = max(quotas)
     assert all(quota >= min(size, most - 1) for quota, size in zip(quotas, sizes, strict=True))
 
@@ -87,14 +92,14 @@ def test_temperature_0_leaves_no_label_behind_that_has_more(sizes: list[int], da
 @given(SIZES, st.integers(1, 5))
 def test_temperature_1_keeps_proportions(sizes: list[int], parts: int):
     labels = labels_of(sizes) * parts
-    assert list(balance(labels, sum(sizes), 1).values()) == sizes
+    assert list(tempered_quotas(labels, sum(sizes), 1).values()) == sizes
 
 
 def test_temperatures_between_even_out_by_the_power():
     labels = ["a"] * 6400 + ["b"] * 100
-    assert balance(labels, 90, 0.5) == {"a": 80, "b": 10}
-    assert balance(labels, 650, 1) == {"a": 640, "b": 10}
-    assert balance(labels, 90, 0) == {"a": 45, "b": 45}
+    assert tempered_quotas(labels, 90, 0.5) == {"a": 80, "b": 10}
+    assert tempered_quotas(labels, 650, 1) == {"a": 640, "b": 10}
+    assert tempered_quotas(labels, 90, 0) == {"a": 45, "b": 45}
 
 
 @pytest.mark.parametrize("temperature", [50, 1e6])
@@ -102,28 +107,28 @@ def test_a_large_temperature_takes_the_largest_first_and_still_spends_the_budget
     temperature: float,
 ):
     labels = ["a"] * 5 + ["b"] * 30 + ["c"] * 10
-    assert balance(labels, 30, temperature) == {"a": 0, "b": 30, "c": 0}
-    assert balance(labels, 45, temperature) == {"a": 5, "b": 30, "c": 10}
+    assert tempered_quotas(labels, 30, temperature) == {"a": 0, "b": 30, "c": 0}
+    assert tempered_quotas(labels, 45, temperature) == {"a": 5, "b": 30, "c": 10}
 
 
 def test_a_cap_gives_to_the_others():
     labels = ["a"] * 80 + ["b"] * 15 + ["c"] * 5
-    assert balance(labels, 20, 1, caps={"a": 0.5}) == {"a": 10, "b": 8, "c": 2}
-    assert balance(labels, 20, 1, caps={"a": 0}) == {"a": 0, "b": 15, "c": 5}
+    assert tempered_quotas(labels, 20, 1, caps={"a": 0.5}) == {"a": 10, "b": 8, "c": 2}
+    assert tempered_quotas(labels, 20, 1, caps={"a": 0}) == {"a": 0, "b": 15, "c": 5}
     # Of 10, 0.3 is 3 and not 2, whatever the float says.
-    assert balance(labels, 10, 1, caps={"a": 0.3})["a"] == 3
+    assert tempered_quotas(labels, 10, 1, caps={"a": 0.3})["a"] == 3
 
 
 def test_a_budget_below_the_number_of_labels_goes_to_the_largest():
     labels = ["a"] * 1 + ["b"] * 9 + ["c"] * 3
-    assert balance(labels, 1, 1) == {"a": 0, "b": 1, "c": 0}
-    assert sum(balance(labels, 2, 0).values()) == 2
+    assert tempered_quotas(labels, 1, 1) == {"a": 0, "b": 1, "c": 0}
+    assert sum(tempered_quotas(labels, 2, 0).values()) == 2
 
 
 def test_labels_can_be_any_values_and_their_order_does_not_matter():
-    assert balance([3, 1, 1, 3, 3], 2, 0) == {"1": 1, "3": 1}
+    assert tempered_quotas([3, 1, 1, 3, 3], 2, 0) == {"1": 1, "3": 1}
     labels = [*"abbccc"]
-    assert balance(labels, 4, 0.5) == balance(labels[::-1], 4, 0.5)
+    assert tempered_quotas(labels, 4, 0.5) == tempered_quotas(labels[::-1], 4, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +149,13 @@ def test_what_cannot_be_balanced_is_said(
     budget: int, temperature: float, caps: Any, error: type[Exception], said: str
 ):
     with pytest.raises(error, match=said):
-        balance([*"aaabb"], budget, temperature, caps=caps)
+        tempered_quotas([*"aaabb"], budget, temperature, caps=caps)
 
 
 def test_no_labels_hold_nothing():
-    assert balance([], 0, 1) == {}
+    assert tempered_quotas([], 0, 1) == {}
     with pytest.raises(BudgetError, match="0 can be chosen"):
-        balance([], 1, 1)
+        tempered_quotas([], 1, 1)
 
 
 # Largest remainder.

@@ -136,7 +136,7 @@ def test_a_row_that_no_target_row_is_near_adds_nothing():
 
 def test_balance_zero_is_plain_facility_location():
     plain = FacilityLocation().select(DISTINCT, 40)
-    concave = ConcaveFacilityLocation(balance=0).select(DISTINCT, 40)
+    concave = ConcaveFacilityLocation(concavity=0).select(DISTINCT, 40)
     np.testing.assert_array_equal(plain.indices, concave.indices)
 
 
@@ -144,7 +144,7 @@ def test_more_balance_spreads_a_selection_more_evenly_over_the_groups():
     pool = clustered(1500, 16, 12)
 
     def smallest_share(balance: float) -> float:
-        selector = ConcaveFacilityLocation(balance=balance, clusterer="by_label")
+        selector = ConcaveFacilityLocation(concavity=balance, clusterer="by_label")
         groups = labels(pool)[selector.select(pool, 120).indices]
         return min(float(np.mean(groups == g)) for g in np.unique(labels(pool)))
 

@@ -27,7 +27,7 @@ SELECTORS = st.one_of(
     st.sampled_from(sorted(Selector.known())),
     st.builds(idv.KCenter, start=st.sampled_from(["mean", "first"])),
     st.builds(idv.Random, seed=st.integers(0, 9)),
-    st.builds(ConcaveFacilityLocation, balance=st.floats(0, 0.999)),
+    st.builds(ConcaveFacilityLocation, concavity=st.floats(0, 0.999)),
     st.builds(idv.GroupBalanced, within=st.just(idv.KCenter()), balance=st.floats(0, 1)),
     st.just(ClusterBalanced(clusterer={"name": "k_means", "n_clusters": 5})),
 )
@@ -145,7 +145,7 @@ def test_an_unknown_parameter_lists_the_known_ones() -> None:
     with pytest.raises(ParameterError) as caught:
         idv.Recipe.model_validate({"budget": 1, "selector": selector})
     assert "concave_facility_location has no parameter 'balanse'; known: " in str(caught.value)
-    assert "balance" in str(caught.value).split("known: ")[1].split(", ")
+    assert "concavity" in str(caught.value).split("known: ")[1].split(", ")
 
 
 def test_a_parameter_of_a_part_within_a_part_is_checked() -> None:

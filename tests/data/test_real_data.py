@@ -16,11 +16,9 @@ import instructdiv as idv
 from instructdiv.data.convert import convert
 from instructdiv.data.layouts import layouts
 from instructdiv.data.load import read
-from instructdiv.embedders import Embedder
-from instructdiv.embedders.base import Progress
+from instructdiv.embedders import Embedder, Progress
 from instructdiv.errors import UnknownSchema
-from instructdiv.exporters import Exporter
-from instructdiv.exporters.base import Split
+from instructdiv.exporters import Exporter, Split
 from instructdiv.report.notices import notices
 from instructdiv.schemas.conversation import spoken
 from tests.shared_data import DATA

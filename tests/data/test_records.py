@@ -23,8 +23,7 @@ import instructdiv as idv
 from instructdiv.data.load import read
 from instructdiv.data.records import Records
 from instructdiv.errors import InputError
-from instructdiv.exporters import Jsonl
-from instructdiv.exporters.base import Split
+from instructdiv.exporters import Jsonl, Split
 from tests.shared_data import NUMBERED, recipe
 
 ROWS: list[dict[str, Any]] = [

@@ -78,7 +78,7 @@ def test_records_of_all_sources_are_the_budget(files: dict[str, str]) -> None:
 
 def test_floors_and_caps_of_sources_and_clusters(files: dict[str, str]) -> None:
     units: dict[str, dict[str, Any]] = {"code": {"share": 0.2}, "law": {}, "chat": {}}
-    budget = {"records": 30, "floors": {"law": 0.5}, "by": "source"}
+    budget = {"records": 30, "floors": {"law": 0.5}, "group_by": "source"}
     found = _counts(idv.curate(_recipe(files, units, budget=budget)))
     assert found["code"] == 6
     assert found["law"] >= 15
@@ -138,8 +138,8 @@ def test_sources_that_cannot_be_met_say_what_they_come_to(files: dict[str, str])
         idv.curate(_recipe(files, {"code": {"records": 41}, "law": {}}, budget=45))
     with pytest.raises(BudgetError, match="tokens cannot be shared out in records"):
         idv.curate(_recipe(files, {"code": {"records": 5}, "law": {}}, budget={"tokens": 99}))
-    budget = {"records": 10, "floors": {"x": 0.1}, "by": "id"}
-    with pytest.raises(BudgetError, match="give floors and caps by: source"):
+    budget = {"records": 10, "floors": {"x": 0.1}, "group_by": "id"}
+    with pytest.raises(BudgetError, match="give floors and caps group_by: source"):
         idv.curate(_recipe(files, {"code": {"share": 0.5}, "law": {}}, budget=budget))
     twice = [{"name": "a", "data": files["code"]}, {"name": "a", "data": files["law"]}]
     with pytest.raises(RecipeError, match="two sources are called 'a'"):
@@ -438,7 +438,7 @@ def test_a_recipe_with_sources_runs(files: dict[str, str], tmp_path: Path) -> No
 def test_a_share_and_a_floor_or_cap_of_one_source_are_refused(
     files: dict[str, str], limits: dict[str, Any]
 ) -> None:
-    budget = {"records": 20, "by": "source"} | limits
+    budget = {"records": 20, "group_by": "source"} | limits
     units: dict[str, dict[str, Any]] = {"code": {"share": 0.3}, "law": {}}
     with pytest.raises(BudgetError, match="'code' has a share or records, and a floor or cap too"):
         idv.curate(_recipe(files, units, budget=budget))

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from instructdiv.data.layouts import layouts
 from instructdiv.data.load import read
 from instructdiv.errors import InputError, RowError
-from instructdiv.exporters import Exporter
-from instructdiv.exporters.base import Split
+from instructdiv.exporters import Exporter, Split
 from instructdiv.schemas import Conversation, Messages
 from instructdiv.schemas.conversation import call_name, spoken
 from tests.conversations import conversations

@@ -19,9 +19,7 @@ import yaml
 
 import instructdiv as idv
 from instructdiv.data.load import read
-from instructdiv.exporters import Exporter, Trl, Unsloth
-from instructdiv.exporters.base import Split
-from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.exporters import Exporter, Split, TrainerExporter, Trl, Unsloth
 from instructdiv.schemas import Conversation, Messages, Preference
 from instructdiv.schemas.conversation import call_arguments
 from tests.shared_data import ROOT
@@ -152,7 +150,7 @@ TRAINERS = sorted(LEFT_OUT)
 
 
 def test_every_trainer_is_looked_at():
-    known = {name for name, part in Exporter.known().items() if issubclass(part, ForTrainer)}
+    known = {name for name, part in Exporter.known().items() if issubclass(part, TrainerExporter)}
     assert known == set(LEFT_OUT)
 
 

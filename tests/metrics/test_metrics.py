@@ -34,12 +34,12 @@ from instructdiv.metrics import (
     NovelSum,
     SelfRepetition,
     Vendi,
-    cluster_spread,
+    _cluster_spread,
+    _ngrams,
+    _spectrum,
     novel_sum,
-    spectrum,
-    word_runs,
 )
-from instructdiv.metrics.remembered import remembered
+from instructdiv.metrics._remembered import remembered
 from instructdiv.selectors import LogDeterminant as LogDeterminantSelector
 from instructdiv.selectors import Random
 from tests.pools import COPIES, DISTINCT, EQUAL, clustered, normal, selecting
@@ -74,13 +74,13 @@ def of(metric: Metric, *given: str) -> float:
 @pytest.mark.parametrize("key", values("novelsum"))
 def test_novel_sum_is_that_of_its_authors(key: str):
     part, *setting = key.split("|")
-    metric = NovelSum(density_power=0, distance_power=0)
+    metric = NovelSum(density_power=0, rank_power=0)
     if len(setting) == 2:
         _, neighbors, _, density, _, distance = setting[1].split("_")
         metric = NovelSum(
             n_neighbors=int(neighbors),
             density_power=float(density),
-            distance_power=float(distance),
+            rank_power=float(distance),
         )
     expected = values("novelsum")[key]
     assert metric.score(toy(part), toy("all")) == pytest.approx(expected, rel=1e-6)
@@ -90,8 +90,8 @@ def obvious_novel_sum(metric: NovelSum, subset: Space, target: Space) -> float:
     novelties = []
     for i, row in enumerate(subset.vectors.astype(np.float64)):
         others = [1 - row @ v for j, v in enumerate(subset.vectors.astype(np.float64)) if j != i]
-        distances = np.array(sorted(others + ([0.0] if metric.self_distance else [])))
-        weights = np.arange(1, len(distances) + 1) ** -metric.distance_power
+        distances = np.array(sorted(others + ([0.0] if metric.include_self else [])))
+        weights = np.arange(1, len(distances) + 1) ** -metric.rank_power
         novelty = np.average(distances, weights=weights)
         squared = sorted(((target.vectors.astype(np.float64) - row) ** 2).sum(axis=1))
         if any(np.array_equal(subset.vectors[i], v) for v in target.vectors):
@@ -101,29 +101,29 @@ def obvious_novel_sum(metric: NovelSum, subset: Space, target: Space) -> float:
     return float(np.mean(novelties))
 
 
-@pytest.mark.parametrize("self_distance", [True, False])
+@pytest.mark.parametrize("include_self", [True, False])
 @pytest.mark.parametrize("n_neighbors", [1, 4, 500])
 @pytest.mark.parametrize("subset", [DISTINCT, clustered(30, 16, 3, seed=5)], ids=["in", "out"])
 def test_novel_sum_drops_the_own_row_only_where_the_target_has_it(
-    subset: Pool, n_neighbors: int, self_distance: bool, monkeypatch: pytest.MonkeyPatch
+    subset: Pool, n_neighbors: int, include_self: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(novel_sum, "_TILE", 200)
-    metric = NovelSum(n_neighbors=n_neighbors, self_distance=self_distance)
+    metric = NovelSum(n_neighbors=n_neighbors, include_self=include_self)
     few = subset.space.take(np.arange(5, 30))
     expected = obvious_novel_sum(metric, few, DISTINCT.space)
     assert metric.score(few, DISTINCT.space) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_copy_in_the_target_is_a_neighbor():
-    subset, metric = COPIES.space.take([0]), NovelSum(n_neighbors=2, distance_power=0)
+    subset, metric = COPIES.space.take([0]), NovelSum(n_neighbors=2, rank_power=0)
     lone = Space.of(np.concatenate([subset.vectors, -subset.vectors]))
     # Its two copies are its nearest others: the density is as high as it gets.
     assert metric.score(lone, COPIES.space) > 0.9 * np.sqrt(1000) / 2
 
 
 def test_novel_sum_of_nothing_new_is_0():
-    for self_distance in (True, False):
-        metric = NovelSum(self_distance=self_distance)
+    for include_self in (True, False):
+        metric = NovelSum(include_self=include_self)
         assert metric.score(EQUAL, EQUAL) == pytest.approx(0, abs=1e-4)
         assert metric.score(DISTINCT.take([4]), DISTINCT) == 0
         assert metric.score(DISTINCT.take([4]), DISTINCT.take([4])) == 0
@@ -131,21 +131,21 @@ def test_novel_sum_of_nothing_new_is_0():
 
 def test_novel_sum_measures_a_sample_of_many_rows_and_says_how_far_it_is_off():
     pool = clustered(2000, 16, 6, seed=8)
-    whole = NovelSum(sample=2000).score(pool, pool)
+    whole = NovelSum(n_sampled=2000).score(pool, pool)
     off, errors = [], []
     for seed in range(30):
-        metric = NovelSum(sample=100, seed=seed)
+        metric = NovelSum(n_sampled=100, seed=seed)
         off.append(metric.score(pool, pool) - whole)
         errors.append(metric.standard_error(pool, pool))
     assert np.std(off) == pytest.approx(np.mean(errors), rel=0.35)
     assert abs(np.mean(off)) < np.mean(errors)
-    assert NovelSum(sample=2000).standard_error(pool, pool) == 0
+    assert NovelSum(n_sampled=2000).standard_error(pool, pool) == 0
 
 
 def test_the_sample_of_novel_sum_does_not_depend_on_the_order():
     pool = clustered(300, 16, 6, seed=8)
     turned = pool.take(np.random.default_rng(0).permutation(300))
-    metric = NovelSum(sample=50)
+    metric = NovelSum(n_sampled=50)
     assert metric.score(pool, pool) == pytest.approx(metric.score(turned, pool), rel=1e-6)
 
 
@@ -167,7 +167,7 @@ def test_the_log_determinant_is_that_of_the_matrix(n: int, d: int, noise: float)
 
 
 def test_the_log_determinant_is_what_its_selector_gains():
-    selector = LogDeterminantSelector(typicality=0)
+    selector = LogDeterminantSelector(typicality_power=0)
     selection = selector.select(DISTINCT, 20)
     metric = LogDeterminant(noise=selector.noise)
     found = metric.score(DISTINCT.take(selection.indices), DISTINCT)
@@ -185,9 +185,9 @@ def test_equal_rows_span_one_direction(n: int):
 @pytest.mark.parametrize("n", [10, 3000])
 def test_rounding_does_not_depend_on_tiles_at_once(n: int, monkeypatch: pytest.MonkeyPatch):
     vectors = np.random.default_rng(0).standard_normal((n, 24))
-    one = spectrum.eigenvalues(Space.of(vectors))
-    monkeypatch.setattr(spectrum, "_AT_ONCE", 1)
-    assert (spectrum.eigenvalues(Space.of(vectors)) == one).all()
+    one = _spectrum.eigenvalues(Space.of(vectors))
+    monkeypatch.setattr(_spectrum, "_AT_ONCE", 1)
+    assert (_spectrum.eigenvalues(Space.of(vectors)) == one).all()
     assert one.sum() == pytest.approx(n)
 
 
@@ -313,11 +313,11 @@ def test_noise_has_no_middle_and_rows_that_cancel_out_have_one():
 def test_a_target_is_clustered_once_for_all_metrics_of_it():
     clusterer = KMeans(n_clusters=4)
     target = DISTINCT.take(np.arange(100))
-    one = cluster_spread._middles(target, clusterer)
+    one = _cluster_spread._middles(target, clusterer)
     ClusterEntropy(clusterer=clusterer).score(DISTINCT, target)
-    assert cluster_spread._middles(target, KMeans(n_clusters=4)) is one
-    assert cluster_spread._middles(target, KMeans(n_clusters=5)) is not one
-    counts = cluster_spread._counts(DISTINCT.space, one)
+    assert _cluster_spread._middles(target, KMeans(n_clusters=4)) is one
+    assert _cluster_spread._middles(target, KMeans(n_clusters=5)) is not one
+    counts = _cluster_spread._counts(DISTINCT.space, one)
     assert counts.sum() == len(DISTINCT)
 
 
@@ -393,13 +393,13 @@ def test_records_that_were_read_before_count_as_if_read_anew(
 
 def test_random_draws_of_a_pool_are_not_read_again(monkeypatch: pytest.MonkeyPatch):
     pool, read = texts(*(f"sum {i} of the {i % 7}" for i in range(50))), []
-    words_of = word_runs._words
+    words_of = _ngrams._words
 
     def counted(given: list[str]) -> Any:
         read.append(len(given))
         return words_of(given)
 
-    monkeypatch.setattr(word_runs, "_words", counted)
+    monkeypatch.setattr(_ngrams, "_words", counted)
     for metric in (DistinctN(), SelfRepetition()):
         metric.assess(Random().select(pool, 9), pool, n_draws=5)
     assert read == [50, 50]
@@ -456,7 +456,7 @@ def test_the_ratio_is_that_of_one_compression():
         (LogDeterminant, {"noise": 0}),
         (NovelSum, {"n_neighbors": 0}),
         (NovelSum, {"sample": 1}),
-        (NovelSum, {"distance_power": -1}),
+        (NovelSum, {"rank_power": -1}),
         (CoverageAt, {"radius": 2.1}),
         (DistinctN, {"n": 0}),
         (SelfRepetition, {"n": 0}),

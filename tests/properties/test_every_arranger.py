@@ -238,7 +238,7 @@ def test_near_then_far_is_the_reverse_of_neither_half_alone():
     rest = np.sort(near.indices[60:])
     far = idv.arrangers.TestCentric(direction="far").arrange(DISTINCT, rest, target)
     np.testing.assert_array_equal(found.indices[60:], far.indices[::-1])
-    other = idv.arrangers.FarThenNear(share=0.25).arrange(DISTINCT, None, target)
+    other = idv.arrangers.FarThenNear(start_share=0.25).arrange(DISTINCT, None, target)
     far = idv.arrangers.TestCentric(direction="far").arrange(DISTINCT, None, target)
     np.testing.assert_array_equal(other.indices[:30], far.indices[:30])
     assert other.similarity[other.turn == other.turn[-1]].max() == near.similarity.max()
@@ -247,8 +247,8 @@ def test_near_then_far_is_the_reverse_of_neither_half_alone():
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_one_half_may_be_all(share: float):
     for arranger in (
-        idv.arrangers.NearThenFar(share=share),
-        idv.arrangers.FarThenNear(share=share),
+        idv.arrangers.NearThenFar(start_share=share),
+        idv.arrangers.FarThenNear(start_share=share),
     ):
         found = arranger.arrange(DISTINCT, None, target_of(DISTINCT))
         whole = (arranger.start if share else arranger.end).arrange(
@@ -278,13 +278,13 @@ def test_the_weighted_similarity_distance_is_that_of_the_paper():
     np.testing.assert_array_equal(found.query, cosine.argmax(axis=1)[expected])
 
 
-@pytest.mark.parametrize("parts", ["by_label", "k_means"])
-def test_whole_parts_stay_together(parts: str):
+@pytest.mark.parametrize("clusterer", ["by_label", "k_means"])
+def test_whole_parts_stay_together(clusterer: str):
     target = target_of(DISTINCT)
     for name in ("weighted_similarity", "clustered"):
-        arranger = Arranger.from_mapping({"name": name, "parts": parts})
+        arranger = Arranger.from_mapping({"name": name, "clusterer": clusterer})
         found = arranger.arrange(DISTINCT, None, target)
-        part = labels(DISTINCT) if parts == "by_label" else DISTINCT.clusters
+        part = labels(DISTINCT) if clusterer == "by_label" else DISTINCT.clusters
         for turn in range(found.turn[-1] + 1):
             rows = found.indices[found.turn == turn]
             assert len(set(part[rows])) == 1
@@ -296,7 +296,7 @@ def test_parts_are_ordered_by_their_means():
     pool = Pool.from_embeddings(
         [[1, 0.0], [0.0, 1], [0.2, 1], [-1, 0.1]], groups=["a", "b", "b", "c"]
     )
-    arranger = idv.arrangers.WeightedSimilarity(parts="by_label")
+    arranger = idv.arrangers.WeightedSimilarity(clusterer="by_label")
     assert arranger.arrange(pool, None, [[0.0, 1.0]]).indices.tolist() == [1, 2, 3, 0]
     cancelling = Pool.from_embeddings([[1, 0.0], [-1, 0.0], [0.0, 1]], groups=["a", "a", "b"])
     assert arranger.arrange(cancelling, None, [[0.0, 1.0]]).indices.tolist() == [2, 0, 1]
@@ -333,7 +333,7 @@ def test_every_prefix_covers_as_the_selector_would():
 @pytest.mark.parametrize("spread", ["random", "last"])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_replayed_rows_are_spread_evenly_and_the_others_keep_their_order(spread: str, share: float):
-    arranger = idv.arrangers.Replay(spread=spread, share=share, seed=2)
+    arranger = idv.arrangers.Replay(replayed=spread, share=share, seed=2)
     target = target_of(DISTINCT)
     usual = arranger.within.arrange(DISTINCT, None, target).indices.tolist()
     found = arranger.arrange(DISTINCT, None, target).indices.tolist()
@@ -361,7 +361,7 @@ def test_few_rows_can_be_replayed(rows: list[int], share: float):
 
 
 def test_spread_rows_are_in_the_turn_of_the_row_before_them():
-    arranger = idv.arrangers.Replay(share=0.2, spread="last")
+    arranger = idv.arrangers.Replay(share=0.2, replayed="last")
     target = target_of(DISTINCT)
     usual = arranger.within.arrange(DISTINCT, None, target)
     turn_of = dict(zip(usual.indices.tolist(), usual.turn.tolist(), strict=True))

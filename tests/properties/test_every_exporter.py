@@ -14,9 +14,15 @@ from instructdiv.cli import app
 from instructdiv.core.files import sha256
 from instructdiv.data.load import read
 from instructdiv.errors import GateFailed, OutputError, ParameterError
-from instructdiv.exporters import Exporter, LlamaFactory, Openai, Trl
-from instructdiv.exporters.base import Preflight, Split
-from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.exporters import (
+    Exporter,
+    LlamaFactory,
+    Openai,
+    Preflight,
+    Split,
+    TrainerExporter,
+    Trl,
+)
 from instructdiv.schemas import Messages, Preference
 from tests.trainers.rows import GOOD, LOOK_UP, TOOLS, answered, asked, calls, result
 
@@ -275,7 +281,7 @@ def test_what_has_no_place_is_told_apart_from_what_the_trainer_would_drop(tmp_pa
 @pytest.mark.parametrize("name", TRAINERS)
 def test_an_unwanted_answer_is_trained_on_in_no_form_but_label(name):
     chats = Exporter.from_mapping({"name": name, "form": "messages"})
-    assert isinstance(chats, ForTrainer)
+    assert isinstance(chats, TrainerExporter)
     unwanted = dict.fromkeys(range(4), "its answer is marked as not wanted")
     assert left_out(chats, LABELS) == unwanted
     if "label" in chats.forms:
@@ -348,7 +354,7 @@ def test_the_command_line_says_what_is_dropped_and_fails_if_told_to(tmp_path, fl
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_form_is_told_by_the_records(name, rows, form):
     fitted = Exporter.from_mapping(name).fitted(mix_of(rows).splits)
-    assert isinstance(fitted, ForTrainer)
+    assert isinstance(fitted, TrainerExporter)
     assert fitted.form == (form if form in fitted.forms else "messages")
 
 
@@ -394,7 +400,7 @@ def test_calls_that_come_late_are_read_as_those_that_come_first(name, tmp_path):
 
 def test_rows_of_plain_talk_have_no_more_than_role_and_content(exporter, tmp_path):
     files = exporter.write({"train": Split(read(TALK), (Messages(),))}, tmp_path)
-    if isinstance(exporter, ForTrainer):
+    if isinstance(exporter, TrainerExporter):
         cells = [cell for row in lines_of(files["train"][0]) for cell in row.values() if cell]
         assert {tuple(turn) for cell in cells for turn in cell} == {("role", "content")}
 
@@ -444,7 +450,7 @@ def test_tools_say_that_they_are_functions(name):
     tools = [{"function": tool["function"]} for tool in LOOK_UP]
     said = Messages().conversation({"messages": TOOLS["a call"], "tools": tools})
     exporter = Exporter.from_mapping(name)
-    assert isinstance(exporter, ForTrainer)
+    assert isinstance(exporter, TrainerExporter)
     written = exporter.row(said, "messages")["tools"]
     assert (json.loads(written) if isinstance(written, str) else written) == LOOK_UP
 
@@ -454,7 +460,7 @@ def test_reasoning_stands_before_the_answer():
     conversation = Messages().conversation({"messages": said})
     for name in TRAINERS:
         exporter = Exporter.from_mapping(name)
-        assert isinstance(exporter, ForTrainer)
+        assert isinstance(exporter, TrainerExporter)
         [cell] = [c for c in exporter.row(conversation, "messages").values() if c]
         assert cell[1] == {
             "role": "assistant",

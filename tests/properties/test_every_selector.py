@@ -45,7 +45,11 @@ IN_TURNS = (
 DETERMINED = [s for s in SELECTORS if s.name not in DRAWN]
 TARGETED = [s for s in SELECTORS if s.covers_target]
 SCORED = [s for s in SELECTORS if s.name in ("quality_diversity", "representation_filter")]
-COVERING = [idv.FacilityLocation(), idv.DiverseCoverage(balance=0), idv.KCenter(ignored_share=0)]
+COVERING = [
+    idv.FacilityLocation(),
+    idv.DiverseCoverage(diversity_weight=0),
+    idv.KCenter(ignored_share=0),
+]
 TURNED = ("facility_location", "group_balanced", "k_center", "graph_cut")
 TURNABLE = [s for s in SELECTORS if s.name in TURNED]
 

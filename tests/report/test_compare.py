@@ -32,8 +32,7 @@ from instructdiv.metrics import MeanNearestSimilarity, Vendi
 from instructdiv.report import comparison as comparison_module
 from instructdiv.report import random_baseline as yardstick
 from instructdiv.report.comparison import ComparedRow
-from instructdiv.selectors import Selector
-from instructdiv.selectors.maximizer import Maximizer
+from instructdiv.selectors import Maximizer, Selector
 from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
 from tests.shared_data import ROWS
 

@@ -20,7 +20,7 @@ from instructdiv import Budget, Pool, Recipe, Space
 from instructdiv.core import greedy, space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError, ModelNotFound, ShapeError
-from instructdiv.selectors import GraphCut, Selector, k_center, log_determinant, thinning
+from instructdiv.selectors import GraphCut, Selector, _deduplicate, k_center, log_determinant
 from tests.pools import GREEDY, SELECTORS, clustered, every_selector, labels, select
 
 POOL = clustered(40, 6, 4)
@@ -412,7 +412,7 @@ def test_what_must_be_kept_may_use_up_all_but_what_the_floors_ask_for():
         ({"caps": {"a": "most"}}, r"caps\.a = 'most'"),
         ({"floors": {"a": 0.5}, "caps": {"a": 0.4}}, r"floor of 'a', 0\.5, is above its cap, 0\.4"),
         ({"floors": {"a": 0.5, "b": 0.6}}, r"0\.5 \(a\) \+ 0\.6 \(b\) = 1\.1 of the budget"),
-        ({"by": "domain"}, r"by='domain' names the groups of floors and caps"),
+        ({"group_by": "domain"}, r"group_by='domain' names the groups of floors and caps"),
         ({"column": "n"}, r"tokenizer and column count tokens"),
         ({"tokenizer": "minilm"}, r"tokenizer and column count tokens"),
     ],
@@ -729,8 +729,8 @@ TILES: list[tuple[Any, str, int, tuple[str, ...] | None]] = [
     (greedy.Objective, "block", 1000, tuple(s.name for s in GREEDY)),
     (log_determinant._Volume, "block", 1, ("log_determinant",)),
     (log_determinant, "_FEW", 3, ("log_determinant",)),
-    (thinning, "_TILE", 7, ("representation_filter", "semantic_dedup")),
-    (thinning, "_TILE", 1, ("representation_filter", "semantic_dedup")),
+    (_deduplicate, "_TILE", 7, ("representation_filter", "semantic_dedup")),
+    (_deduplicate, "_TILE", 1, ("representation_filter", "semantic_dedup")),
     (k_center, "_HELD", 5, ("k_center",)),
     (k_center, "_TILE", 3, ("k_center",)),
 ]

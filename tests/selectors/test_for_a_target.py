@@ -270,7 +270,7 @@ def test_ranks_that_are_not_known_yet_are_looked_up(budget: int, monkeypatch: py
 # Transport.
 
 
-def _walked(similarities: np.ndarray, share: np.ndarray, closeness: float) -> np.ndarray:
+def _walked(similarities: np.ndarray, share: np.ndarray, similarity_weight: float) -> np.ndarray:
     """The published walk: a heap of targets, by how deep each is, until going on costs more."""
     import heapq
 
@@ -286,7 +286,7 @@ def _walked(similarities: np.ndarray, share: np.ndarray, closeness: float) -> np
         if place + 1 == k:
             break
         cost[j] = distance[j, place + 1] * depth - weighted[j]
-        if closeness / 5 * cost.sum() >= (1 - closeness) * m:
+        if similarity_weight / 5 * cost.sum() >= (1 - similarity_weight) * m:
             break
         deeper = depth + share[j, place + 1]
         weighted[j] += share[j, place + 1] * distance[j, place + 1]
@@ -306,21 +306,23 @@ def _walked(similarities: np.ndarray, share: np.ndarray, closeness: float) -> np
     st.sampled_from([0.05, 0.5, 0.9, 0.99]),
 )  # fmt: skip
 def test_mass_is_that_of_the_published_walk(
-    seed: int, m: int, k: int, even: bool, closeness: float
+    seed: int, m: int, k: int, even: bool, similarity_weight: float
 ):
     random = np.random.default_rng(seed)
     similarities = -np.sort(-random.uniform(-1, 1, (m, k)), axis=1)
     share = np.ones((m, k)) if even else 1 / random.uniform(1, 9, (m, k))
-    found = _transported(similarities, share, closeness)
-    np.testing.assert_allclose(found, _walked(similarities, share, closeness), atol=1e-9)
+    found = _transported(similarities, share, similarity_weight)
+    np.testing.assert_allclose(found, _walked(similarities, share, similarity_weight), atol=1e-9)
     np.testing.assert_allclose(found.sum(axis=1), 1 / m)
 
 
 def test_the_nearer_the_fewer_receive_mass():
     target = target_of(DISTINCT)
 
-    def receiving(closeness: float) -> int:
-        chosen = KnnUniform(closeness=closeness).select(DISTINCT, 120, target=target)
+    def receiving(similarity_weight: float) -> int:
+        chosen = KnnUniform(similarity_weight=similarity_weight).select(
+            DISTINCT, 120, target=target
+        )
         assert chosen.gains.sum() == pytest.approx(1)
         assert (np.diff(chosen.gains) <= 1e-12).all()
         return int((chosen.gains > 0).sum())
@@ -331,14 +333,14 @@ def test_the_nearer_the_fewer_receive_mass():
 
 def test_a_record_and_its_copies_receive_what_one_alone_would():
     vectors = [[1.0, 0.1], [1.0, 0.1], [1.0, 0.1], [0.9, 0.5], [-1.0, 0.2]]
-    chosen = KnnKde(bandwidth=0.05, closeness=0.9).select(
+    chosen = KnnKde(bandwidth=0.05, similarity_weight=0.9).select(
         Pool.from_embeddings(vectors), 5, target=[[1.0, 0.3]]
     )
     gain = dict(zip(chosen.indices.tolist(), chosen.gains.tolist(), strict=True))
     assert [gain[row] for row in (0, 1, 2)] == pytest.approx([gain[3] / 3] * 3)
     assert chosen.indices[0] == 3
     lone = Pool.from_embeddings(vectors[2:])
-    usual = KnnUniform(closeness=0.9).select(lone, 3, target=[[1.0, 0.3]])
+    usual = KnnUniform(similarity_weight=0.9).select(lone, 3, target=[[1.0, 0.3]])
     assert usual.gains.max() == pytest.approx(gain[3])
 
 
@@ -362,8 +364,8 @@ def test_unbalanced_transport_says_how_to_get_its_library(monkeypatch: pytest.Mo
 
 
 def test_transport_that_lost_its_mass_is_an_error():
-    with pytest.raises(ParameterError, match="raise entropy or n_iterations"):
-        UnbalancedTransport(entropy=1e-4).select(DISTINCT, 3, target=target_of(DISTINCT))
+    with pytest.raises(ParameterError, match="raise entropy_weight or n_iterations"):
+        UnbalancedTransport(entropy_weight=1e-4).select(DISTINCT, 3, target=target_of(DISTINCT))
 
 
 # Importance resampling.

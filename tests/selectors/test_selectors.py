@@ -23,8 +23,8 @@ from instructdiv.selectors import (
     SaturatedCoverage,
     Selector,
     SemanticDedup,
+    _deduplicate,
     dedupe_to,
-    thinning,
 )
 from tests.pools import COPIES, DISTINCT, clustered, labels, scores, select
 
@@ -74,7 +74,7 @@ def test_the_log_determinant_is_that_of_the_matrix(n, seed, noise, data):
     pool = clustered(n, 5, 3, seed)
     rows = drawn(pool, data.draw(st.integers(1, n)), seed)
     matrix = np.eye(len(rows)) + cosines(pool)[np.ix_(rows, rows)] / noise
-    selector = LogDeterminant(noise=noise, typicality=0)
+    selector = LogDeterminant(noise=noise, typicality_power=0)
     assert selector.evaluate(pool, rows) == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-4)
 
 
@@ -90,7 +90,7 @@ def test_log_determinant_chooses_what_looking_at_every_determinant_chooses():
             for j in range(60)
         ]
         chosen.append(int(np.argmax(values)))
-    assert LogDeterminant(typicality=0).select(pool, 15).indices.tolist() == chosen
+    assert LogDeterminant(typicality_power=0).select(pool, 15).indices.tolist() == chosen
 
 
 def test_information_is_the_sum_over_tags_of_a_power():
@@ -99,24 +99,24 @@ def test_information_is_the_sum_over_tags_of_a_power():
         for i, tags in enumerate([["a"], ["a", "b"], ["b"], ["c", "c"], [], None, "a"])
     ]
     pool = Pool.of(rows, embedder="lexical")
-    selector = InformationGain(tags="tags", power=0.5, label_similarity=1)
+    selector = InformationGain(tags_column="tags", power=0.5, label_similarity_threshold=1)
     assert selector.evaluate(pool, [0, 1, 6]) == pytest.approx(3**0.5 + 1)
     assert selector.evaluate(pool, [3]) == pytest.approx(1)
     assert selector.evaluate(pool, [4, 5]) == 0
     assert set(select(selector, pool, 2).indices.tolist()) == {1, 3}
     with pytest.raises(InputError, match="no column is named 'topics'"):
-        InformationGain(tags="topics").select(pool, 2)
+        InformationGain(tags_column="topics").select(pool, 2)
     with pytest.raises(InputError, match="no column 'tags' of tags"):
-        InformationGain(tags="tags").select(DISTINCT, 2)
+        InformationGain(tags_column="tags").select(DISTINCT, 2)
 
 
 def test_information_spreads_to_labels_alike_and_none_is_lost():
     pool = clustered(200, 6, 4)
-    alone = InformationGain(label_similarity=1, power=1).evaluate(pool, range(200))
-    spread = InformationGain(label_similarity=0.2, power=1).evaluate(pool, range(200))
+    alone = InformationGain(label_similarity_threshold=1, power=1).evaluate(pool, range(200))
+    spread = InformationGain(label_similarity_threshold=0.2, power=1).evaluate(pool, range(200))
     assert spread == pytest.approx(alone)
     bent = {
-        least: InformationGain(label_similarity=least, power=0.5).evaluate(pool, [0])
+        least: InformationGain(label_similarity_threshold=least, power=0.5).evaluate(pool, [0])
         for least in (0.2, 1)
     }
     assert bent[0.2] > bent[1]  # spread out, the same information is worth more
@@ -155,7 +155,7 @@ def plain_filter(pool: Pool, most: float) -> list[int]:
 @pytest.mark.parametrize("most", [0.3, 0.6, 0.9, 1.0])
 @pytest.mark.parametrize("pool", [DISTINCT, COPIES], ids=["distinct", "copies"])
 def test_the_representation_filter_keeps_what_going_one_by_one_keeps(pool, most, tile, monkeypatch):
-    monkeypatch.setattr(thinning, "_TILE", tile)
+    monkeypatch.setattr(_deduplicate, "_TILE", tile)
     kept = plain_filter(pool, most)
     selection = RepresentationFilter(similarity_threshold=most).select(pool, len(kept))
     assert selection.indices.tolist() == kept
@@ -232,15 +232,15 @@ def test_given_rows_are_not_dropped_for_their_copies():
     )
 
 
-def test_rare_regions_are_drawn_more_often_the_more_balance():
+def test_rare_regions_are_drawn_more_often_the_higher_the_power():
     pool = clustered(600, 8, 6)
     spread = {}
-    for balance in (0, 1, 8):
+    for power in (0, 1, 8):
         counts = np.zeros(600)
         for seed in range(20):
-            counts[DensityBalanced(balance=balance, seed=seed).select(pool, 60).indices] += 1
+            counts[DensityBalanced(sparsity_power=power, seed=seed).select(pool, 60).indices] += 1
         local = pool.space.local_similarity(16)
-        spread[balance] = np.average(local, weights=counts)
+        spread[power] = np.average(local, weights=counts)
     assert spread[8] < spread[1] < spread[0]
 
 
@@ -317,24 +317,24 @@ def test_an_allowance_of_groups_is_respected_by_filling_in_order():
     assert allowance.fill(np.arange(6)).tolist() == [0, 1, 3]
 
 
-@given(n=sizes, seed=seeds, balance=st.sampled_from([0.0, 0.1, 2.0]), data=st.data())
+@given(n=sizes, seed=seeds, weight=st.sampled_from([0.0, 0.1, 2.0]), data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_diverse_coverage_is_the_coverage_and_the_rewards(n, seed, balance, data):
+def test_diverse_coverage_is_the_coverage_and_the_rewards(n, seed, weight, data):
     pool = clustered(n, 5, 3, seed)
     rows = drawn(pool, data.draw(st.integers(1, n)), seed)
     value = cosines(pool).clip(0)[:, rows].max(axis=1).sum()
     for resolution in (0.5, 1, 2):
         clusters = idv.clusterers.KMeans(resolution=resolution).cluster(pool.space)
         counts = np.bincount(clusters[rows], minlength=clusters.max() + 1)
-        value += balance * n * np.log1p(counts).mean() / 3
-    selector = idv.DiverseCoverage(balance=balance, n_neighbors=ALL)
+        value += weight * n * np.log1p(counts).mean() / 3
+    selector = idv.DiverseCoverage(diversity_weight=weight, n_neighbors=ALL)
     assert selector.evaluate(pool, rows) == pytest.approx(value, rel=1e-4)
 
 
 def test_a_reward_is_for_what_a_target_asks_for():
     pool = clustered(400, 8, 6, seed=2)
     target = pool.take(np.flatnonzero(labels(pool) == "group 4"))
-    selector = idv.DiverseCoverage(balance=1, n_neighbors=5)
+    selector = idv.DiverseCoverage(diversity_weight=1, n_neighbors=5)
     chosen = select(selector, pool, 10, target=target).indices
     near = pool.space.nearest(target.space, 5)[1]
     assert set(chosen) <= set(near.ravel())
@@ -353,7 +353,7 @@ def test_diverse_coverage_spreads_more_evenly_than_facility_location_where_kinds
         chosen = select(selector, pool, 100).indices
         return int(np.bincount(kinds[chosen], minlength=10).min())
 
-    assert fewest(idv.DiverseCoverage(balance=0.3)) > fewest(idv.FacilityLocation())
+    assert fewest(idv.DiverseCoverage(diversity_weight=0.3)) > fewest(idv.FacilityLocation())
 
 
 def test_k_center_leaves_the_loneliest_for_last():
@@ -367,7 +367,9 @@ def test_k_center_leaves_the_loneliest_for_last():
 def test_typical_records_are_preferred_by_log_determinant():
     pool = clustered(400, 8, 6)
     local = pool.space.local_similarity(3)
-    means = [local[LogDeterminant(typicality=t).select(pool, 20).indices].mean() for t in (0, 1, 4)]
+    means = [
+        local[LogDeterminant(typicality_power=t).select(pool, 20).indices].mean() for t in (0, 1, 4)
+    ]
     assert means == sorted(means)
 
 

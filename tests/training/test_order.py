@@ -22,9 +22,7 @@ from scipy.stats import spearmanr
 import instructdiv as idv
 from instructdiv.core.files import sha256
 from instructdiv.errors import GateFailed, InputError, UsageError
-from instructdiv.exporters import Exporter
-from instructdiv.exporters.stanza import TRAINERS, stanza
-from instructdiv.exporters.trainer import ForTrainer
+from instructdiv.exporters import TRAINERS, Exporter, TrainerExporter, trainer_settings
 from instructdiv.training.batch_ids import ids_of
 from instructdiv.training.order import compare_order
 from instructdiv.training.order_audit import OrderAudit, Step, _of_all_ranks
@@ -82,20 +80,20 @@ FLAGS: dict[str, dict[str, Any]] = {
 FORMS = [
     (name, form)
     for name, exporter in Exporter.known().items()
-    if issubclass(exporter, ForTrainer)
+    if issubclass(exporter, TrainerExporter)
     for form in exporter.forms
 ]
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_a_stanza_holds_the_flags_that_keep_the_order(trainer):
-    settings = yaml.safe_load(stanza(trainer))
+    settings = yaml.safe_load(trainer_settings(trainer))
     assert {key: settings[key] for key in FLAGS[trainer]} == FLAGS[trainer]
 
 
 @pytest.mark.parametrize(("trainer", "form"), [*((t, None) for t in TRAINERS), *FORMS])
 def test_every_setting_has_a_reason_above_it(trainer, form):
-    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    text = trainer_settings(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
     lines = text.splitlines()
     for key in yaml.safe_load(text):
         at = next(i for i, line in enumerate(lines) if line.startswith(f"{key}:"))
@@ -116,7 +114,7 @@ def test_every_setting_has_a_reason_above_it(trainer, form):
 )
 def test_a_stanza_names_the_data_files_in_their_order(trainer, named):
     shards = [f"data/train-0000{i}-of-00003.parquet" for i in range(3)]
-    text = stanza(trainer, [*shards, "README.md"])
+    text = trainer_settings(trainer, [*shards, "README.md"])
     found = named(yaml.safe_load(text))
     if trainer == "llama_factory":  # names of entries, which a comment tells
         [entries] = [line for line in text.splitlines() if "dataset_info.json holds" in line]
@@ -128,7 +126,7 @@ def test_a_stanza_names_the_data_files_in_their_order(trainer, named):
 
 @pytest.mark.parametrize(("trainer", "form"), FORMS)
 def test_with_an_evaluation_file_it_is_named_and_nothing_is_split(trainer, form):
-    text = stanza(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
+    text = trainer_settings(trainer, ["data/train.jsonl"], form=form, eval_file="data/eval.jsonl")
     assert "eval" in text
     settings = yaml.safe_load(text)
     assert not [key for key in ("val_size", "val_set_size", "test_split_size") if settings.get(key)]
@@ -138,29 +136,29 @@ def test_with_an_evaluation_file_it_is_named_and_nothing_is_split(trainer, form)
 
 @pytest.mark.parametrize("form", [form for trainer, form in FORMS if trainer == "trl"])
 def test_trl_has_the_arguments_of_its_form(form):
-    settings = yaml.safe_load(stanza("trl", form=form))
+    settings = yaml.safe_load(trainer_settings("trl", form=form))
     assert ("packing" in settings) == (form in ("messages", "prompt_completion"))
 
 
 def test_an_unknown_trainer_is_told_which_are_known():
     with pytest.raises(UsageError, match="'trlx'; known: axolotl, llama_factory, ms_swift"):
-        stanza("trlx")
+        trainer_settings("trlx")
     with pytest.raises(UsageError, match="torchtune has no form 'label'; known: messages, pref"):
-        stanza("torchtune", form="label")
+        trainer_settings("torchtune", form="label")
     with pytest.raises(UsageError, match="transformers has no form 'messages'; known: none"):
-        stanza("transformers", form="messages")
+        trainer_settings("transformers", form="messages")
 
 
 def test_files_that_no_trainer_reads_are_an_error():
     with pytest.raises(UsageError, match=r"README.md"):
-        stanza("trl", ["README.md"])
+        trainer_settings("trl", ["README.md"])
 
 
 def test_transformers_has_the_arguments_that_are_set():
     from transformers import TrainingArguments
 
     arguments = {field.name for field in dataclasses.fields(TrainingArguments)}
-    assert arguments >= set(yaml.safe_load(stanza("transformers")))
+    assert arguments >= set(yaml.safe_load(trainer_settings("transformers")))
 
 
 # In the folder of a mix.
@@ -183,7 +181,7 @@ def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, 
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["outputs"][path.name] == sha256(path)
     assert path.name not in manifest["mix"]
-    assert path.read_text() == stanza(trainer, manifest["mix"])
+    assert path.read_text() == trainer_settings(trainer, manifest["mix"])
     assert [row["id"] for row in idv.load(str(folder))] == manifest["selection"]["ids"]
 
 
@@ -193,7 +191,7 @@ def test_without_an_exporter_the_rows_are_those_of_the_trainer(mix, tmp_path, tr
     files = mix.export(folder, trainer=trainer)
     manifest = json.loads((folder / "manifest.json").read_text())
     text = (folder / f"{trainer}.yaml").read_text()
-    assert text == stanza(trainer, manifest["mix"], form="messages")
+    assert text == trainer_settings(trainer, manifest["mix"], form="messages")
     assert [path.name for path in files].count(f"{trainer}.yaml") == 1
 
 

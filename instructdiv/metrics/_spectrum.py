@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from instructdiv.core.space import Space
 from instructdiv.core.threads import in_tiles, one_thread, products
-from instructdiv.metrics.remembered import remembered
+from instructdiv.metrics._remembered import remembered
 
 _TILE = 1024
 _AT_ONCE = 8

@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from instructdiv.errors import UsageError
+from instructdiv.exporters._settings import READERS, TRANSFORMERS, DataFiles, TrainerSettings
+from instructdiv.exporters._trainer import TrainerExporter
 from instructdiv.exporters.axolotl import Axolotl
 from instructdiv.exporters.llama_factory import LlamaFactory
 from instructdiv.exporters.ms_swift import MsSwift
 from instructdiv.exporters.open_instruct import OpenInstruct
 from instructdiv.exporters.openai import Openai
-from instructdiv.exporters.settings import READERS, TRANSFORMERS, DataFiles, TrainerSettings
 from instructdiv.exporters.torchtune import Torchtune
-from instructdiv.exporters.trainer import ForTrainer
 from instructdiv.exporters.trl import Trl
 from instructdiv.exporters.unsloth import Unsloth
 
-_EXPORTERS: dict[str, type[ForTrainer]] = {
+_EXPORTERS: dict[str, type[TrainerExporter]] = {
     exporter.name: exporter
     for exporter in (
         Axolotl,
@@ -42,7 +42,7 @@ TRAINERS: tuple[str, ...] = tuple(sorted(_TRAINERS))
 """Names of the trainers for which a stanza is known."""
 
 
-def stanza(
+def trainer_settings(
     trainer: str,
     files: Iterable[str | PurePath] = ("mix.jsonl",),
     *,
@@ -79,9 +79,9 @@ def stanza(
     Examples
     --------
     >>> import yaml
-    >>> yaml.safe_load(stanza("transformers"))["train_sampling_strategy"]
+    >>> yaml.safe_load(trainer_settings("transformers"))["train_sampling_strategy"]
     'sequential'
-    >>> yaml.safe_load(stanza("torchtune", ["train.jsonl"], form="messages"))["dataset"]
+    >>> yaml.safe_load(trainer_settings("torchtune", ["train.jsonl"], form="messages"))["dataset"]
     ... # doctest: +ELLIPSIS
     {'_component_': 'torchtune.datasets.chat_dataset', 'source': 'json', ...}
     """

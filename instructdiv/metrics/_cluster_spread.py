@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
-from instructdiv.metrics.base import Metric, Score
-from instructdiv.metrics.remembered import remembered
+from instructdiv.metrics._base import Metric, Score
+from instructdiv.metrics._remembered import remembered
 from instructdiv.pool import Pool
 
 

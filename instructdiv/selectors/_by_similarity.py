@@ -10,10 +10,10 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
-class ByLikeness(Selector):
+class BySimilarity(Selector):
     """Takes the records that are most like a target as a whole."""
 
     covers_target: ClassVar[bool] = True

@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Order:
+class ArrangedRows:
     """Rows in a new order, with what is known of each."""
 
     rows: Rows
@@ -35,14 +35,14 @@ class Order:
     """(b,) float32; NaN for none."""
 
     @classmethod
-    def of(cls, rows: Rows, turn: Rows | None = None) -> "Order":
+    def of(cls, rows: Rows, turn: Rows | None = None) -> "ArrangedRows":
         """An order that no target asked for, in one turn if not told otherwise."""
         b = len(rows)
         turn = np.zeros(b, np.int64) if turn is None else turn
         return cls(rows, turn, np.full(b, -1, np.int64), np.full(b, np.nan, np.float32))
 
     @classmethod
-    def joined(cls, orders: "list[Order]") -> "Order":
+    def joined(cls, orders: "list[ArrangedRows]") -> "ArrangedRows":
         """One after the other; the turns count on."""
         begin = 0
         turns = []
@@ -56,7 +56,7 @@ class Order:
             np.concatenate([order.similarity for order in orders]),
         )
 
-    def take(self, places: NDArray[np.integer] | slice) -> "Order":
+    def take(self, places: NDArray[np.integer] | slice) -> "ArrangedRows":
         """What stands at these places, in this order, in the turns that are left, from 0."""
         turn = self.turn[places]
         steps = np.append(0, np.diff(turn) != 0)[: len(turn)]
@@ -69,7 +69,7 @@ class Order:
         )
 
     @property
-    def reversed(self) -> "Order":
+    def reversed(self) -> "ArrangedRows":
         """The last first."""
         return self.take(slice(None, None, -1))
 
@@ -140,7 +140,7 @@ class Arranger(Part):
         return next(filter(None, found), None)
 
     @abstractmethod
-    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> Order:
+    def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         """These distinct rows (b,) of a pool in their order, with checked arguments."""
 
 

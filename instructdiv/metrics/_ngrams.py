@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.int64]
 
 
-class WordRuns:
+class NgramCounter:
     """Counts the n-grams of records; those of a subset of what it counted last it knows.
 
     Words are runs of letters, digits and underscores, in lower case; no n-gram crosses
@@ -21,7 +21,7 @@ class WordRuns:
 
     Examples
     --------
-    >>> words = WordRuns(2)
+    >>> words = NgramCounter(2)
     >>> words.count(["Sum the list.", "the SUM; the sum", "sum"]).toarray().sum(axis=1).tolist()
     [2, 3, 0]
     >>> sorted(words.count(["The sum, the sum."]).data.tolist())

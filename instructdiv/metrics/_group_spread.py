@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics._base import Metric, Score
 from instructdiv.pool import Pool
 
 

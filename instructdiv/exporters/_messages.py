@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from instructdiv.exporters.settings import Form
+from instructdiv.exporters._settings import Form
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import Message, call_arguments, call_name, spoken
 

@@ -1,4 +1,4 @@
-"""ForTrainer: what the exporters for trainers share: a form, a pre-flight, rows and settings."""
+"""TrainerExporter: base of the exporters that write rows and settings for one trainer."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sized
@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 from instructdiv.core.files import write_lines, write_text
 from instructdiv.data.records import Row
 from instructdiv.errors import ParameterError
-from instructdiv.exporters.base import Exporter, Files, Preflight, Splits, ids
-from instructdiv.exporters.settings import DataFiles, Form, TrainerSettings
-from instructdiv.exporters.turns import of_tools, two_messages, weight
+from instructdiv.exporters._base import Exporter, Files, Preflight, Splits, ids
+from instructdiv.exporters._messages import of_tools, two_messages, weight
+from instructdiv.exporters._settings import DataFiles, Form, TrainerSettings
 from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import is_missing
 
@@ -18,7 +18,7 @@ _SHOWN_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _SHOWS = "it shows more than text"
 
 
-class ForTrainer(Exporter):
+class TrainerExporter(Exporter):
     """Writes ``train.jsonl``, ``eval.jsonl`` and settings in the form of one trainer.
 
     Reasoning stands before the answer in its content, as ``<think>``. What the trainer has no

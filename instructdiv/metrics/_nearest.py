@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.base import Metric, Score
+from instructdiv.metrics._base import Metric, Score
 from instructdiv.pool import Pool
 
 _RESAMPLES = 200

@@ -12,7 +12,7 @@ from instructdiv.core.apportion import apportion_order
 from instructdiv.core.greedy import Picks
 from instructdiv.errors import BudgetError
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 from instructdiv.selectors.facility_location import FacilityLocation
 
 

@@ -12,7 +12,7 @@ from instructdiv.core.greedy import Picks, Rows
 from instructdiv.core.nearest_queue import NearestQueue
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
 class ByTurns(Selector):

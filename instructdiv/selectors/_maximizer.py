@@ -12,7 +12,7 @@ from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool, Target
 from instructdiv.selection import Selection
-from instructdiv.selectors.base import Selector
+from instructdiv.selectors._base import Selector
 
 
 class Maximizer(Selector):

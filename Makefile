@@ -65,7 +65,7 @@ bench-data: .venv/dev.installed
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	    apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-liberation >/dev/null; \
 	  else echo "chromium or chromium-driver is missing, and only root can install them here:" \
-	    "tests/test_browser.py will be skipped"; fi; fi
+	    "tests/report/rendering/test_browser.py will be skipped"; fi; fi
 	@if command -v npm >/dev/null; then \
 	  npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@$(AXE); \
 	else echo "npm is missing: the page's accessibility will not be tested"; fi
@@ -78,7 +78,7 @@ bench-data: .venv/dev.installed
 	  folder=.venv/trainers/$${trainer%%=*}; rm -rf $$folder; \
 	  $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-compile \
 	  --target $$folder $$(echo $$trainer | tr , ' ') || { rm -rf $$folder; missing=1; \
-	  echo "$$trainer cannot be installed here: its tests in tests/test_trainers.py will be skipped"; }; \
+	  echo "$$trainer cannot be installed here: its tests in tests/exporters/test_trainers.py will be skipped"; }; \
 	done; [ -n "$$missing" ] || touch $@
 
 clean:

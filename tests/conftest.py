@@ -74,3 +74,25 @@ def nothing_at_hand(fresh_folders: None, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(importlib.util, "find_spec", hidden)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small searches spend their time waiting for a second thread."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """On a tiny model, more threads are slower, and much slower on a busy machine."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)

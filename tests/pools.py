@@ -128,3 +128,9 @@ def normal(n: int, d: int = 16, seed: int = 0) -> np.ndarray:
 
 def selecting(rows: Any) -> Selection:
     return Selection(np.asarray(rows, np.int64), np.zeros(len(rows)))
+
+
+every_greedy = pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
+
+
+SMALL = clustered(60, 8, 4)

@@ -58,3 +58,17 @@ MEASURED = {
 RUNS: list[tuple[Any, ...]] = [
     (i, a, seed) for i, at in MEASURED.items() for seed, a in enumerate(at)
 ]
+
+
+def labelled(n_tasks: int = 12, n_records: int = 30) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"{task}-{i}",
+            "task": f"task{task:02}",
+            "definition": [f"Do thing {task}. Then explain at length what you did and why."],
+            "input": f"About {i} and {task}",
+            "output": [f"Thing {i}", "Another"],
+        }
+        for task in range(n_tasks)
+        for i in range(n_records)
+    ]

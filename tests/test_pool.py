@@ -1,7 +1,9 @@
 """Pool: records, vectors, groups and costs stay row by row together."""
 
+import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from instructdiv.errors import (
     ShapeError,
     UnknownSchema,
 )
-from tests.pools import DISTINCT
+from tests.pools import DISTINCT, clustered, labels
+from tests.shared_data import CODE, FOOD, LAW, OTHERS
 
 ROWS: list[dict[str, Any]] = [
     {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": thing, "tokens": n}
@@ -439,3 +442,130 @@ def test_one_long_group_name_costs_no_memory():
     pool = Pool.from_embeddings(np.eye(3), ["a" * 10**6, "b", "c"])
     assert pool.groups is not None
     assert pool.groups.nbytes < 10_000
+
+
+@pytest.mark.parametrize("value", [float("nan"), None, float("inf"), -float("inf")])
+def test_a_score_that_is_no_finite_number_names_its_row(value):
+    scores = [1.0, 2.0, value, 4.0]
+    with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
+        Pool.from_embeddings(np.eye(4), quality=scores)
+    rows = [{"instruction": f"Task {i}", "output": "x", "s": s} for i, s in enumerate(scores)]
+    with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
+
+
+@pytest.mark.parametrize("value", ["good", [1], {}])
+def test_a_score_that_is_no_number_names_its_row(value):
+    rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
+    rows[2]["s"] = value
+    with pytest.raises(ShapeError, match=r"quality scores must be numbers.*\brow 2\b"):
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
+
+
+@pytest.mark.parametrize("quality", [[1, 2, 3], [1] * 5, [[1, 2, 3, 4]], [], 3])
+def test_scores_that_do_not_fit_are_refused(quality):
+    with pytest.raises(ShapeError, match="4 (rows|records)"):
+        Pool.from_embeddings(np.eye(4), quality=quality)
+
+
+def test_scores_of_records_stay_with_their_rows():
+    rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
+    rows.insert(2, {"instruction": " ", "output": "x", "s": 9})
+    for quality in ("s", [0, 1, 9, 2, 3]):
+        pool = Pool.of(rows, idv.Lexical(n_dimensions=4), quality=quality)
+        assert pool.quality is not None
+        assert pool.quality.tolist() == [0, 1, 2, 3]
+        taken = pool.take([3, 1]).quality
+        assert taken is not None
+        assert taken.tolist() == [3, 1]
+        with pytest.raises(ValueError, match="read-only"):
+            pool.quality[0] = 1
+    with pytest.raises(ShapeError, match="4 quality scores do not fit 5 records"):
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality=[1, 2, 3, 4])
+    with pytest.raises(InputError, match="score"):
+        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="score")
+
+
+def test_scores_are_read_once_and_not_shared_with_the_caller():
+    scores = np.arange(4.0)
+    pool = Pool.from_embeddings(np.eye(4), quality=scores)
+    scores[:] = 7
+    assert pool.quality is not None
+    assert pool.quality.tolist() == [0, 1, 2, 3]
+
+
+def test_joined_pools_keep_what_all_have():
+    a = clustered(5, 4, 2)
+    b = Pool.from_embeddings(clustered(3, 4, 2, seed=1).space, costs=[1, 2, 3])
+    joined = Pool.joined({"a": a, "b": b})
+    assert labels(joined).tolist() == [*"aaaaabbb"]
+    assert joined.costs.tolist() == [*a.costs.tolist(), 1, 2, 3]
+    assert joined.quality is None
+    assert joined.records is None
+    assert not joined.has_texts
+    np.testing.assert_array_equal(joined.space.vectors[5:], b.space.vectors)
+    with pytest.raises(ShapeError, match="there is no pool to join"):
+        Pool.joined({})
+
+
+def test_joined_records_know_where_they_came_from(tmp_path: Path):
+    from datasets import Dataset
+
+    path = tmp_path / "law.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
+    chat = [{"messages": [{"role": "user", "content": "Bake."}], "extra": 1}, {"output": "?"}]
+    pools = Pool.together(
+        {"file": str(path), "set": Dataset.from_list(CODE), "chat": chat}, "lexical"
+    )
+    joined = Pool.joined(pools)
+    records = joined.records
+    assert records is not None
+    assert len(records) == len(joined) == 53
+    assert list(records.rows[:12]) == LAW
+    assert records.sources == (str(path), "dataset", "list")
+    assert records.source_of.tolist() == [0] * 12 + [1] * 40 + [2]
+    assert records.lines.tolist() == [*range(1, 13), *range(1, 41), 1]
+    assert records.column("extra") == [None] * 52 + [1]
+    assert [bad.line for bad in records.quarantine] == [2]
+    assert joined.messages(52) == [{"role": "user", "content": "Bake."}]
+    assert joined.texts == tuple(text for pool in pools.values() for text in pool.texts)
+    assert [joined.instruction(row) for row in (0, 12)] == [
+        LAW[0]["instruction"],
+        CODE[0]["instruction"],
+    ]
+    assert len(records.digests()) == 1
+
+
+def test_joined_data_sets_stay_one_and_files_keep_their_digests(tmp_path: Path):
+    from datasets import Dataset
+
+    path = tmp_path / "law.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
+    sets = {"a": Dataset.from_list(CODE), "b": Dataset.from_list(FOOD), "c": str(path)}
+    pools = Pool.together(sets, "lexical")
+    both = Pool.joined({"a": pools["a"], "b": pools["b"]}).records
+    assert both is not None
+    assert isinstance(both.rows, Dataset)
+    assert [row["id"] for row in both.take([41, 0]).rows] == ["food 1", "code 0"]
+    # Of several files each has its layout.
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text(json.dumps({"messages": [{"role": "user", "content": "Bake."}]}) + "\n")
+    both_files = Pool.of([str(path), str(chat)], "lexical")
+    joined = Pool.joined({"a": both_files, "b": both_files})
+    assert [joined.instruction(row) for row in (0, 12, 25)] == [
+        LAW[0]["instruction"],
+        "Bake.",
+        "Bake.",
+    ]
+    files = Pool.joined({"c": pools["c"], "d": pools["c"]}).records
+    assert files is not None
+    assert [found["file"] for found in files.digests()] == [str(path)] * 2
+
+
+def test_a_joined_pool_takes_part_in_everything_else():
+    pools = Pool.together({"code": CODE, **OTHERS}, "lexical")
+    joined = Pool.joined(pools)
+    assert len(idv.FacilityLocation().select(joined, 9)) == 9
+    again = Pool.joined({"all": joined})
+    assert set(labels(again).tolist()) == {"all"}
+    assert idv.GroupBalanced().select(replace(again, groups=joined.groups), 8).indices.max() < 88

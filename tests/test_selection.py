@@ -3,10 +3,8 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +15,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Budget, Pool, Selection, Space
-from instructdiv.core.allowance import Allowance
+from instructdiv import Budget, Pool, Selection
 from instructdiv.errors import BudgetError, InputError, ShapeError
-from instructdiv.selectors import QualityDiversity, RepresentationFilter, Selector
+from instructdiv.selectors import Selector
 from tests.pools import (
     COPIES,
-    DISTINCT,
     EQUAL,
     GREEDY,
     NESTED,
-    clustered,
+    SMALL,
     every_selector,
     labels,
     select,
 )
 
-SMALL = clustered(60, 8, 4)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NOTHING = Selection(np.empty(0, np.int64), np.empty(0))
 every_nested = pytest.mark.parametrize("selector", NESTED, ids=lambda s: s.name)
 every_greedy = pytest.mark.parametrize("selector", GREEDY, ids=lambda s: s.name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small searches spend their time waiting for a second thread."""
-    import faiss
-
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
 
 
 def _few(n: int) -> settings:
@@ -693,169 +679,3 @@ def test_a_mix_to_keep_that_is_not_there_is_named(tmp_path):
     options = {"budget": 2, "embedder": "lexical", "keep": str(tmp_path / "none")}
     with pytest.raises(InputError, match="none does not hold a selection"):
         idv.curate(idv.Recipe.model_validate(options), _rows(True))
-
-
-# Measuring any choice by an objective.
-
-
-@every_greedy
-def test_the_value_depends_on_the_set_alone(selector: Any):
-    rows = np.random.default_rng(1).choice(60, 12, replace=False)
-    value = selector.evaluate(SMALL, rows)
-    mask = np.isin(np.arange(60), rows)
-    for same in (rows[::-1], rows.tolist(), np.concatenate([rows, rows[:3]]), mask):
-        assert selector.evaluate(SMALL, same) == pytest.approx(value, rel=1e-9)
-    chosen = idv.Random().select(SMALL, 12)
-    assert selector.evaluate(SMALL, chosen) == selector.evaluate(SMALL, chosen.indices)
-    assert selector.evaluate(SMALL, []) == 0
-
-
-@every_greedy
-def test_the_value_is_that_of_the_objective_grown_by_hand(selector: Any):
-    rows = np.random.default_rng(1).choice(60, 12, replace=False)
-    ones = np.ones(60, np.int64)
-    goal = selector.objective(SMALL, SMALL.space, Allowance(ones, 12, np.arange(60)))
-    total = 0.0
-    for row in rows.tolist():
-        total += float(goal.gains(np.array([row]))[0])
-        goal.add(row)
-    assert selector.evaluate(SMALL, rows) == pytest.approx(total, rel=1e-5)
-
-
-@every_greedy
-@pytest.mark.parametrize(
-    "budget",
-    [
-        Budget(records=12),
-        Budget(records=12, caps={"group 0": 0.25}, floors={"group 3": 0.25}),
-        Budget(tokens=300),
-    ],
-    ids=["records", "constrained", "tokens"],
-)
-def test_the_gains_of_a_selection_add_up_to_its_value(selector: Any, budget: Budget):
-    selection = select(selector, SMALL, budget, must_keep=[5, 50])
-    value = selector.evaluate(SMALL, selection, budget=budget)
-    assert selection.gains.sum() == pytest.approx(value, rel=1e-5)
-
-
-@every_greedy
-@pytest.mark.parametrize(
-    "rows", [[-1], [60], [0.5], ["a"], [[1, 2]], [True, False], float("nan")], ids=repr
-)
-def test_rows_that_are_not_in_the_pool_have_no_value(selector: Any, rows: Any):
-    with pytest.raises(ShapeError, match=r"0\.\.59"):
-        selector.evaluate(SMALL, rows)
-
-
-@every_greedy
-def test_a_target_is_measured_or_refused_as_when_selecting(selector: Any):
-    target = SMALL.take(np.arange(20))
-    if not selector.covers_target:
-        with pytest.raises(ShapeError, match="for a target use"):
-            selector.evaluate(SMALL, [1, 2], target=target)
-        return
-    selection = select(selector, SMALL, 6, target=target)
-    value = selector.evaluate(SMALL, selection, target=target)
-    assert value == pytest.approx(selection.gains.sum(), rel=1e-5)
-    with pytest.raises(ShapeError, match="16 dimensions"):
-        selector.evaluate(SMALL, [1, 2], target=DISTINCT)
-
-
-# Scores.
-
-
-@pytest.mark.parametrize("value", [float("nan"), None, float("inf"), -float("inf")])
-def test_a_score_that_is_no_finite_number_names_its_row(value):
-    scores = [1.0, 2.0, value, 4.0]
-    with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
-        Pool.from_embeddings(np.eye(4), quality=scores)
-    rows = [{"instruction": f"Task {i}", "output": "x", "s": s} for i, s in enumerate(scores)]
-    with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
-
-
-@pytest.mark.parametrize("value", ["good", [1], {}])
-def test_a_score_that_is_no_number_names_its_row(value):
-    rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
-    rows[2]["s"] = value
-    with pytest.raises(ShapeError, match=r"quality scores must be numbers.*\brow 2\b"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
-
-
-@pytest.mark.parametrize("quality", [[1, 2, 3], [1] * 5, [[1, 2, 3, 4]], [], 3])
-def test_scores_that_do_not_fit_are_refused(quality):
-    with pytest.raises(ShapeError, match="4 (rows|records)"):
-        Pool.from_embeddings(np.eye(4), quality=quality)
-
-
-def test_scores_of_records_stay_with_their_rows():
-    rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
-    rows.insert(2, {"instruction": " ", "output": "x", "s": 9})
-    for quality in ("s", [0, 1, 9, 2, 3]):
-        pool = Pool.of(rows, idv.Lexical(n_dimensions=4), quality=quality)
-        assert pool.quality is not None
-        assert pool.quality.tolist() == [0, 1, 2, 3]
-        taken = pool.take([3, 1]).quality
-        assert taken is not None
-        assert taken.tolist() == [3, 1]
-        with pytest.raises(ValueError, match="read-only"):
-            pool.quality[0] = 1
-    with pytest.raises(ShapeError, match="4 quality scores do not fit 5 records"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality=[1, 2, 3, 4])
-    with pytest.raises(InputError, match="score"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="score")
-
-
-def test_scores_are_read_once_and_not_shared_with_the_caller():
-    scores = np.arange(4.0)
-    pool = Pool.from_embeddings(np.eye(4), quality=scores)
-    scores[:] = 7
-    assert pool.quality is not None
-    assert pool.quality.tolist() == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "selector",
-    [
-        RepresentationFilter(similarity_threshold=1),
-        QualityDiversity(quality_weight=1),
-    ],
-    ids=lambda s: s.name,
-)
-def test_where_scores_alone_count_the_best_are_chosen(selector: Selector):
-    pool = Pool.from_embeddings(SMALL.space, quality=np.random.default_rng(2).permutation(60) - 30)
-    assert pool.quality is not None
-    chosen = select(selector, pool, 15).indices
-    assert pool.quality[chosen].tolist() == sorted(pool.quality, reverse=True)[:15]
-
-
-@every_selector
-def test_shifting_and_stretching_the_scores_changes_no_choice(selector: Selector):
-    stretched = Pool.from_embeddings(
-        SMALL.space, SMALL.groups, SMALL.costs, np.asarray(SMALL.quality) * 4 - 64
-    )
-    before, after = select(selector, SMALL, 20), select(selector, stretched, 20)
-    assert before.indices.tolist() == after.indices.tolist()
-
-
-@pytest.mark.parametrize("scores", [[5.0] * 60, [1e308, -1e308] * 30, [5e-324, 0] * 30])
-@every_selector
-def test_scores_of_any_size_are_fine(selector: Selector, scores: list[float]):
-    pool = Pool.from_embeddings(SMALL.space, SMALL.groups, SMALL.costs, scores)
-    selection = select(selector, pool, 12)
-    assert len(selection) == 12
-    assert np.isfinite(selection.gains).all()
-    if selector.name == "representation_filter":
-        assert all(a >= b for a, b in pairwise(np.array(scores)[selection.indices[:3]]))
-
-
-def test_arrays_of_the_caller_stay_the_callers():
-    rows, vectors = np.array([3, 1, 2]), np.eye(3, dtype=np.float32)
-    selection = Selection(rows[:2], np.zeros(2))
-    Space(vectors)
-    rows[0], vectors[0, 0] = 7, 2
-    assert selection.indices.tolist() == [3, 1]
-    groups = clustered(5, 3, 2).groups
-    assert groups is not None
-    with pytest.raises(ValueError, match="read-only"):
-        groups[0] = "other"

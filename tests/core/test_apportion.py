@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from instructdiv.core.apportion import (
     apportion,
+    apportion_order,
     largest_remainder,
     powerlaw_counts,
     tempered_quotas,
@@ -302,3 +303,70 @@ def test_a_power_law_out_of_range_is_refused(
 ):
     with pytest.raises(ParameterError, match=said):
         powerlaw_counts(n_instructions, n_records, alpha)
+
+
+weights = st.lists(st.floats(0, 1e6), min_size=1, max_size=12).filter(any)
+
+
+@st.composite
+def shares(draw):
+    given_weights = draw(weights)
+    capacities = draw(
+        st.lists(st.integers(0, 40), min_size=len(given_weights), max_size=len(given_weights))
+    )
+    held = sum(c for c, w in zip(capacities, given_weights, strict=True) if w > 0)
+    return draw(st.integers(0, held)), given_weights, capacities
+
+
+@given(shares())
+def test_quotas_add_up_and_stay_within_capacity(case):
+    total, given_weights, capacities = case
+    quotas = apportion(total, given_weights, capacities)
+    assert quotas.sum() == total
+    assert (quotas >= 0).all()
+    assert (quotas <= capacities).all()
+    assert not quotas[np.array(given_weights) == 0].any()
+
+
+@given(shares())
+def test_a_larger_total_takes_nothing_from_anyone(case):
+    total, given_weights, capacities = case
+    if total:
+        fewer = apportion(total - 1, given_weights, capacities)
+        assert (apportion(total, given_weights, capacities) >= fewer).all()
+        whole = apportion_order(total, given_weights, capacities)
+        np.testing.assert_array_equal(
+            apportion_order(total - 1, given_weights, capacities), whole[:-1]
+        )
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=10).filter(any))
+def test_whole_shares_are_granted_as_they_are(counts):
+    np.testing.assert_array_equal(apportion(sum(counts), counts), counts)
+
+
+@given(weights, st.integers(0, 100), st.floats(0.001, 1000))
+def test_only_the_ratio_of_the_weights_counts(given_weights, total, scale):
+    given_weights = [round(w) + 1 for w in given_weights]
+    np.testing.assert_array_equal(
+        apportion(total, given_weights), apportion(total, [w * 4 for w in given_weights])
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "given_weights", "capacities"),
+    [
+        (1, [], None),
+        (1, [0.0], None),
+        (3, [1, 1], [1, 1]),
+        (-1, [1], None),
+        (1, [-1, 2], None),
+        (1, [float("nan")], None),
+        (1, [float("inf")], None),
+        (1, [1, 1], [1]),
+        (1, [1], [-1]),
+    ],
+)
+def test_what_cannot_be_shared_out_is_refused(total, given_weights, capacities):
+    with pytest.raises(BudgetError):
+        apportion(total, given_weights, capacities)

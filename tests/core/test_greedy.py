@@ -1,20 +1,25 @@
 """The lazy greedy against the plain one, and against every possible choice."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructdiv import FacilityLocation, KCenter, Pool, Space
+from instructdiv import Budget, FacilityLocation, KCenter, Pool, Space
+from instructdiv.core import greedy
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import maximize
 from instructdiv.metrics import CoverageRadius
 from instructdiv.metrics import FacilityLocation as FacilityLocationMetric
 from instructdiv.selectors import ConcaveFacilityLocation
 from instructdiv.selectors.facility_location import Coverage
-from tests.pools import COPIES, DISTINCT, clustered, labels
+from tests.cases import MONOTONE, NONE, Case, cases, few, fitting
+from tests.pools import COPIES, DISTINCT, clustered, every_greedy, labels, select
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ALL = np.iinfo(np.int64).max
 
@@ -192,3 +197,93 @@ def test_k_center_keeps_the_radius_within_twice_the_best():
         best = min(angles[:, list(s)].min(axis=1).max() for s in combinations(range(10), 3))
         chosen = KCenter(ignored_share=0).select(pool, 3).indices
         assert angles[:, chosen].min(axis=1).max() <= 2 * best + 1e-6
+
+
+def _plain(goal: greedy.Objective, case: Case, per_cost: bool) -> list[int]:
+    """Look at every row at every step, and reckon from scratch what each group may take."""
+    allowance = case.allowance
+    goal.evaluate(case.given)
+    worth = 1.0 / allowance.costs if per_cost else np.ones(len(allowance.costs))
+    chosen: list[int] = []
+    for _ in case.must_keep:
+        chosen.append(_best(goal, np.setdiff1d(case.must_keep, chosen), worth))
+        goal.add(chosen[-1])
+    missed: set[int] = set()
+    while True:
+        rows = fitting(allowance, np.array(chosen, np.int64), missed)
+        if not len(rows):
+            return chosen
+        chosen.append(_best(goal, rows, worth))
+        goal.add(chosen[-1])
+
+
+def _best(goal: greedy.Objective, rows: Any, worth: np.ndarray) -> int:
+    return int(rows[(goal.gains(rows) * worth[rows]).argmax()])
+
+
+@every_greedy
+@given(case=cases("records"))
+@few(8)
+def test_lazy_greedy_under_floors_and_caps_is_plain_greedy(selector: Any, case: Case):
+    goal = selector.objective(case.pool, case.pool.space, case.allowance)
+    indices, gains = greedy.maximize(goal, case.allowance, case.given, case.must_keep)
+    value = goal.value
+    assert indices.tolist() == _plain(goal, case, per_cost=False)
+    assert goal.value == pytest.approx(value)
+    assert value - goal.evaluate(case.given) == pytest.approx(gains.sum(), rel=1e-5, abs=1e-6)
+
+
+@every_greedy
+@given(case=cases("tokens"))
+@few(8)
+def test_lazy_greedy_under_costs_is_the_better_of_two_plain_ones(selector: Any, case: Case):
+    goal = selector.objective(case.pool, case.pool.space, case.allowance)
+    indices, _ = greedy.maximize(goal, case.allowance, case.given, case.must_keep)
+    value = goal.value
+    by_gain = _plain(goal, case, per_cost=False)
+    gain_value = goal.value
+    by_cost = _plain(goal, case, per_cost=True)
+    assert value == pytest.approx(max(gain_value, goal.value))
+    assert indices.tolist() in (by_gain, by_cost)
+
+
+@every_greedy
+@given(case=cases("records"))
+@few(4)
+def test_select_chooses_what_the_greedy_loop_chooses(selector: Any, case: Case):
+    goal = selector.objective(case.pool, case.pool.space, case.allowance)
+    indices, gains = greedy.maximize(goal, case.allowance, case.given, case.must_keep)
+    selection = select(selector, case.pool, case.budget, **case.rows)
+    assert selection.indices.tolist() == indices.tolist()
+    np.testing.assert_array_equal(selection.gains, gains)
+
+
+@pytest.mark.parametrize("selector", MONOTONE, ids=lambda s: s.name)
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"floors": {"a": 0.5}, "caps": {"b": 0.25}},
+        {"floors": {"c": 0.5}},
+        {"caps": {"a": 0.25, "b": 0.25, "c": 0.5}},
+        {"floors": {"a": 0.25, "b": 0.25}, "caps": {"c": 0.25}},
+    ],
+    ids=["both", "a floor", "caps", "two floors"],
+)
+def test_reaches_half_of_the_best_choice_of_four_of_nine(selector: Any, seed: int, shares: Any):
+    one = clustered(9, 4, 3, seed)
+    pool = Pool.from_embeddings(one.space, list("abcabcabc"), one.costs, one.quality)
+    case = Case(pool, Budget(records=4, **shares), NONE, NONE, NONE)
+    allowance = case.allowance
+    assert allowance.floors is not None
+    assert allowance.caps is not None
+    goal = selector.objective(pool, pool.space, allowance)
+    allowed = []
+    for rows in combinations(range(9), 4):
+        counts = np.bincount(np.array(rows) % 3, minlength=3)
+        if (counts >= allowance.floors).all() and (counts <= allowance.caps).all():
+            allowed.append(np.array(rows))
+    best = max(goal.evaluate(rows) for rows in allowed)
+    indices, _ = greedy.maximize(goal, allowance)
+    assert sorted(indices) in [rows.tolist() for rows in allowed]
+    assert goal.evaluate(indices) >= best / 2

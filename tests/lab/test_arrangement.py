@@ -1,13 +1,7 @@
 """The arrangement study: its tasks, its small model, its runs, and what it finds."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instructdiv.errors import InputError, OutputError, ParameterError, ShapeError
+from instructdiv.errors import InputError, OutputError, ParameterError
 from instructdiv.lab import (
     HELD_OUT,
     ArrangementPlan,
@@ -24,19 +18,14 @@ from instructdiv.lab import (
     Shape,
     Spread,
     Study,
-    Tokens,
-    Training,
     Transformer,
     arrangement,
     arrangement_study,
-    generated_tasks,
-    labelled_tasks,
 )
 from instructdiv.lab.arrangement import Preparing, ToTrain, prepare, settings_of, train
-from instructdiv.lab.jobs import done
 from instructdiv.lab.tasks import every_task
 from instructdiv.lab.transformer import one_torch_thread
-from tests.shared_data import ROOT
+from tests.shared_data import labelled
 
 TINY = ArrangementPlan(
     seeds=1,
@@ -48,282 +37,6 @@ TINY = ArrangementPlan(
     measured_every=(2, 5),
 )
 SHAPE = Shape(length=24, width=16, layers=1)
-
-
-# The tasks.
-
-
-def test_there_are_63_tasks_in_18_families_and_two_of_each_of_four_are_held_out():
-    tasks = {task.name: task.family for task in every_task()}
-    assert (len(tasks), len(set(tasks.values()))) == (63, 18)
-    assert Counter(tasks[name] for name in HELD_OUT) == dict.fromkeys(
-        ("replace", "count", "add", "prefix"), 2
-    )
-    # There is something of each to learn from.
-    assert {tasks[name] for name in tasks if name not in HELD_OUT} == set(tasks.values())
-
-
-def test_the_generated_pool_has_its_sizes():
-    tasks = generated_tasks()
-    sizes = Counter(record["task"] for record in tasks.pool)
-    assert (len(sizes), set(sizes.values())) == (55, {82})
-    assert Counter(record["task"] for record in tasks.target) == dict.fromkeys(HELD_OUT, 16)
-    for record in (*tasks.pool, *tasks.target):
-        assert list(record) == ["instruction", "input", "output", "task"]
-        assert all(record.values())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_nothing_of_the_target_is_in_the_pool(seed: int):
-    tasks = generated_tasks(seed)
-    asked = [{(r["instruction"], r["input"]) for r in part} for part in (tasks.pool, tasks.target)]
-    assert not asked[0] & asked[1]
-    assert not {r["task"] for r in tasks.pool} & set(tasks.held_out)
-    # A held-out task is not asked for under another name either.
-    assert not {r["instruction"] for r in tasks.pool} & {r["instruction"] for r in tasks.target}
-    assert len(asked[0]) == len(tasks.pool)
-
-
-def test_answers_are_right():
-    answers = {task.name: task.answer for task in every_task()}
-    expected = {
-        ("replace e with a", "needle"): "naadla",
-        ("count e", "needle"): "3",
-        ("add 7", "95"): "102",
-        ("subtract 5", "12"): "7",
-        ("double", "51"): "102",
-        ("third letter", "lemon"): "m",
-        ("last letter", "lemon"): "n",
-        ("prefix mis", "lemon"): "mislemon",
-        ("suffix ness", "lemon"): "lemonness",
-        ("repeat three times", "lemon"): "lemon lemon lemon",
-        ("upper last", "lemon"): "lemoN",
-        ("reverse letters", "lemon"): "nomel",
-        ("reverse words", "lemon tiger spoon"): "spoon tiger lemon",
-        ("sort letters", "lemon"): "elmno",
-        ("sort numbers", "62 17 95"): "17 62 95",
-        ("keep vowels", "lemon"): "eo",
-        ("drop vowels", "lemon"): "lmn",
-        ("contains t", "lemon"): "no",
-        ("larger number", "62 95"): "95",
-        ("middle word", "lemon tiger spoon"): "tiger",
-        ("join with dashes", "lemon tiger spoon"): "lemon-tiger-spoon",
-        ("letters of all words", "lemon tiger spoon"): "15",
-    }
-    for (task, about), answer in expected.items():
-        assert answers[task](about) == answer
-
-
-def test_a_seed_gives_the_same_tasks_and_another_gives_others():
-    assert generated_tasks(1) == generated_tasks(1)
-    assert generated_tasks(1) != generated_tasks(2)
-
-
-def test_tasks_can_be_named_and_must_be_known():
-    tasks = generated_tasks(held_out=["double"], records_per_task=5, targets_per_task=3)
-    assert (tasks.held_out, tasks.n_tasks, len(tasks.target)) == (("double",), 62, 3)
-    with pytest.raises(ParameterError, match="no task is named 'treble'"):
-        generated_tasks(held_out=["treble"])
-    with pytest.raises(ParameterError, match="some must be held out, and not all"):
-        generated_tasks(held_out=[])
-    with pytest.raises(ParameterError, match="has no 500 different records"):
-        generated_tasks(records_per_task=500)
-
-
-def labelled(n_tasks: int = 12, n_records: int = 30) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": f"{task}-{i}",
-            "task": f"task{task:02}",
-            "definition": [f"Do thing {task}. Then explain at length what you did and why."],
-            "input": f"About {i} and {task}",
-            "output": [f"Thing {i}", "Another"],
-        }
-        for task in range(n_tasks)
-        for i in range(n_records)
-    ]
-
-
-def test_labelled_tasks_are_held_out_whole_and_capped():
-    rows = labelled()
-    tasks = labelled_tasks(rows, records_per_task=20, targets_per_task=5, held_out=4)
-    assert len(tasks.held_out) == 4
-    assert Counter(r["task"] for r in tasks.target) == dict.fromkeys(tasks.held_out, 5)
-    sizes = Counter(r["task"] for r in tasks.pool)
-    assert (len(sizes), set(sizes.values())) == (8, {20})
-    assert not set(sizes) & set(tasks.held_out)
-    assert tasks.pool[0]["output"].startswith("Thing ")
-    other = labelled_tasks(rows, 1, records_per_task=20, targets_per_task=5, held_out=4)
-    assert other.held_out == tasks.held_out
-    assert other.pool != tasks.pool
-
-
-def test_an_input_that_two_tasks_share_is_not_in_both_parts():
-    rows = labelled(3, 6)
-    for row in rows:
-        row["definition"] = "Do it."
-        row["input"] = row["input"].partition(" and")[0]
-    tasks = labelled_tasks(rows, targets_per_task=2, held_out=["task01"])
-    asked = [{(r["instruction"], r["input"]) for r in part} for part in (tasks.pool, tasks.target)]
-    assert asked[0]
-    assert not asked[0] & asked[1]
-
-
-def test_long_definitions_are_cut_and_long_records_left_out():
-    rows = labelled(3, 8)
-    rows[0]["input"] = "x" * 200
-    tasks = labelled_tasks(rows, targets_per_task=2, held_out=1, longest=60)
-    assert {r["instruction"] for r in (*tasks.pool, *tasks.target)} <= {
-        f"Do thing {n}." for n in range(3)
-    }
-    kept = labelled_tasks(rows, targets_per_task=2, held_out=["task02"], longest=60).pool
-    assert Counter(r["task"] for r in kept) == {"task00": 7, "task01": 8}
-
-
-def test_labelled_tasks_say_what_is_missing():
-    with pytest.raises(InputError, match="missing: definition, task"):
-        labelled_tasks([{"instruction": "a", "input": "b", "output": "c"}])
-    with pytest.raises(InputError, match="8 tasks cannot be held out of 3"):
-        labelled_tasks(labelled(3))
-    with pytest.raises(ParameterError, match="no task is named 'task99'"):
-        labelled_tasks(labelled(3), held_out=["task99"])
-
-
-# The model.
-
-
-def test_the_model_is_as_small_as_it_says():
-    assert 100_000 < Transformer().n_parameters == 122_688 < 150_000
-
-
-def a_few(n: int = 12) -> Tokens:
-    words = ["one", "two", "three", "four", "five", "six"]
-    return Tokens.of_texts([f"{w} {i}" for i in range(n // 6) for w in words],
-                           [w[::-1] for _ in range(n // 6) for w in words], 24)  # fmt: skip
-
-
-def trained(tokens: Tokens, steps: int, seed: int = 0, **more: Any) -> Transformer:
-    model = Transformer(SHAPE, seed)
-    order = np.random.default_rng(seed).integers(len(tokens), size=4 * steps)
-    model.train(tokens, order, Training(batch=4, learning_rate=0.01, **more))
-    return model
-
-
-def test_the_same_seed_gives_the_same_losses_and_another_gives_others():
-    tokens = a_few()
-    with one_torch_thread():
-        first, again, other = (trained(tokens, 5, seed).losses(tokens) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).all()
-
-
-def test_weights_are_those_of_the_seed_and_global_randomness_is_left_alone():
-    import torch
-
-    name = "transformer.h.0.mlp.c_fc.weight"
-    torch.manual_seed(3)
-    expected = torch.rand(2)
-    torch.manual_seed(3)
-    first = Transformer(SHAPE).weights[name]
-    assert (torch.rand(2) == expected).all()
-    assert (Transformer(SHAPE).weights[name] == first).all()
-    assert (Transformer(SHAPE, 1).weights[name] != first).any()
-
-
-def test_only_responses_count():
-    """The loss is that of the response, computed the long way."""
-    import torch
-
-    tokens = a_few(6)
-    model = Transformer(SHAPE)
-    for row, loss in enumerate(model.losses(tokens)):
-        numbers = torch.tensor(tokens.numbers[row, : tokens.ends[row]])
-        with torch.no_grad():
-            chances = model._model(numbers[None]).logits[0].log_softmax(-1)
-        places = range(tokens.starts[row], tokens.ends[row])
-        expected = np.mean([-chances[place - 1, numbers[place]].item() for place in places])
-        assert loss == pytest.approx(expected, rel=1e-5)
-
-
-def test_padding_and_company_change_nothing():
-    tokens = a_few()
-    model = Transformer(SHAPE)
-    together = model.losses(tokens)
-    alone = [model.losses(tokens.take([row]))[0] for row in range(len(tokens))]
-    np.testing.assert_allclose(together, alone, rtol=1e-5)
-    shuffled = np.random.default_rng(0).permutation(len(tokens))
-    np.testing.assert_allclose(model.losses(tokens.take(shuffled)), together[shuffled], rtol=1e-5)
-
-
-def test_an_exact_match_is_what_greedy_decoding_says():
-    import torch
-
-    tokens = a_few()
-    with one_torch_thread():
-        model = trained(tokens, 60)
-    matches = model.exact_matches(tokens)
-    assert 0 < matches.mean() < 1
-    for row, match in enumerate(matches):
-        said = tokens.numbers[row, : tokens.starts[row]].tolist()
-        while len(said) < tokens.ends[row]:
-            with torch.no_grad():
-                said.append(int(model._model(torch.tensor([said])).logits[0, -1].argmax()))
-        assert match == (said == tokens.numbers[row, : tokens.ends[row]].tolist())
-
-
-def test_training_keeps_to_its_order_and_tells_its_steps():
-    tokens = a_few()
-    with one_torch_thread():
-        order = np.arange(10)
-        first, second = Transformer(SHAPE), Transformer(SHAPE)
-        steps: list[int] = []
-        first.train(tokens, order, Training(batch=4), steps.append, every=2)
-        second.train(tokens, order[::-1], Training(batch=4))
-    assert steps == [0, 2, 3]
-    assert (first.losses(tokens) != second.losses(tokens)).any()
-
-
-def test_weights_can_be_taken_elsewhere_and_stay_apart():
-    tokens = a_few()
-    with one_torch_thread():
-        model = trained(tokens, 5)
-        weights = model.weights
-        before = model.losses(tokens)
-        copied = model.with_weights(weights)
-        np.testing.assert_array_equal(Transformer(SHAPE, 9).with_weights(weights).losses(tokens),
-                                      before)  # fmt: skip
-        copied.train(tokens, np.arange(12), Training(batch=4))
-    assert (copied.losses(tokens) != before).all()
-    np.testing.assert_array_equal(model.losses(tokens), before)
-    np.testing.assert_array_equal(weights["transformer.wte.weight"],
-                                  model.weights["transformer.wte.weight"])  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("schedule", "rates"),
-    [
-        ("constant", [0.5, 1, 1, 1, 1]),
-        ("linear", [0.5, 1, 0.775, 0.55, 0.325]),
-        ("cosine", [0.5, 1, 0.868198, 0.55, 0.231802]),
-    ],
-)
-def test_learning_rates_rise_and_fall(schedule: Any, rates: list[float]):
-    training = Training(learning_rate=1, schedule=schedule, warm_up=1)
-    assert [training.rate(step, 5) for step in range(5)] == pytest.approx(rates, abs=1e-5)
-
-
-def test_records_that_do_not_fit_are_named():
-    with pytest.raises(ShapeError, match="row 1 has 9 tokens; the model reads at most 8"):
-        Tokens.of_texts(["a", "abcdef"], ["b", "c"], 8)
-    with pytest.raises(ShapeError, match="row 1 has an empty prompt"):
-        Tokens.of([[1], []], [[2], [3]], 8)
-    with pytest.raises(ShapeError, match="1 responses do not fit 2 prompts"):
-        Tokens.of_texts(["a", "b"], ["c"], 8)
-
-
-def test_a_record_without_a_response_has_no_loss():
-    losses = Transformer(SHAPE).losses(Tokens.of([[1, 2], [3]], [[], [4]], 24))
-    assert np.isnan(losses).tolist() == [True, False]
 
 
 # The study.
@@ -605,53 +318,6 @@ def test_real_tasks_are_studied_alike():
     assert study.made_from["tasks"] == (
         "labelled; the pool has 20 records of 10 tasks, the target 2 of 2"
     )
-
-
-# Jobs.
-
-
-def test_jobs_are_done_in_processes_and_what_one_raises_is_raised():
-    jobs: list[Any] = [-3, "a"]
-    results = dict(done(abs, jobs[:1] * 2, workers=2))
-    assert results == {-3: 3}
-    with pytest.raises(TypeError, match="bad operand"):
-        dict(done(abs, jobs, workers=2))
-    assert list(done(abs, [], workers=2)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="signals are sent")
-def test_ctrl_c_ends_the_processes_and_keeps_the_runs(tmp_path: Path):
-    script = tmp_path / "study.py"
-    script.write_text(
-        "from instructdiv.lab import ArrangementPlan, arrangement_study\n"
-        "if __name__ == '__main__':\n"
-        "    plan = ArrangementPlan(seeds=1, records_per_task=40, targets_per_task=2, width=8,\n"
-        "                           layers=1, pre_training_steps=1)\n"
-        "    arrangement_study(plan, output='out', workers=2)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, script],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        kept = tmp_path / "out" / "runs.json"
-        until = time.monotonic() + 240
-        while not (kept.exists() and json.loads(kept.read_text())["runs"]):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode not in (0, None)
-    assert "KeyboardInterrupt" in said
-    assert "SpawnProcess" not in said
-    n_runs = len(json.loads(kept.read_text())["runs"])
-    assert 0 < n_runs < 14
-    assert not (tmp_path / "out" / "results.json").exists()
 
 
 # What it finds: minutes of training.

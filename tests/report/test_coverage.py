@@ -1,36 +1,25 @@
 """What the summary of a pool and a selection says, each part against its plainest form."""
 
 import json
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 import instructdiv as idv
 from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv.clusterers import KMeans
-from instructdiv.core import near_pairs as near_pairs_module
-from instructdiv.core.near_pairs import near_pairs
 from instructdiv.curation.curate import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import Difference
-from instructdiv.report import gaps as gaps_module
-from instructdiv.report.gaps import Nearness, find_regions
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
 from tests.pools import (
-    COPIES,
     DISTINCT,
-    EQUAL,
-    ONE,
     POOLS,
     TINY,
-    clustered,
     labels,
     normal,
     selecting,
@@ -58,139 +47,7 @@ def code_only() -> Summary:
 # Near copies
 
 
-def plain_pairs(space: Space, least: float) -> set[tuple[int, int]]:
-    firsts = np.unique(space.first_copies)
-    similarity = space.similarity(firsts, firsts)
-    assert (abs(similarity - least) > 1e-6).all()
-    pairs = combinations(range(len(firsts)), 2)
-    return {(int(firsts[i]), int(firsts[j])) for i, j in pairs if similarity[i, j] >= least}
-
-
-@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
-@pytest.mark.parametrize("least", [0.21, 0.71, 0.951])
-def test_near_pairs_are_all_pairs_that_are_similar_enough(pool, least, monkeypatch):
-    monkeypatch.setattr(near_pairs_module, "_PAIR_TILE", 7)
-    rows, similarities = near_pairs(pool.space, least)
-    assert set(map(tuple, rows.tolist())) == plain_pairs(pool.space, least)
-    for (a, b), similarity in zip(rows, similarities, strict=True):
-        assert similarity == pytest.approx(float(pool.space.similarity([a], [b])[0, 0]), abs=1e-6)
-
-
-def test_of_very_many_vectors_hardly_a_near_copy_is_missed(monkeypatch):
-    random = np.random.default_rng(0)
-    some = clustered(1500, 24, 30).space.vectors
-    copies = some[:300] + 0.04 * random.standard_normal((300, 24))
-    space = Space.of(np.concatenate([some, copies]))
-    exact = set(map(tuple, near_pairs(space, 0.95)[0].tolist()))
-    monkeypatch.setattr(near_pairs_module, "_EXACT_PAIRS", 100)
-    found = set(map(tuple, near_pairs(space, 0.95)[0].tolist()))
-    assert found <= exact
-    assert len(found) >= 0.98 * len(exact) >= 280
-
-
-def test_a_row_with_very_many_partners_keeps_the_most_similar(monkeypatch):
-    monkeypatch.setattr(near_pairs_module, "_PARTNERS", 3)
-    rows, similarities = near_pairs(DISTINCT.space, 0)
-    assert np.bincount(rows[:, 0]).max() == 3
-    later = DISTINCT.space.similarity([0], np.arange(1, 120))[0]
-    assert sorted(similarities[rows[:, 0] == 0]) == pytest.approx(sorted(later)[-3:], abs=1e-6)
-
-
-@pytest.mark.parametrize("pool", [DISTINCT, COPIES, TINY, ONE, EQUAL])
-@pytest.mark.parametrize("least", [0.3, 0.9])
-def test_groups_of_near_copies_are_the_connected_rows(pool, least):
-    similarity = pool.space.similarity(np.arange(len(pool)), np.arange(len(pool)))
-    n_parts, label = connected_components(coo_array(similarity >= least), directed=False)
-    sizes = np.bincount(label)
-    found = idv.coverage(
-        pool, Random().select(pool, 1), similarity_threshold=least, n_draws=2
-    ).redundancy
-    assert found.groups == (sizes > 1).sum()
-    assert found.records == sizes[sizes > 1].sum()
-    assert found.superfluous == len(pool) - n_parts
-    assert found.kept_superfluous == 0
-    assert [g.records for g in found.largest] == sorted(sizes[sizes > 1], reverse=True)[:20]
-    for group in found.largest:
-        assert group.examples[0].similarity == 1
-        rows = np.flatnonzero(label == label[group.examples[0].row])
-        near = similarity[np.ix_(rows, rows)]
-        below, above = (
-            connected_components(
-                coo_array(near >= group.similarity_threshold + shift), directed=False
-            )
-            for shift in (-1e-5, 1e-5)
-        )
-        assert below[0] == 1
-        assert above[0] > 1 or group.similarity_threshold == 1
-
-
-def test_chosen_near_copies_are_counted():
-    found = idv.coverage(COPIES, Selection(np.arange(120), np.zeros(120)), n_draws=2).redundancy
-    assert (found.exact_copies, found.kept_superfluous) == (80, found.superfluous)
-    assert {g.kept for g in found.largest} == {g.records for g in found.largest}
-
-
 # Gaps
-
-
-def test_the_gaps_are_where_facility_location_would_go_on():
-    space, kept = DISTINCT.space, DISTINCT.space.take([5, 17])
-    regions = find_regions(space, Nearness.of(space, kept, 0), seed=0)
-    nearest = kept.nearest_similarity(space)
-    best = nearest
-    similarity = space.similarity(np.arange(120), np.arange(120))
-    for region in regions:
-        gains = np.maximum(similarity - best, 0).sum(axis=1)
-        row = region.rows[0]
-        assert gains[row] == pytest.approx(gains.max(), rel=1e-5)
-        assert region.gain == pytest.approx(gains[row], rel=1e-5)
-        inside = np.flatnonzero(similarity[row] - best >= 0.05)
-        assert set(region.rows) == set(inside) | {row}
-        assert region.records == len(inside)
-        assert region.similarity == pytest.approx(nearest[inside].mean(), abs=1e-5)
-        assert region.similarity_then == pytest.approx(similarity[row][inside].mean(), abs=1e-5)
-        best = np.maximum(best, similarity[row])
-    assert len(regions) == 8
-
-
-def test_nothing_is_a_gap_where_all_is_chosen():
-    near = Nearness.of(DISTINCT.space, DISTINCT.space, 0)
-    assert find_regions(DISTINCT.space, near, seed=0) == []
-
-
-def test_of_many_rows_a_sample_estimates_the_gaps(monkeypatch):
-    pool = clustered(600, 16, 3)
-    kept = pool.space.take(np.flatnonzero(pool.groups != "group 2")[:50])
-    exact = find_regions(pool.space, Nearness.of(pool.space, kept, 0), seed=0)[0]
-    monkeypatch.setattr(gaps_module, "_LOOKED_AT", 300)
-    sampled = find_regions(pool.space, Nearness.of(pool.space, kept, 0), seed=0)[0]
-    assert sampled.records == pytest.approx(exact.records, rel=0.3)
-    assert sampled.gain == pytest.approx(exact.gain, rel=0.3)
-
-
-def test_what_a_selection_of_one_kind_lacks_is_said(code_only):
-    first = code_only.gaps[0]
-    assert first.of == "pool"
-    assert {example.group for example in first.examples} <= {"baking", "law"}
-    assert first.records >= 10
-    assert first.similarity < first.similarity_then
-    assert first.nearest is not None
-    assert first.nearest.kept
-    assert not first.examples[0].kept
-    named = " ".join(gap.name for gap in code_only.gaps[:3])
-    assert "bake" in named
-    assert "summarize" in named
-
-
-def test_a_gap_of_a_target_says_whether_the_pool_can_fill_it():
-    pool = Pool.from_embeddings(np.eye(4)[[0, 0, 1, 1]])
-    target = Space.of(np.eye(4)[[1, 1, 2, 2]])
-    found = idv.coverage(pool, Selection(np.array([0]), np.zeros(1)), target, n_draws=2).gaps
-    of_target = {gap.examples[0].row: gap for gap in found if gap.of == "target"}
-    assert of_target[0].candidate is not None
-    assert of_target[0].candidate.similarity == 1
-    assert of_target[2].candidate is not None
-    assert of_target[2].candidate.similarity == 0
 
 
 # Clusters, groups and their names
@@ -463,37 +320,6 @@ def test_vectors_of_two_calls_of_an_embedder_that_learns_are_not_compared():
 # Difference
 
 
-def test_a_difference_says_what_each_lacks():
-    pools = Pool.together({"a": ROWS[:60], "b": ROWS[20:]}, embedder="lexical", group="kind")
-    found = idv.diff(pools["a"], pools["b"], ("a.jsonl", "b.jsonl"))
-    assert (found.a.records, found.a.shared) == (60, 40)
-    assert (found.b.records, found.b.shared) == (70, 40)
-    assert {e.group for e in found.b.lacking[0].examples} == {"law"}
-    assert "Sort" in found.a.lacking[0].examples[0].text
-    assert found.groups[0].group in ("law", "code")
-    assert sum(g.a for g in found.groups) == 60
-    assert sum(g.b for g in found.groups) == 70
-    assert Difference.model_validate_json(found.to_json()) == found
-    for title in ("Coverage of each other", "What the second lacks of the first", "Groups"):
-        assert f"## {title}" in found.to_markdown()
-
-
-@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS.keys())
-def test_a_data_set_lacks_nothing_of_itself(pool):
-    found = idv.diff(pool, pool)
-    assert found.a.covered == found.b.covered == found.a.similarity == 1
-    assert found.a.lacking == found.b.lacking == []
-    assert found.a.shared == len(pool)
-
-
-def test_a_gate_on_the_difference_fails_below_its_value():
-    found = idv.diff(DISTINCT, DISTINCT.take([0, 1]))
-    found.check(None)
-    found.check(found.a.similarity)
-    with pytest.raises(idv.errors.GateFailed, match="coverage .* is below the least allowed, 0.99"):
-        found.check(0.99)
-
-
 @pytest.mark.parametrize("ending", ["txt", "HTM", ""])
 def test_a_file_of_another_kind_is_refused(tmp_path, ending):
     summary = idv.coverage(TINY)
@@ -548,40 +374,6 @@ def test_the_whole_pool_is_worth_as_many_random_records(seed):
     assert curve.random_worth == pytest.approx(300, abs=1)
 
 
-@pytest.mark.parametrize("hub", [0, 50, 100])
-def test_near_copies_hang_together_wherever_their_middle_stands(hub):
-    # A hundred variants of one record, each near to it and not to each other.
-    spokes = 0.96 * np.eye(200)[0] + np.sqrt(1 - 0.96**2) * np.eye(200)[1:101]
-    pool = Pool.from_embeddings(np.insert(spokes, hub, np.eye(200)[0], axis=0))
-    found = idv.coverage(pool, metrics=[]).redundancy
-    assert (found.groups, found.records, found.superfluous) == (1, 101, 100)
-
-
-def test_a_record_with_almost_the_same_vector_is_not_shared():
-    a = Pool.from_embeddings([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    b = Pool.from_embeddings([[1.0, 1e-5, 0.0], [0.0, 1.0, 0.0]])
-    assert [side.shared for side in (idv.diff(a, b).a, idv.diff(a, b).b)] == [1, 1]
-
-
-def test_every_gap_says_how_near_the_chosen_records_are_to_it():
-    middles = np.repeat(normal(6, 12, 1), 30, axis=0)
-    pool = Pool.from_embeddings(2 * middles + 0.5 * normal(180, 12, 2))
-    kept = np.array([0, 3, 35])
-    vectors = pool.space.vectors.astype(float)
-    nearest = (vectors @ vectors[kept].T).max(axis=1)
-    best = nearest.copy()
-    found = idv.coverage(pool, selecting(kept), metrics=[], n_draws=2).gaps
-    assert len(found) > 3
-    for gap in found:
-        to = vectors @ vectors[gap.examples[0].row]
-        inside = to - best >= 0.05
-        assert gap.records == inside.sum()
-        assert gap.similarity == pytest.approx(nearest[inside].mean(), abs=1e-5)
-        assert gap.similarity_then == pytest.approx(to[inside].mean(), abs=1e-5)
-        assert gap.gain == pytest.approx((np.maximum(best, to) - best).sum(), abs=1e-3)
-        best = np.maximum(best, to)
-
-
 def test_half_a_character_in_a_name_breaks_no_form_of_the_report(tmp_path):
     pool = Pool.from_embeddings(normal(4), groups=["\ud800", "\udfff\0x", "", "fine"])
     summary = idv.coverage(pool, selecting([1]), references={"\udcff": pool}, n_draws=2)
@@ -596,3 +388,32 @@ def test_a_reference_named_like_html_stays_text_in_markdown():
     pool = Pool.from_embeddings(normal(4))
     summary = idv.coverage(pool, references={"<img src=x>": pool}, metrics=[])
     assert "<img" not in summary.to_markdown()
+
+
+def test_what_a_selection_of_one_kind_lacks_is_said(code_only):
+    first = code_only.gaps[0]
+    assert first.of == "pool"
+    assert {example.group for example in first.examples} <= {"baking", "law"}
+    assert first.records >= 10
+    assert first.similarity < first.similarity_then
+    assert first.nearest is not None
+    assert first.nearest.kept
+    assert not first.examples[0].kept
+    named = " ".join(gap.name for gap in code_only.gaps[:3])
+    assert "bake" in named
+    assert "summarize" in named
+
+
+def test_a_difference_says_what_each_lacks():
+    pools = Pool.together({"a": ROWS[:60], "b": ROWS[20:]}, embedder="lexical", group="kind")
+    found = idv.diff(pools["a"], pools["b"], ("a.jsonl", "b.jsonl"))
+    assert (found.a.records, found.a.shared) == (60, 40)
+    assert (found.b.records, found.b.shared) == (70, 40)
+    assert {e.group for e in found.b.lacking[0].examples} == {"law"}
+    assert "Sort" in found.a.lacking[0].examples[0].text
+    assert found.groups[0].group in ("law", "code")
+    assert sum(g.a for g in found.groups) == 60
+    assert sum(g.b for g in found.groups) == 70
+    assert Difference.model_validate_json(found.to_json()) == found
+    for title in ("Coverage of each other", "What the second lacks of the first", "Groups"):
+        assert f"## {title}" in found.to_markdown()

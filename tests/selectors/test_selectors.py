@@ -1,12 +1,14 @@
 """Each selector against the plainest form of what it says it does."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import instructdiv as idv
-from instructdiv import Budget, Pool, Space
+from instructdiv import Budget, Pool, Selection, Space
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import BudgetError, InputError
 from instructdiv.selectors import (
@@ -26,7 +28,7 @@ from instructdiv.selectors import (
     _deduplicate,
     dedupe_to,
 )
-from tests.pools import COPIES, DISTINCT, clustered, labels, scores, select
+from tests.pools import COPIES, DISTINCT, SMALL, clustered, every_selector, labels, scores, select
 
 ALL = np.iinfo(np.int64).max
 sizes = st.integers(2, 40)
@@ -455,3 +457,50 @@ def test_what_is_given_counts_toward_the_quota_of_its_group(budget):
     chosen = idv.GroupBalanced().select(pool, budget, given=np.arange(50)).indices
     assert (chosen >= 60).all()
     assert len(chosen) == 10
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        RepresentationFilter(similarity_threshold=1),
+        QualityDiversity(quality_weight=1),
+    ],
+    ids=lambda s: s.name,
+)
+def test_where_scores_alone_count_the_best_are_chosen(selector: Selector):
+    pool = Pool.from_embeddings(SMALL.space, quality=np.random.default_rng(2).permutation(60) - 30)
+    assert pool.quality is not None
+    chosen = select(selector, pool, 15).indices
+    assert pool.quality[chosen].tolist() == sorted(pool.quality, reverse=True)[:15]
+
+
+@every_selector
+def test_shifting_and_stretching_the_scores_changes_no_choice(selector: Selector):
+    stretched = Pool.from_embeddings(
+        SMALL.space, SMALL.groups, SMALL.costs, np.asarray(SMALL.quality) * 4 - 64
+    )
+    before, after = select(selector, SMALL, 20), select(selector, stretched, 20)
+    assert before.indices.tolist() == after.indices.tolist()
+
+
+@pytest.mark.parametrize("scores", [[5.0] * 60, [1e308, -1e308] * 30, [5e-324, 0] * 30])
+@every_selector
+def test_scores_of_any_size_are_fine(selector: Selector, scores: list[float]):
+    pool = Pool.from_embeddings(SMALL.space, SMALL.groups, SMALL.costs, scores)
+    selection = select(selector, pool, 12)
+    assert len(selection) == 12
+    assert np.isfinite(selection.gains).all()
+    if selector.name == "representation_filter":
+        assert all(a >= b for a, b in pairwise(np.array(scores)[selection.indices[:3]]))
+
+
+def test_arrays_of_the_caller_stay_the_callers():
+    rows, vectors = np.array([3, 1, 2]), np.eye(3, dtype=np.float32)
+    selection = Selection(rows[:2], np.zeros(2))
+    Space(vectors)
+    rows[0], vectors[0, 0] = 7, 2
+    assert selection.indices.tolist() == [3, 1]
+    groups = clustered(5, 3, 2).groups
+    assert groups is not None
+    with pytest.raises(ValueError, match="read-only"):
+        groups[0] = "other"

@@ -1,6 +1,7 @@
 """Part: frozen parameters and one verb; it reads and writes itself by name."""
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -17,7 +18,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from instructdiv.errors import ParameterError, RecipeError, UnknownPart
+from instructdiv.errors import ParameterError, RecipeError, UnknownPart, UsageError
 
 
 def explain(error: ValidationError) -> str:
@@ -35,6 +36,13 @@ def _explained(problem: Any) -> str:
 
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ParameterError(f"{text!r} is not JSON: {error}") from None
 
 
 def _is_ours(part: type) -> bool:
@@ -60,8 +68,10 @@ class Part(BaseModel):
     >>> from instructdiv.selectors import KCenter, Selector
     >>> KCenter(start="first").to_mapping()
     {'name': 'k_center', 'start': 'first', 'ignored_share': 0.1}
-    >>> Selector.from_mapping({"name": "k_center", "start": "first"})
+    >>> Selector.of({"name": "k_center", "start": "first"})
     KCenter(start='first', ignored_share=0.1)
+    >>> Selector.of("k_center")
+    KCenter(start='mean', ignored_share=0.1)
     """
 
     model_config = ConfigDict(
@@ -73,6 +83,19 @@ class Part(BaseModel):
 
     name: ClassVar[str] = "part"
     family: ClassVar[str] = "part"
+
+    usage: ClassVar[str] = ""
+    """How a part of the family is used, for whoever passes a parameter without its name."""
+
+    def __new__(cls, *values: Any, **_: Any) -> Self:
+        """Refuse parameters without a name."""
+        if values:
+            fields = ", ".join(cls.model_fields) or "none"
+            raise ParameterError(
+                f"{cls.__name__} takes parameters by name only ({fields}), got {values[0]!r:.80}"
+                + (f"; {cls.usage.format(cls.__name__)}" if cls.usage else "")
+            )
+        return super().__new__(cls)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -97,9 +120,17 @@ class Part(BaseModel):
         return dict(sorted(found.items()))
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any] | str) -> Self:
-        """Build a part from its name, or from a mapping of its name and parameters."""
-        return cls.model_validate(mapping)
+    def of(cls, value: "Self | str | Mapping[str, Any]") -> Self:
+        """A part from itself, its name, or a mapping (also as JSON) of its name and parameters.
+
+        Raises
+        ------
+        ParameterError
+            The value is something else, a parameter is unknown or out of its range.
+        UnknownPart
+            No part of the family has the given name.
+        """
+        return cls.model_validate(value)
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the name, then every parameter, as plain JSON values."""
@@ -133,6 +164,10 @@ class Part(BaseModel):
     def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, cls):
             return value
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = _from_json(value)
+        if inspect.isabstract(cls):
+            value = cls._spelled_out(value)
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, Mapping):
@@ -154,6 +189,11 @@ class Part(BaseModel):
             return handler(parameters)
         except ValidationError as error:
             raise ParameterError(f"{cls.name}: {explain(error)}") from None
+
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        """A part, name or mapping for a value that the family takes in place of one."""
+        return value
 
     @classmethod
     def _named(cls, name: object) -> type[Self]:
@@ -218,7 +258,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class StrictModel(BaseModel):
-    """Base of a recipe and of what stands in it: frozen, and strict about its keys.
+    """Base of a recipe and its sections: frozen, and strict about its keys.
 
     Raises
     ------
@@ -237,6 +277,9 @@ class StrictModel(BaseModel):
     noun: ClassVar[str] = "mapping"
     """What errors call it."""
 
+    error: ClassVar[type[UsageError]] = RecipeError
+    """What is raised for an unknown key or a wrong value."""
+
     example: ClassVar[str] = ""
     """How it is written, for one who wrote something else."""
 
@@ -244,21 +287,27 @@ class StrictModel(BaseModel):
     @classmethod
     def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, Mapping):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
+            known = cls.keys()
             if unknown := sorted(map(str, value.keys() - {*known, *cls.model_fields})):
-                raise RecipeError(
+                raise cls.error(
                     f"a {cls.noun} has no key {', '.join(map(repr, unknown))}; "
                     f"known: {', '.join(known)}"
                 )
             value = cls._given(dict(value))
         elif not isinstance(value, cls):
-            raise RecipeError(f"a {cls.noun} has keys, as in {cls.example}, got {value!r}")
+            raise cls.error(f"a {cls.noun} has keys, as in {cls.example}, got {value!r:.80}")
         try:
             found = handler(value)
         except ValidationError as error:
-            raise RecipeError(f"{cls.noun}: {explain(error)}") from None
+            raise cls.error(f"{cls.noun}: {explain(error)}") from None
         found._check()
         return found
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Name of each key that can be written."""
+        fields = cls.model_fields.items()
+        return tuple(field.alias or name for name, field in fields if not field.exclude)
 
     @classmethod
     def _given(cls, keys: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import logging
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,25 +17,19 @@ from instructdiv.budget import Budget
 from instructdiv.clusterers import KMeans
 from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
-from instructdiv.data.layouts import Layout, layouts, unfolded
-from instructdiv.data.load import read
+from instructdiv.data.columns import as_costs, as_groups, as_quality
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.data.records import Records
-from instructdiv.data.views import VIEWS, View, view_text
-from instructdiv.embedders import Embedder, Progress
-from instructdiv.embedders.sentence_transformer import SentenceTransformer, tokenizer_folder
+from instructdiv.data.usable import Usable, text_of
+from instructdiv.data.views import View
+from instructdiv.embedders import Embedder
+from instructdiv.embedders.sentence_transformer import tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens
-from instructdiv.errors import InputError, RowError, ShapeError
+from instructdiv.errors import InputError, ShapeError
 from instructdiv.schemas import Conversation, Schema
-
-_log = logging.getLogger("instructdiv")
-
-LONGEST_NAME = 200
-"""Characters of the name of a group; of a longer one the start."""
 
 CLUSTER = "cluster"
 """Stands for the clusters of a pool where a column of groups is named."""
-
-_DEAREST = 2**40
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,78 +77,61 @@ class Pool:
 
     @classmethod
     def of(
-        cls,
-        data: Any,
-        embedder: Embedder | str | None = None,
-        view: View = "prompt",
-        group: str | Sequence[str] | None = None,
-        *,
-        costs: str | ArrayLike | None = None,
-        quality: str | ArrayLike | None = None,
-        schema: Layout | None = None,
-        strict: bool = False,
-        encoding: str = "utf-8",
-        progress: Progress | None = None,
+        cls, data: Any, reading: Reading | None = None, **options: Unpack[ReadingOptions]
     ) -> "Pool":
-        """Read, view and embed records.
+        """Read, view and embed records; warn if some cannot be used and are left out.
 
         Parameters
         ----------
         data
             Whatever :func:`instructdiv.load` reads.
-        embedder
-            What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
-        view
-            What of a record is embedded: see :data:`instructdiv.data.views.VIEWS`.
-        group
-            Column of the known groups, or one group a row.
-        costs
-            Column of the tokens of each record, or one number a row; if not given, the
-            embedder's tokenizer counts them when a budget asks for it.
-        quality
-            Column of the score of each record, or one number a row; higher is better.
-        schema
-            Layout of the records, its name, or a mapping of its columns to those that are
-            there; recognized if not given.
-        strict
-            Raise on the first record that cannot be used, rather than leave it out.
-        encoding
-            How text files are encoded, as Python names it.
-        progress
-            Called with a stage, how much of it is done, and how much there is.
+        reading
+            How the data are read and embedded.
+        **options
+            Parameters of :class:`instructdiv.Reading`, as keywords: embedder, view, group,
+            costs, quality, schema, encoding, strict, seed, progress.
 
         Raises
         ------
         InputError
             The data cannot be read, no record can be used, or a column is missing.
+
+        Examples
+        --------
+        >>> rows = [{"instruction": f"Count to {n}.", "output": "1, 2"} for n in range(2, 9)]
+        >>> len(Pool.of(rows, embedder="lexical"))
+        7
         """
-        records = read(data, strict=strict, encoding=encoding)
-        part = _Reading.of(records, view, group, costs, quality, schema, strict)
-        return cls._embedded([part], embedder, progress)[0]
+        reading = Reading.of(reading, **options)
+        part = reading.read(data)
+        part.warn()
+        return cls._embedded([part], reading)[0]
 
     @classmethod
     def together(
         cls,
         sets: Mapping[str, Any],
-        embedder: Embedder | str | None = None,
-        view: View = "prompt",
-        group: str | None = None,
+        reading: Reading | None = None,
         *,
-        groups: Mapping[str, str | Sequence[str] | None] | None = None,
-        costs: Mapping[str, str | ArrayLike | None] | None = None,
-        quality: Mapping[str, str | ArrayLike | None] | None = None,
-        schema: Layout | None = None,
-        schemas: Mapping[str, Layout | Sequence[Schema | None] | None] | None = None,
-        strict: bool = False,
-        encoding: str = "utf-8",
-        progress: Progress | None = None,
+        each: Mapping[str, ReadingOptions] | None = None,
+        **options: Unpack[ReadingOptions],
     ) -> dict[str, "Pool"]:
         """Pools of several data sets, by name, embedded in one call and so in one space.
 
-        Some embedders learn their axes from the texts they are given; only so can what they
-        give for two data sets be compared. Parameters are those of :meth:`of`, where `groups`,
-        `costs`, `quality` and `schemas` are those of single data sets by name; `group` is the
-        column of all others that have it, and `schema` the layout of all others.
+        Some embedders learn their axes from the texts they are given; only vectors of one
+        call can then be compared.
+
+        Parameters
+        ----------
+        sets
+            Data sets by name: whatever :func:`instructdiv.load` reads.
+        reading
+            How they are read and embedded. Columns are those of the data sets that have them.
+        each
+            Options of single data sets, by name, in place of those of all, as in
+            ``{"target": {"group": "task"}}``.
+        **options
+            Parameters of :class:`instructdiv.Reading`, as keywords.
 
         Raises
         ------
@@ -170,42 +146,20 @@ class Pool:
         >>> len(pools["data"]), len(pools["target"])
         (5, 2)
         """
-        if not sets:
-            raise InputError("there is no data set to embed; give at least one")
-        costs, quality = costs or {}, quality or {}
-        groups, schemas = groups or {}, schemas or {}
-        for name in (*groups, *costs, *quality, *schemas):
-            if name not in sets:
-                raise InputError(f"no data set is named {name!r}; known: {', '.join(sets)}")
-        records = {
-            name: read(data, strict=strict, encoding=encoding) for name, data in sets.items()
-        }
-        columns = _having(group, records) | dict(groups)
-        parts = [
-            _Reading.of(
-                found,
-                view,
-                columns.get(name),
-                costs.get(name),
-                quality.get(name),
-                schemas.get(name, schema),
-                strict,
-            )
-            for name, found in records.items()
-        ]
-        return dict(zip(sets, cls._embedded(parts, embedder, progress), strict=True))
+        reading = Reading.of(reading, **options)
+        parts = reading.read_several(sets, each or {})
+        for name, part in parts.items():
+            part.warn(name)
+        return dict(zip(parts, cls._embedded(list(parts.values()), reading), strict=True))
 
     @classmethod
-    def _embedded(
-        cls,
-        parts: "list[_Reading]",
-        embedder: Embedder | str | None,
-        progress: Progress | None,
-    ) -> "list[Pool]":
+    def _embedded(cls, parts: list[Usable], reading: Reading) -> "list[Pool]":
         """What was read, as pools in one space."""
-        embedder = Embedder.from_mapping(embedder) if embedder else SentenceTransformer()  # type: ignore[arg-type]
+        embedder = reading.embedder
+        if "seed" in reading.model_fields_set:
+            embedder = embedder.seeded(reading.seed)
         texts = [text for part in parts for text in part.texts]
-        space = Space.of(embedder.embed(texts, progress))
+        space = Space.of(embedder.embed(texts, reading.progress))
         ends = np.cumsum([len(part.texts) for part in parts])
         call = uuid.uuid4().hex
         return [
@@ -243,9 +197,9 @@ class Pool:
         space = Space.of(vectors)
         return cls(
             space,
-            _labels(groups, len(space)),
-            known_costs=_costs(costs, len(space)),
-            quality=_quality(quality, len(space)),
+            as_groups(groups, len(space)),
+            known_costs=as_costs(costs, len(space)),
+            quality=as_quality(quality, len(space)),
         )
 
     @classmethod
@@ -278,7 +232,7 @@ class Pool:
             texts = tuple(text for pool in pools for text in pool.texts)
         return cls(
             Space(np.concatenate([pool.space.vectors for pool in pools])),
-            _labels([name for name, pool in named.items() for _ in range(len(pool))], None),
+            as_groups([name for name, pool in named.items() for _ in range(len(pool))], None),
             Records.joined(records) if have_records else None,
             tuple(schema for pool in pools for schema in pool.schemas) if have_records else (),
             first.view,
@@ -360,7 +314,7 @@ class Pool:
         if budget.tokens is None:
             return np.ones(len(self), np.int64)
         if budget.column:
-            costs = _costs(self._records.column(budget.column), len(self))
+            costs = as_costs(self._records.column(budget.column), len(self))
             assert costs is not None  # noqa: S101
             return costs
         if budget.tokenizer:
@@ -381,9 +335,9 @@ class Pool:
             There is no such column.
         """
         if column == CLUSTER and CLUSTER not in self._columns:
-            labels = _labels(self.clusters.tolist(), len(self))
+            labels = as_groups(self.clusters.tolist(), len(self))
         elif column is not None:
-            labels = _labels(self._records.labels(column), len(self))
+            labels = as_groups(self._records.labels(column), len(self))
         else:
             labels = self.groups
         if labels is None:
@@ -460,13 +414,13 @@ class Pool:
         if self.known_texts is not None:
             return self.known_texts
         rows = self._records.rows
-        return [_view(self._schema(row), rows[row], self.view) for row in range(len(self))]
+        return [text_of(self._schema(row), rows[row], self.view) for row in range(len(self))]
 
     def text(self, row: int) -> str:
         """What was embedded of a row."""
         if self.known_texts is not None:
             return self.known_texts[row]
-        return _view(self._schema(row), self._records.rows[row], self.view)
+        return text_of(self._schema(row), self._records.rows[row], self.view)
 
     @property
     def instructions(self) -> list[str]:
@@ -493,65 +447,6 @@ class Pool:
 
 # What should be covered: a pool, vectors, or several of them by name.
 Target: TypeAlias = Pool | Space | ArrayLike | Mapping[str, Pool | Space | ArrayLike]
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """Records that can be used, with the text of each that is to be embedded."""
-
-    records: Records
-    schemas: tuple[Schema, ...]
-    view: View
-    texts: tuple[str, ...]
-    groups: NDArray[np.str_] | None
-    costs: NDArray[np.int64] | None
-    quality: NDArray[np.float64] | None
-
-    @classmethod
-    def of(
-        cls,
-        records: Records,
-        view: View,
-        group: Any,
-        costs: Any,
-        quality: Any,
-        schema: Any,
-        strict: bool,
-    ) -> "_Reading":
-        if view not in VIEWS:
-            raise InputError(f"no view is named {view!r}; known: {', '.join(VIEWS)}")
-        schemas = layouts(records, schema)
-        records = unfolded(records, schemas)
-        n_read = len(records)
-        records, texts, kept = _usable(records, schemas, view, strict)
-        n = len(texts)
-        return cls(
-            records,
-            schemas,
-            view,
-            tuple(texts),
-            _labels(_values(group, "groups", records, kept, n_read), n),
-            _costs(_values(costs, "costs", records, kept, n_read), n),
-            _quality(_values(quality, "quality scores", records, kept, n_read), n),
-        )
-
-
-def _having(column: str | None, records: Mapping[str, Records]) -> dict[str, str]:
-    """The column for each of several data sets that has it."""
-    found = {}
-    for name, one in records.items():
-        if column is not None and (column in one.columns or column == "source"):
-            found[name] = column
-    if column is not None and not found:
-        next(iter(records.values())).column(column)  # says which columns there are
-    return found
-
-
-def _view(schema: Schema, row: Any, view: View) -> str:
-    messages = schema.messages(row)  # what has no instruction is refused, whatever the view
-    if view == "prompt":
-        return schema.prompt(row)
-    return schema.instruction(row) if view == "instruction" else view_text(messages, view)
 
 
 def _trained_text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -614,103 +509,3 @@ def _all_of(columns: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":
     joined = np.concatenate(found)
     joined.flags.writeable = False
     return joined
-
-
-def _usable(
-    records: Records, schemas: tuple[Schema, ...], view: View, strict: bool
-) -> tuple[Records, list[str], NDArray[np.int64]]:
-    """Keep the rows that have an instruction, with their texts; quarantine the others."""
-    texts, kept, bad = [], [], list(records.quarantine)
-    for i, row in enumerate(records.rows):
-        try:
-            texts.append(_view(schemas[records.source_of[i]], row, view))
-            kept.append(i)
-        except RowError as error:
-            bad.append(records.quarantined(i, str(error)))
-            if strict:
-                raise InputError(str(bad[-1])) from None
-    if not kept:
-        raise InputError(f"no record can be used; {bad[-1]}")
-    rows = np.array(kept, np.int64)
-    records = replace(records, quarantine=tuple(bad))
-    return records if len(rows) == len(records) else records.take(rows), texts, rows
-
-
-def _values(
-    values: Any, name: str, records: Records, kept: NDArray[np.int64], n_read: int
-) -> list[Any] | None:
-    """Groups or costs of the kept rows, from a column or from one value for each row read."""
-    if values is None:
-        return None
-    if isinstance(values, str):
-        return records.labels(values)
-    values = list(values)
-    if len(values) != n_read:
-        raise ShapeError(f"{len(values)} {name} do not fit {n_read} records")
-    return [values[i] for i in kept.tolist()]
-
-
-def _labels(groups: Any, n: int | None) -> NDArray[np.str_] | None:
-    if groups is None:
-        return None
-    labels = np.array([_label(group) for group in groups], np.str_)
-    labels.flags.writeable = False
-    if n is not None and len(labels) != n:
-        raise ShapeError(f"{len(labels)} groups do not fit {n} rows")
-    return labels
-
-
-def _label(group: Any) -> str:
-    if group is None:
-        return "(none)"
-    if isinstance(group, list | tuple):
-        return ", ".join(map(str, group)) or "(none)"
-    # Rows of text arrays are as wide as the widest: a name is not that long.
-    return str(group)[:LONGEST_NAME]
-
-
-def _costs(costs: Any, n: int) -> NDArray[np.int64] | None:
-    if costs is None:
-        return None
-    try:
-        array = np.asarray(costs, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"costs must be numbers{_culprit(costs)}: {error}") from None
-    if array.shape != (n,):
-        raise ShapeError(f"costs of shape {array.shape} do not fit {n} rows")
-    fine = (array >= 1) & (array <= _DEAREST) & (array == np.floor(array))
-    if not fine.all():
-        row = int(np.flatnonzero(~fine)[0])
-        raise ShapeError(
-            f"costs must be whole numbers from 1 to {_DEAREST:,}, but row {row} has {array[row]:g}"
-        )
-    checked = array.astype(np.int64)
-    checked.flags.writeable = False
-    return checked
-
-
-def _culprit(values: Any) -> str:
-    """Which row has what is no number."""
-    for row, value in enumerate(values):
-        try:
-            if np.asarray(value, np.float64).ndim:
-                raise TypeError
-        except (TypeError, ValueError):
-            return f", but row {row} has {value!r}"
-    return ""
-
-
-def _quality(quality: Any, n: int) -> NDArray[np.float64] | None:
-    if quality is None:
-        return None
-    try:
-        scores = np.array(quality, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"quality scores must be numbers{_culprit(quality)}: {error}") from None
-    if scores.shape != (n,):
-        raise ShapeError(f"quality scores of shape {scores.shape} do not fit {n} rows")
-    if not np.isfinite(scores).all():
-        row = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise ShapeError(f"quality scores must be finite, but row {row} has {scores[row]}")
-    scores.flags.writeable = False
-    return scores

@@ -86,7 +86,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def _pool(rows: list[dict[str, Any]] = ROWS, **options: Any) -> Pool:
-    return Pool.of(rows, idv.Lexical(n_dimensions=8), **options)
+    return Pool.of(rows, embedder=idv.Lexical(n_dimensions=8), **options)
 
 
 @every_selector

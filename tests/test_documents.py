@@ -156,7 +156,9 @@ def test_the_schema_of_a_summary_is_current() -> None:
 
 
 def test_a_summary_is_what_its_schema_says(tmp_path: Path) -> None:
-    pool = idv.Pool.of(_records("code", 20) + _records("history", 5), "lexical", group="category")
+    pool = idv.Pool.of(
+        _records("code", 20) + _records("history", 5), embedder="lexical", group="category"
+    )
     summary = idv.coverage(pool, idv.Random().select(pool, 5), pool.take([0, 22]), n_draws=2)
     schema = json.loads(summary_schema())
     assert set(json.loads(summary.to_json())) == set(schema["properties"])

@@ -36,7 +36,7 @@ WITH_MUTE = [ROWS[0], MUTE, *ROWS[1:]]
 
 
 def _pool(rows: Any = ROWS, **options: Any) -> idv.Pool:
-    return idv.Pool.of(rows, idv.Lexical(), **options)
+    return idv.Pool.of(rows, embedder=idv.Lexical(), **options)
 
 
 # Rows that cannot be used.
@@ -286,7 +286,7 @@ def test_vectors_of_another_form_say_which(vectors: Any, said: str) -> None:
 def test_precomputed_vectors_lie_row_by_row(tmp_path: Path) -> None:
     vectors = np.random.default_rng(0).standard_normal((4, 6))
     np.save(tmp_path / "v.npy", vectors)
-    pool = idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+    pool = idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(pool.space.vectors, unit, rtol=1e-5, atol=1e-6)
 
@@ -297,7 +297,7 @@ def test_a_file_of_vectors_that_does_not_fit_gives_both_sizes(
 ) -> None:
     np.save(tmp_path / "v.npy", np.ones(shape))
     with pytest.raises(ShapeError) as caught:
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
     assert f"v.npy has shape {shape}, but there are 4 records" in str(caught.value)
 
 
@@ -307,32 +307,32 @@ def test_a_file_of_vectors_with_a_wrong_row_names_it(wrong: float, tmp_path: Pat
     vectors[1] = wrong
     np.save(tmp_path / "v.npy", vectors)
     with pytest.raises(ShapeError, match="row 1 "):
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY\x01\x00"])
 def test_a_file_that_is_no_array_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "v.npy").write_bytes(content)
     with pytest.raises(InputError, match=r"v\.npy is not a \.npy array"):
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
 
 
 def test_a_missing_file_of_vectors_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.npy"):
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "gone.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "gone.npy")))
 
 
 def test_vectors_that_need_pickle_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.array([{}] * 4, object), allow_pickle=True)
     with pytest.raises(InputError, match="pickle"):
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
 
 
 @pytest.mark.parametrize("dtype", ["S3", "complex64", "datetime64[s]"])
 def test_a_file_of_something_but_real_numbers_is_a_usage_error(dtype: str, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.ones((4, 3), np.int64).astype(dtype))
     with pytest.raises((ShapeError, InputError)):
-        idv.Pool.of(ROWS, idv.Precomputed(path=str(tmp_path / "v.npy")))
+        idv.Pool.of(ROWS, embedder=idv.Precomputed(path=str(tmp_path / "v.npy")))
 
 
 # The rest of a pool.
@@ -451,7 +451,7 @@ def test_a_score_that_is_no_finite_number_names_its_row(value):
         Pool.from_embeddings(np.eye(4), quality=scores)
     rows = [{"instruction": f"Task {i}", "output": "x", "s": s} for i, s in enumerate(scores)]
     with pytest.raises(ShapeError, match=r"quality scores must be finite, but row 2 has"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
+        Pool.of(rows, embedder=idv.Lexical(n_dimensions=4), quality="s")
 
 
 @pytest.mark.parametrize("value", ["good", [1], {}])
@@ -459,7 +459,7 @@ def test_a_score_that_is_no_number_names_its_row(value):
     rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
     rows[2]["s"] = value
     with pytest.raises(ShapeError, match=r"quality scores must be numbers.*\brow 2\b"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="s")
+        Pool.of(rows, embedder=idv.Lexical(n_dimensions=4), quality="s")
 
 
 @pytest.mark.parametrize("quality", [[1, 2, 3], [1] * 5, [[1, 2, 3, 4]], [], 3])
@@ -472,7 +472,7 @@ def test_scores_of_records_stay_with_their_rows():
     rows = [{"instruction": f"Task {i}", "output": "x", "s": i} for i in range(4)]
     rows.insert(2, {"instruction": " ", "output": "x", "s": 9})
     for quality in ("s", [0, 1, 9, 2, 3]):
-        pool = Pool.of(rows, idv.Lexical(n_dimensions=4), quality=quality)
+        pool = Pool.of(rows, embedder=idv.Lexical(n_dimensions=4), quality=quality)
         assert pool.quality is not None
         assert pool.quality.tolist() == [0, 1, 2, 3]
         taken = pool.take([3, 1]).quality
@@ -481,9 +481,9 @@ def test_scores_of_records_stay_with_their_rows():
         with pytest.raises(ValueError, match="read-only"):
             pool.quality[0] = 1
     with pytest.raises(ShapeError, match="4 quality scores do not fit 5 records"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality=[1, 2, 3, 4])
+        Pool.of(rows, embedder=idv.Lexical(n_dimensions=4), quality=[1, 2, 3, 4])
     with pytest.raises(InputError, match="score"):
-        Pool.of(rows, idv.Lexical(n_dimensions=4), quality="score")
+        Pool.of(rows, embedder=idv.Lexical(n_dimensions=4), quality="score")
 
 
 def test_scores_are_read_once_and_not_shared_with_the_caller():
@@ -515,7 +515,7 @@ def test_joined_records_know_where_they_came_from(tmp_path: Path):
     path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
     chat = [{"messages": [{"role": "user", "content": "Bake."}], "extra": 1}, {"output": "?"}]
     pools = Pool.together(
-        {"file": str(path), "set": Dataset.from_list(CODE), "chat": chat}, "lexical"
+        {"file": str(path), "set": Dataset.from_list(CODE), "chat": chat}, embedder="lexical"
     )
     joined = Pool.joined(pools)
     records = joined.records
@@ -542,7 +542,7 @@ def test_joined_data_sets_stay_one_and_files_keep_their_digests(tmp_path: Path):
     path = tmp_path / "law.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in LAW))
     sets = {"a": Dataset.from_list(CODE), "b": Dataset.from_list(FOOD), "c": str(path)}
-    pools = Pool.together(sets, "lexical")
+    pools = Pool.together(sets, embedder="lexical")
     both = Pool.joined({"a": pools["a"], "b": pools["b"]}).records
     assert both is not None
     assert isinstance(both.rows, Dataset)
@@ -550,7 +550,7 @@ def test_joined_data_sets_stay_one_and_files_keep_their_digests(tmp_path: Path):
     # Of several files each has its layout.
     chat = tmp_path / "chat.jsonl"
     chat.write_text(json.dumps({"messages": [{"role": "user", "content": "Bake."}]}) + "\n")
-    both_files = Pool.of([str(path), str(chat)], "lexical")
+    both_files = Pool.of([str(path), str(chat)], embedder="lexical")
     joined = Pool.joined({"a": both_files, "b": both_files})
     assert [joined.instruction(row) for row in (0, 12, 25)] == [
         LAW[0]["instruction"],
@@ -563,7 +563,7 @@ def test_joined_data_sets_stay_one_and_files_keep_their_digests(tmp_path: Path):
 
 
 def test_a_joined_pool_takes_part_in_everything_else():
-    pools = Pool.together({"code": CODE, **OTHERS}, "lexical")
+    pools = Pool.together({"code": CODE, **OTHERS}, embedder="lexical")
     joined = Pool.joined(pools)
     assert len(idv.FacilityLocation().select(joined, 9)) == 9
     again = Pool.joined({"all": joined})

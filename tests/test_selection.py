@@ -54,7 +54,7 @@ def _rows(ids: bool) -> list[dict[str, Any]]:
 def _records(ids: bool) -> Pool:
     """Sixty records; the same with ids and without."""
     return Pool.of(
-        _rows(ids), idv.Lexical(n_dimensions=16), group="kind", costs="n", quality="score"
+        _rows(ids), embedder=idv.Lexical(n_dimensions=16), group="kind", costs="n", quality="score"
     )
 
 
@@ -401,10 +401,10 @@ def test_ids_survive_records_that_are_new_and_repeat_one():
 def test_records_are_the_same_where_later_ones_have_a_column_more():
     rows = [{"instruction": f"Task {i}", "output": f"It is {i * i}"} for i in range(20)]
     more = [*rows, {"instruction": "Sing", "output": "La", "language": "en"}]
-    before = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(n_dimensions=8))
+    before = Pool.of(datasets.Dataset.from_list(rows), embedder=idv.Lexical(n_dimensions=8))
     after = Pool.of(
         datasets.Dataset.from_list([{"language": None} | row for row in more]),
-        idv.Lexical(n_dimensions=8),
+        embedder=idv.Lexical(n_dimensions=8),
     )
     earlier = idv.Random().select(before, 10)
     now = idv.Random().select(after, 10, keep=earlier, stability=1)
@@ -414,8 +414,8 @@ def test_records_are_the_same_where_later_ones_have_a_column_more():
 
 def test_records_are_the_same_in_a_list_and_in_a_dataset():
     rows = [{"instruction": f"Task {i}", "output": f"It is {i * i}"} for i in range(20)]
-    in_list = Pool.of(rows, idv.Lexical(n_dimensions=8))
-    in_dataset = Pool.of(datasets.Dataset.from_list(rows), idv.Lexical(n_dimensions=8))
+    in_list = Pool.of(rows, embedder=idv.Lexical(n_dimensions=8))
+    in_dataset = Pool.of(datasets.Dataset.from_list(rows), embedder=idv.Lexical(n_dimensions=8))
     numbers = np.arange(20)
     assert in_list.keys(numbers) == in_dataset.keys(numbers)
     assert len(set(in_list.keys(numbers))) == 20
@@ -425,7 +425,7 @@ def test_keys_do_not_depend_on_the_order_of_columns_but_on_every_value():
     row = {"instruction": "Add", "output": "2", "meta": {"a": 1, "b": [1, 2]}}
     same = {"meta": {"b": [1, 2], "a": 1}, "output": "2", "instruction": "Add"}
     other = {"instruction": "Add", "output": "2", "meta": {"a": 1, "b": [2, 1]}}
-    keys = Pool.of([row, same, other], idv.Lexical(n_dimensions=4)).keys([0, 1, 2])
+    keys = Pool.of([row, same, other], embedder=idv.Lexical(n_dimensions=4)).keys([0, 1, 2])
     assert keys[0] == keys[1] != keys[2]
 
 
@@ -442,7 +442,7 @@ def test_keys_do_not_depend_on_the_order_of_columns_but_on_every_value():
 )
 def test_ids_are_keys_where_they_tell_every_record_apart(ids, are_used):
     rows = [{"id": i, "instruction": f"Task {n}", "output": "x"} for n, i in enumerate(ids)]
-    pool = Pool.of(rows, idv.Lexical(n_dimensions=4))
+    pool = Pool.of(rows, embedder=idv.Lexical(n_dimensions=4))
     keys = pool.keys([2, 0, 1])
     assert len(set(keys)) == 3
     assert (keys == [str(ids[i]) for i in (2, 0, 1)]) == are_used
@@ -569,7 +569,7 @@ def test_a_selection_comes_back_from_its_file(selector: Selector, budget: Budget
     assert loaded.indices.tolist() == selection.indices.tolist()
     assert loaded.gains.tolist() == selection.gains.tolist()
     assert loaded.budget == budget
-    assert Selector.from_mapping(loaded.selector) == selector
+    assert Selector.of(loaded.selector) == selector
     assert loaded.keys == selection.keys
     assert loaded.origin is None
     again = Selection.load(loaded.save(tmp_path / "t.json"))

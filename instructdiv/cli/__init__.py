@@ -348,16 +348,17 @@ def report(
             raise UsageError(f"--atlas replaces the folder {atlas}; write --output elsewhere")
     # A file may have any name, also one of those that stand for the other sets here.
     inventories = {f"reference {name}": name for name in reference or []}
-    own = dict.fromkeys(inventories, reference_group) if reference_group else {}
+    own = {name: {"group": reference_group} for name in inventories if reference_group}
     sets = {"data": data} | ({"target": target} if target else {}) | inventories
     with _progress(quiet) as progress:
         pools = Pool.together(
             sets,
-            _embedder(embedder).seeded(seed),
-            view,  # type: ignore[arg-type]
-            group,
-            groups=({"data": group} if group else {}) | own,
-            schema=_layout(schema),
+            each=({"data": {"group": group}} if group else {}) | own,  # type: ignore[arg-type]
+            embedder=embedder,
+            view=view,  # type: ignore[arg-type]
+            group=group,
+            schema=schema,
+            seed=seed,
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -424,10 +425,11 @@ def diff(
     with _progress(quiet) as progress:
         pools = Pool.together(
             {"a": a, "b": b},
-            _embedder(embedder).seeded(seed),
-            view,  # type: ignore[arg-type]
-            group,
-            schema=_layout(schema),
+            embedder=embedder,
+            view=view,  # type: ignore[arg-type]
+            group=group,
+            schema=schema,
+            seed=seed,
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -488,15 +490,17 @@ def compare(
     if selectors.strip() == "all" and not target:
         chosen = [selector for selector in chosen if not selector.needs_target]
     spent = [_budget(amount.strip(), unit) for amount in budgets.split(",")]
+    own: dict[str, Any] = {"data": {"group": group, "quality": quality, "schema": schema}}
+    if target and target_group:
+        own["target"] = {"group": target_group}
     with _progress(quiet) as progress:
         pools = Pool.together(
             {"data": data} | ({"target": target} if target else {}),
-            _embedder(embedder).seeded(seed),
-            view,  # type: ignore[arg-type]
-            group,
-            groups={"data": group} | ({"target": target_group} if target_group else {}),
-            quality={"data": quality},
-            schemas={"data": _layout(schema)},
+            each=own,
+            embedder=embedder,
+            view=view,  # type: ignore[arg-type]
+            group=group,
+            seed=seed,
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -781,9 +785,9 @@ def leaks(
     with _progress(quiet) as progress:
         pools = Pool.together(
             {"data": data, "target": target},
-            _embedder(embedder),
-            view,  # type: ignore[arg-type]
-            schemas={"data": _layout(schema)},
+            each={"data": {"schema": schema}},
+            embedder=embedder,
+            view=view,  # type: ignore[arg-type]
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -836,9 +840,10 @@ def profile(
         read = functools.partial(
             Pool.of,
             data,
-            _embedder(embedder).seeded(seed),
+            embedder=embedder,
             group=group,
-            schema=_layout(schema),
+            schema=schema,
+            seed=seed,
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -914,7 +919,7 @@ def diversify(
 
     if output:
         check_free(output, overwrite)
-    written_by = Exporter.from_mapping(_mapping(exporter or "jsonl"))
+    written_by = Exporter.of(_mapping(exporter or "jsonl"))
     parameters: dict[str, Any] = {"radius": radius, "balance": balance, "seed": seed}
     with _progress(quiet) as progress:
         kept, others = _core_and_others(
@@ -989,14 +994,15 @@ def advise(
         raise UsageError("--group divides a single candidate; give one, or no --group")
     # Anything may be the name of a candidate.
     sets: dict[str, Any] = {f"candidate {name}": one for name, one in named.items()}
-    groups = dict.fromkeys(sets, group)
+    groups: dict[str, Any] = {name: {"group": group} for name in sets}
     sets |= {"data": data} | ({"target": target} if target else {})
     with _progress(quiet) as progress:
         pools = Pool.together(
             sets,
-            _embedder(embedder).seeded(seed),
-            view,  # type: ignore[arg-type]
-            groups=groups,
+            each=groups,
+            embedder=embedder,
+            view=view,  # type: ignore[arg-type]
+            seed=seed,
             strict=strict,
             encoding=encoding,
             progress=progress,
@@ -1268,7 +1274,7 @@ def _run(recipe: "Recipe", output: Path, *, overwrite: bool, as_json: bool, quie
 
     check_free(output, overwrite)  # before the work, not after it
     with _progress(quiet) as progress:
-        mix = curate(recipe, progress=progress)
+        mix = curate(recipe.with_options(progress=progress))
         if recipe.fail_on_drop and len(found := mix.preflight()) == len(mix.order):
             found.check()  # nothing is left to write
         mix.export(output, overwrite=overwrite)
@@ -1307,7 +1313,7 @@ def _embedder(name: str) -> "Embedder":
     from instructdiv.embedders import Embedder, Precomputed, SentenceTransformer
 
     if name.lstrip().startswith("{") or name in Embedder.known():
-        return Embedder.from_mapping(_mapping(name))
+        return Embedder.of(_mapping(name))
     if name.endswith(".npy"):
         return Precomputed(path=name)
     return SentenceTransformer() if name == "minilm" else SentenceTransformer(model=name)
@@ -1323,15 +1329,15 @@ def _mapping(part: str) -> Any:
 
 
 def _layout(schema: str | None) -> Any:
-    from instructdiv.schemas import schema_of
+    from instructdiv.schemas import Schema
 
-    return None if schema is None else schema_of(_mapping(schema))
+    return None if schema is None else Schema.of(_mapping(schema))
 
 
 def _parts(names: str, family: Any) -> list[Any]:
     """Parts of a family between commas; a JSON mapping may hold some of its own."""
     if names.strip() == "all":
-        return [family.from_mapping(name) for name in family.known()]
+        return [family.of(name) for name in family.known()]
     found: list[Any] = []
     rest = names.strip()
     while rest:
@@ -1348,7 +1354,7 @@ def _parts(names: str, family: Any) -> list[Any]:
             rest = after[1:].lstrip()
         else:
             part, _, rest = (piece.strip() for piece in rest.partition(","))
-        found.append(family.from_mapping(part))
+        found.append(family.of(part))
     return found
 
 
@@ -1379,16 +1385,22 @@ def _core_and_others(
 
     if (core is None) == (pool is None):
         raise UsageError("what may come are the other groups of the data (--core), or --pool files")
-    more = {"strict": strict, "encoding": encoding, "progress": progress}
+    more: Any = {
+        "embedder": embedder,
+        "view": view,
+        "strict": strict,
+        "encoding": encoding,
+        "progress": progress,
+    }
     if core is None:
         named = _by_name(pool or [], "--pool")
         sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
-        groups = {"": None} | ({} if group is None else dict.fromkeys(list(sets)[1:], group))
-        pools = Pool.together(sets, embedder, view, groups=groups, **more)  # type: ignore[arg-type]
+        own: dict[str, Any] = {name: {"group": group if name else None} for name in sets}
+        pools = Pool.together(sets, each=own, **more)
         return pools.pop(""), {name: pools[f"pool {name}"] for name in named}
     if group is None:
         raise UsageError("--core is a group of the data; name the column of the groups by --group")
-    whole = Pool.of(data, embedder, view, group, **more)  # type: ignore[arg-type]
+    whole = Pool.of(data, group=group, **more)
     assert whole.groups is not None  # noqa: S101
     known = np.unique(whole.groups).tolist()
     if core not in known:

@@ -6,12 +6,12 @@ import logging
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,10 @@ from instructdiv.curation.holdout import alike, held_out
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.licenses import UNKNOWN, allowed, licenses_of
 from instructdiv.data.load import names_files, read
+from instructdiv.data.reading import Reading, ReadingOptions, Values
 from instructdiv.data.records import Quarantined, Records, is_dataset, quarantine_lines
 from instructdiv.data.sources import SOURCE, constrained, read_sources
-from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, Progress, SentenceTransformer
+from instructdiv.embedders import Progress
 from instructdiv.errors import BudgetError, GateFailed, InputError
 from instructdiv.exporters import (
     Exporter,
@@ -40,7 +40,6 @@ from instructdiv.exporters import (
 from instructdiv.pool import Pool
 from instructdiv.report import Summary, coverage
 from instructdiv.report.leakage import leak_check
-from instructdiv.schemas import Schema
 from instructdiv.selection import Selection, checked_keys
 from instructdiv.selectors import Selector, default_selector
 
@@ -201,7 +200,7 @@ class Mix:
         if trainer is not None:
             changed["trainer"] = checked_trainer(trainer)
             if exporter is None and trainer in Exporter.known():
-                changed["exporter"] = Exporter.from_mapping(trainer)
+                changed["exporter"] = Exporter.of(trainer)
         mix = self._with(changed) if changed else self
         mix.summary  # noqa: B018 - measured before the folder is begun
         return mix.recipe.exporter.export(mix, path, overwrite=overwrite)
@@ -352,9 +351,7 @@ def _stage(name: str, seconds: dict[str, float], progress: Progress | None) -> I
         progress(name, 1, 1)
 
 
-def curate(
-    recipe: Recipe, data: Any = None, target: Any = None, *, progress: Progress | None = None
-) -> Mix:
+def curate(recipe: Recipe, data: Any = None, target: Any = None) -> Mix:
     """Read, embed and select as a recipe says.
 
     Parameters
@@ -365,8 +362,6 @@ def curate(
         Records to use in place of those the recipe names; whatever :func:`load` reads.
     target
         Records to cover in place of those the recipe names.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
 
     Examples
     --------
@@ -379,36 +374,21 @@ def curate(
     if data is not None and recipe.sources:
         raise InputError("the recipe has sources; give it no other data")
     found = recipe.data if data is None else data
-    columns = {
-        "group": recipe.group or (SOURCE if recipe.sources else None),
-        "costs": recipe.costs,
-        "quality": recipe.quality,
-        "target_group": recipe.target_group,
-    }
-    return _curate(
-        recipe, found, recipe.target or None if target is None else target, columns, progress
-    )
+    reading = Reading.of(recipe)
+    if recipe.sources and recipe.group is None:
+        reading = reading.with_options(group=SOURCE)
+    aim = recipe.target or None if target is None else target
+    return _curate(recipe, reading, found, aim, recipe.target_group)
 
 
-def _curate(
-    recipe: Recipe, data: Any, target: Any, columns: dict[str, Any], progress: Progress | None
-) -> Mix:
+def _curate(recipe: Recipe, reading: Reading, data: Any, target: Any, target_group: Values) -> Mix:
     keep = None if recipe.keep is None else earlier_selection(recipe.keep)
     seconds: dict[str, float] = {}
     with _stage("read and embed", seconds, None):  # the embedder tells its own progress
-        pool, aim = _pools(recipe, data, target, columns, progress)
-    for called, one in (("records", pool), ("records of the target", aim)):
-        quarantine = one.records.quarantine if one is not None and one.records else ()
-        if quarantine:
-            _log.warning(
-                "%d %s cannot be used and are left out; the first: %s",
-                len(quarantine),
-                called,
-                quarantine[0],
-            )
+        pool, aim = _pools(recipe, reading, data, target, target_group)
     selector = recipe.selector.seeded(recipe.seed)
     budget = constrained(recipe.budget, recipe.sources, len(pool))
-    with _stage("select", seconds, progress):
+    with _stage("select", seconds, reading.progress):
         # A target may be there for the arranger alone.
         covered = aim if selector.covers_target or recipe.arranger is None else None
         try:
@@ -423,26 +403,25 @@ def _curate(
             ) from error
     arrangement = None
     if recipe.arranger is not None:
-        with _stage("arrange", seconds, progress):
+        with _stage("arrange", seconds, reading.progress):
             arranger = recipe.arranger.seeded(recipe.seed)
             # Where all were chosen, the order in which they were says nothing.
             chosen = None if len(selection) == len(pool) else selection
             arrangement = arranger.arrange(pool, chosen, aim)
-    return Mix(recipe, pool, selection, progress, seconds, aim, arrangement)
+    return Mix(recipe, pool, selection, reading.progress, seconds, aim, arrangement)
 
 
 def _pools(
-    recipe: Recipe, data: Any, target: Any, columns: dict[str, Any], progress: Progress | None
+    recipe: Recipe, reading: Reading, data: Any, target: Any, target_group: Values
 ) -> tuple[Pool, Pool | None]:
     """The pool to choose from, and the target, if there is one, in one space."""
-    if target is None and columns["target_group"] is not None:
+    if target is None and target_group is not None:
         raise InputError("target_group is a column of a target; give a target too")
-    layout: Any = recipe.layout
     if recipe.sources:
-        data, layout = read_sources(recipe.sources, strict=recipe.strict)
+        data = read_sources(recipe.sources, strict=recipe.strict)
     if recipe.allow_license:
         whole = read(data, strict=recipe.strict, encoding=recipe.encoding)
-        data, layout = _allowed(whole, layout, recipe.allow_license)
+        data = _allowed(whole, recipe.allow_license)
         left = set(data.source_names)
         for source in recipe.sources:
             if (source.share or source.records) and source.name not in left:
@@ -450,25 +429,15 @@ def _pools(
                     f"the source {source.name!r} has no record under a license that is allowed; "
                     "allow its license, or leave the source out"
                 )
-    sets = {"data": data} | ({} if target is None else {"target": target})
-    pools = Pool.together(
-        sets,
-        recipe.embedder.seeded(recipe.seed),
-        recipe.view,
-        groups={"data": columns["group"]}
-        | ({} if target is None else {"target": columns["target_group"]}),
-        costs={"data": columns["costs"]},
-        quality={"data": columns["quality"]},
-        schemas={"data": layout},
-        strict=recipe.strict,
-        encoding=recipe.encoding,
-        progress=progress,
-    )
-    return pools["data"], pools.get("target")
+    if target is None:
+        return Pool.of(data, reading), None
+    own: ReadingOptions = {"group": target_group, "costs": None, "quality": None, "schema": None}
+    pools = Pool.together({"data": data, "target": target}, reading, each={"target": own})
+    return pools["data"], pools["target"]
 
 
-def _allowed(records: Records, layout: Any, allow: Sequence[str]) -> tuple[Records, Any]:
-    """The records under these licenses, and the layout of each source that is left."""
+def _allowed(records: Records, allow: Sequence[str]) -> Records:
+    """The records under these licenses."""
     licenses = licenses_of(records)
     fine = allowed(licenses, allow)
     others = Counter(
@@ -476,10 +445,7 @@ def _allowed(records: Records, layout: Any, allow: Sequence[str]) -> tuple[Recor
         for own, ok in zip(licenses, fine.tolist(), strict=True)
         if not ok
     )
-    left = replace(records.take(fine), excluded=tuple(others.most_common()))
-    if isinstance(layout, tuple):
-        layout = tuple(layout[i] for i in np.unique(left.source_of).tolist())
-    return left.pruned(), layout
+    return replace(records.take(fine), excluded=tuple(others.most_common())).pruned()
 
 
 def selection_of(path: str | Path, pool: Pool) -> Selection:
@@ -528,20 +494,13 @@ def _read_mix(folder: Path) -> tuple[Selection, list[str]]:
 def rebalance(
     data: Any,
     budget: Budget | int,
+    reading: Reading | None = None,
     *,
-    selector: Selector | str | None = None,
-    embedder: Embedder | str | None = None,
-    view: View = "prompt",
-    group: str | Sequence[str] | None = None,
-    costs: Any = None,
-    quality: Any = None,
-    schema: Schema | str | None = None,
+    selector: Selector | str | Mapping[str, Any] | None = None,
     target: Any = None,
-    target_group: str | Sequence[str] | None = None,
-    arranger: Arranger | str | None = None,
-    seed: int = 0,
-    strict: bool = False,
-    progress: Progress | None = None,
+    target_group: Values = None,
+    arranger: Arranger | str | Mapping[str, Any] | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Any:
     """Choose the records that cover the most, under a budget, before training.
 
@@ -552,20 +511,10 @@ def rebalance(
         columns and values, in the order chosen. A path gives a ``datasets.Dataset``.
     budget
         What may be spent; a whole number counts records.
+    reading
+        How the data are read and embedded.
     selector
         What chooses, or its name; :func:`default_selector` if not given.
-    embedder
-        What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
-    view
-        What of a record is embedded: prompt, instruction, response or conversation.
-    group
-        Column of the known groups, or one group a row, for selectors that use them.
-    costs
-        Column of the tokens of each record, or one number a row.
-    quality
-        Column of the score of each record, or one number a row, for selectors that use it.
-    schema
-        Layout of the records; recognized if not given.
     target
         What should be covered in place of the data itself, such as the prompts of an
         evaluation: whatever :func:`instructdiv.load` reads.
@@ -573,12 +522,9 @@ def rebalance(
         Column of the groups of the target, or one group a row.
     arranger
         What orders the chosen records, or its name; in the order chosen if not given.
-    seed
-        Seed of everything that draws at random and has no seed of its own.
-    strict
-        Raise on the first record that cannot be used, rather than leave it out.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords: embedder, view, group, costs,
+        quality, schema, encoding, strict, seed, progress.
 
     Raises
     ------
@@ -594,20 +540,16 @@ def rebalance(
     >>> rebalance(rows, 2, embedder=Lexical())[0] in rows
     True
     """
+    reading = Reading.of(reading, **options)
     recipe = Recipe.model_validate(
-        {
+        reading.columns_alone()
+        | {
             "budget": Budget.of(budget),
             "selector": selector or default_selector(),
-            "embedder": embedder or SentenceTransformer(),
-            "view": view,
-            "schema": schema,
             "arranger": arranger,
-            "seed": seed,
-            "strict": strict,
         }
     )
-    columns = {"group": group, "costs": costs, "quality": quality, "target_group": target_group}
-    mix = _curate(recipe, data, target, columns, progress)
+    mix = _curate(recipe, reading, data, target, target_group)
     # Of a mix the summary says it.
     if mix.target is not None and (leaks := leak_check(mix.pool, mix.target)):
         _log.warning("%s", leaks)

@@ -15,11 +15,12 @@ from instructdiv.core.apportion import apportion
 from instructdiv.core.wording import counted, start_of
 from instructdiv.curation.curate import Mix
 from instructdiv.curation.recipe import Recipe
+from instructdiv.data.columns import LONGEST_NAME
 from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, Progress
+from instructdiv.embedders import Embedder, Progress, SentenceTransformer
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.exporters import Exporter
-from instructdiv.pool import LONGEST_NAME, Pool
+from instructdiv.pool import Pool
 from instructdiv.published import evidence
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
@@ -629,10 +630,16 @@ def as_pools(
     if any(given):
         some = next(name for name, one in named.items() if not isinstance(one, Pool))
         raise ShapeError(f"some are pools, but {some!r} is not; embed it too, with Pool.together")
-    if embedder is not None:
-        embedder = Embedder.from_mapping(embedder).seeded(seed)  # type: ignore[arg-type]
-    own = {CORE: None} if CORE in named else {}
-    return Pool.together(named, embedder, view, group, groups=own, strict=strict, progress=progress)
+    return Pool.together(
+        named,
+        embedder=SentenceTransformer() if embedder is None else embedder,
+        view=view,
+        group=group,
+        seed=seed,
+        strict=strict,
+        progress=progress,
+        each={CORE: {"group": None}} if CORE in named else {},
+    )
 
 
 def _domains(name: str, pool: Pool, *, alone: bool) -> list[str]:

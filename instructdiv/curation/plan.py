@@ -104,7 +104,7 @@ def plan(
     """
     _check_whole(pool_size, "the size of the pool")
     _check_whole(n_dimensions, "the number of dimensions")
-    chooser = default_selector() if selector is None else Selector.from_mapping(selector)  # type: ignore[arg-type]
+    chooser = default_selector() if selector is None else Selector.of(selector)
     n_chosen = _n_chosen(Budget.of(budget), pool_size)
     sizes = [min(pool_size, size) for size in (1000, 3000)]
     small, large = (_seconds(chooser, n, n_dimensions, n_chosen / pool_size) for n in sizes)

@@ -13,13 +13,11 @@ from pydantic.fields import FieldInfo
 from instructdiv.arrangers import Arranger
 from instructdiv.budget import Budget
 from instructdiv.core.files import write_text
+from instructdiv.data.reading import Reading
 from instructdiv.data.sources import Source
-from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, SentenceTransformer
 from instructdiv.errors import RecipeError
 from instructdiv.exporters import Exporter, Jsonl, checked_trainer
-from instructdiv.part import Part, StrictModel, json_schema
-from instructdiv.schemas import Schema, schema_of
+from instructdiv.part import Part, json_schema
 from instructdiv.selectors import Selector, default_selector
 
 Carried = Literal["_source", "_rank", "_turn", "_cluster", "_gain"]
@@ -39,7 +37,7 @@ def _or_one_string(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"type": "string"}, several]
 
 
-class Recipe(StrictModel):
+class Recipe(Reading):
     """Everything that decides what is in a mix.
 
     Raises
@@ -57,6 +55,7 @@ class Recipe(StrictModel):
     """
 
     noun = "recipe"
+    error = RecipeError
     example = "{data: data.jsonl, budget: 500}"
 
     data: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
@@ -68,28 +67,6 @@ class Recipe(StrictModel):
     allow_license: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
     """Licenses that records may be under; others, and those of which none is known, are left
     out. All may come if not given."""
-
-    encoding: str = "utf-8"
-    """How text files are encoded, as Python names it."""
-
-    layout: Schema | None = Field(default=None, alias="schema")
-    """Layout of the records; recognized if not given."""
-
-    view: View = "prompt"
-    """What of a record is embedded."""
-
-    group: str | None = None
-    """Column of the known groups; source is the name of the file, and the default where there
-    are sources."""
-
-    costs: str | None = None
-    """Column of the tokens of each record; the embedder's tokenizer counts if not given."""
-
-    quality: str | None = None
-    """Column of the score of each record, higher is better, for selectors that use it."""
-
-    embedder: Embedder = SentenceTransformer()
-    """What turns texts into vectors."""
 
     selector: Selector = default_selector()
     """What chooses."""
@@ -116,9 +93,6 @@ class Recipe(StrictModel):
     stability: float = Field(default=0.9, ge=0, le=1)
     """Share of the earlier selection that is kept, of what is still in the data."""
 
-    seed: int = Field(default=0, ge=0)
-    """Seed of everything that draws at random and has no seed of its own."""
-
     exporter: Exporter = Jsonl()
     """How the mix is written; in the form of the trainer, if one is given and this is not."""
 
@@ -139,19 +113,11 @@ class Recipe(StrictModel):
     page: bool = False
     """Write the report beside the mix as a page too, report.html."""
 
-    strict: bool = False
-    """Stop at the first record that cannot be used, rather than leave it out."""
-
     min_coverage: float | None = Field(default=None, ge=-1, le=1)
     """Least mean similarity of a record to the nearest chosen one; below it the run fails."""
 
     output: str | None = None
     """Folder that the run command writes."""
-
-    @field_validator("layout", mode="before")
-    @classmethod
-    def _by_columns(cls, layout: Any) -> Any:
-        return layout if layout is None else schema_of(layout)
 
     @field_validator("trainer")
     @classmethod
@@ -173,7 +139,23 @@ class Recipe(StrictModel):
             keys["budget"] = budget
         return keys
 
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Name of each key that can be written, the data first."""
+        return tuple(dict.fromkeys(["data", "sources", "allow_license", *super().keys()]))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain JSON values, without the keys that are not set."""
+        found = super().to_mapping()
+        return {key: found[key] for key in self.keys() if key in found}
+
     def _check(self) -> None:
+        for name in ("group", "costs", "quality"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise RecipeError(
+                    f"recipe: {name} = {list(value)!r:.80}: a recipe names a column; one value a "
+                    "row is given in Python, as in rebalance(data, 500, group=...)"
+                )
         if self.data and self.sources:
             raise RecipeError("a recipe has data or sources, not both")
         if self.sources and (self.layout is not None or self.encoding != "utf-8"):
@@ -222,10 +204,6 @@ class Recipe(StrictModel):
         """Write the recipe as YAML; reading it back gives the same recipe."""
         text = yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True)
         return write_text(path, text)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The recipe as plain JSON values, without the keys that are not set."""
-        return self.model_dump(mode="json", exclude_none=True)
 
     @classmethod
     def json_schema(cls) -> str:

@@ -14,7 +14,7 @@ from instructdiv.data.layouts import Layout, layouts, unfolded
 from instructdiv.data.load import read
 from instructdiv.data.records import QUARANTINE, Quarantined, Row, is_dataset, quarantine_lines
 from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
-from instructdiv.schemas import Schema, schema_of
+from instructdiv.schemas import Schema
 
 UNHELD = "_unheld"
 """Column of what the layout of a row has no place for, so that it can be converted back."""
@@ -166,7 +166,7 @@ def convert(
     >>> list(convert(there.rows, "alpaca").rows) == rows
     True
     """
-    target = schema_of(to)
+    target = Schema.of(to)
     records = read(data, strict=strict, encoding=encoding)
     found = layouts(records, schema)
     n_read = len(records) + len(records.quarantine)
@@ -269,7 +269,7 @@ def _earlier(held: Any) -> tuple[dict[str, Any], Schema]:
     """
     try:
         earlier = dict(json.loads(held) if isinstance(held, str) else held)
-        return earlier, Schema.from_mapping(earlier["schema"])
+        return earlier, Schema.of(earlier["schema"])
     except (InstructdivError, KeyError, TypeError, ValueError, RecursionError):
         raise RowError(
             f"the column {UNHELD} is not what convert writes ({held!r:.60}); rename or remove it"

@@ -8,7 +8,7 @@ import numpy as np
 
 from instructdiv.data.records import Records, Row
 from instructdiv.errors import InputError
-from instructdiv.schemas import Schema, recognize, schema_of
+from instructdiv.schemas import Schema, recognize
 
 _log = logging.getLogger("instructdiv.data.layouts")
 
@@ -16,17 +16,15 @@ Layout = Schema | str | Mapping[str, Any]
 """A schema, its name, or a mapping of its columns to those that are there."""
 
 
-def layouts(
-    records: Records, schema: Layout | Sequence[Schema | None] | None = None
-) -> tuple[Schema, ...]:
-    """The schema of each source of records: the given one, or what is recognized.
+def layouts(records: Records, schema: Layout | None = None) -> tuple[Schema, ...]:
+    """The schema of each source of records: its own, the given one, or what is recognized.
 
     Parameters
     ----------
     records
         The records.
     schema
-        One for all sources, or a sequence of one for each, none where it is to be recognized.
+        Layout of the sources that have none of their own.
 
     Raises
     ------
@@ -35,12 +33,12 @@ def layouts(
     InputError
         No record of a source has a column of the schema that is given for it.
     """
-    if isinstance(schema, Schema | str | Mapping):
-        schema = (schema_of(schema),) * len(records.sources)
+    usual = None if schema is None else Schema.of(schema)
     found: list[Schema] = []
     for number, name in enumerate(records.sources):
         part = records.take(np.flatnonzero(records.source_of == number))
-        given = None if schema is None else schema[number]
+        given = records.layouts[number] if records.layouts else None
+        given = usual if given is None else given
         if given is not None:
             if len(part) and not any(map(given.columns, part.rows)):
                 raise InputError(

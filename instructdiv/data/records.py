@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.core.rows import row_numbers
 from instructdiv.errors import InputError
+from instructdiv.schemas import Schema
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -74,6 +75,9 @@ class Records:
     licenses: tuple[str | None, ...] = ()
     """License of all records of each source, where one is known."""
 
+    layouts: tuple[Schema | None, ...] = ()
+    """Layout of each source, where it was given for that source."""
+
     excluded: tuple[tuple[str, int], ...] = ()
     """Why records were left out that could have been used, and how many for each reason."""
 
@@ -96,7 +100,8 @@ class Records:
             units=tuple(unit for part in parts for unit in part.units),
             quarantine=tuple(bad for part in parts for bad in part.quarantine),
             names=tuple(name for part in parts for name in part.names or part.sources),
-            licenses=tuple(one for part in parts for one in part._licenses),
+            licenses=tuple(one for part in parts for one in part._of_each_source("licenses")),
+            layouts=tuple(one for part in parts for one in part._of_each_source("layouts")),
             excluded=tuple(one for part in parts for one in part.excluded),
             # Where some came from no file, the digest is one of all rows.
             files=tuple(file for part in parts for file in part.files)
@@ -104,17 +109,22 @@ class Records:
             else (),
         )
 
-    @property
-    def _licenses(self) -> tuple[str | None, ...]:
-        return self.licenses or (None,) * len(self.sources)
+    def _of_each_source(self, name: str) -> tuple[Any, ...]:
+        return getattr(self, name) or (None,) * len(self.sources)
 
-    def labelled(self, name: str | None = None, license: str | None = None) -> "Records":  # noqa: A002
-        """The same records, all of a source of this name, under this license."""
+    def labelled(
+        self,
+        name: str | None = None,
+        license: str | None = None,  # noqa: A002
+        layout: Schema | None = None,
+    ) -> "Records":
+        """The same records, all of a source of this name, under this license, in this layout."""
         n = len(self.sources)
         return replace(
             self,
             names=self.names if name is None else (name,) * n,
             licenses=self.licenses if license is None else (license,) * n,
+            layouts=self.layouts if layout is None else (layout,) * n,
         )
 
     @property
@@ -138,7 +148,7 @@ class Records:
     def pruned(self) -> "Records":
         """The same records, without sources that have none."""
         used, numbers = np.unique(self.source_of, return_inverse=True)
-        names = ("sources", "units", "names", "licenses")
+        names = ("sources", "units", "names", "licenses", "layouts")
         kept: dict[str, Any] = {
             name: tuple(getattr(self, name)[i] for i in used.tolist())
             for name in names

@@ -14,7 +14,7 @@ from instructdiv.data.load import read
 from instructdiv.data.records import Records
 from instructdiv.errors import BudgetError, RecipeError
 from instructdiv.part import StrictModel
-from instructdiv.schemas import Schema, schema_of
+from instructdiv.schemas import Schema
 
 SOURCE = "source"
 """Column of the name of the source of each record."""
@@ -69,11 +69,6 @@ class Source(StrictModel):
     def _one_or_several(cls, value: Any) -> Any:
         return (str(value),) if isinstance(value, str | Path) else value
 
-    @field_validator("layout", mode="before")
-    @classmethod
-    def _by_columns(cls, layout: Any) -> Any:
-        return layout if layout is None else schema_of(layout)
-
     def _check(self) -> None:
         if self.share is not None and self.records is not None:
             raise RecipeError(f"the source {self.name!r} has a share and records; give one of them")
@@ -84,12 +79,8 @@ class Source(StrictModel):
         return self.called or ", ".join(self.data)
 
 
-def read_sources(
-    sources: Sequence[Source], *, strict: bool = False
-) -> tuple[Records, tuple[Schema | None, ...]]:
-    """Read all sources as one, each record with the name of its source.
-
-    Gives the records, and the layout of each of their files that was given.
+def read_sources(sources: Sequence[Source], *, strict: bool = False) -> Records:
+    """Read all sources as one, each record with the name and the layout of its source.
 
     Raises
     ------
@@ -101,12 +92,13 @@ def read_sources(
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise RecipeError(f"two sources are called {twice[0]!r}; give each a name of its own")
-    parts, layouts = [], []
-    for source in sources:
-        part = read(list(source.data), strict=strict, encoding=source.encoding)
-        parts.append(part.labelled(source.name, source.license))
-        layouts += [source.layout] * len(part.sources)
-    return Records.joined(parts), tuple(layouts)
+    parts = [
+        read(list(source.data), strict=strict, encoding=source.encoding).labelled(
+            source.name, source.license, source.layout
+        )
+        for source in sources
+    ]
+    return Records.joined(parts)
 
 
 def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Budget:

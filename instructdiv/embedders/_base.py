@@ -2,7 +2,9 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,45 @@ class Embedder(Part):
     """
 
     family = "embedder"
+    usage = "an array of vectors stands alone, as in embedder=array"
+
+    @classmethod
+    def of(cls, value: "EmbedderLike") -> Self:
+        """An embedder from itself, or from what stands for one.
+
+        Parameters
+        ----------
+        value
+            An embedder, its name, or a mapping of its name and parameters; ``minilm``, the
+            name of a sentence-transformers model on the Hub, or the folder of one; a ``.npy``
+            file, or an array (n, d), of vectors that were computed elsewhere.
+
+        Raises
+        ------
+        ParameterError
+            The value is something else, or a parameter is out of its range.
+        ShapeError
+            An array does not hold vectors.
+
+        Examples
+        --------
+        >>> Embedder.of("lexical").name, Embedder.of("me/my-model").model
+        ('lexical', 'me/my-model')
+        >>> Embedder.of(np.eye(3)).embed(["a", "b", "c"]).shape
+        (3, 3)
+        """
+        return super().of(value)  # type: ignore[arg-type]
+
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        if isinstance(value, str | Path) and (name := str(value)) not in cls.known():
+            if name.endswith(".npy"):
+                return {"name": "precomputed", "path": name}
+            if name.strip():
+                return {"name": "sentence_transformer", "model": name}
+        if hasattr(value, "__array__"):
+            return {"name": "precomputed", "vectors": value}
+        return value
 
     @abstractmethod
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
@@ -46,3 +87,7 @@ class Embedder(Part):
     def describe(self) -> dict[str, str]:
         """What this embedder used that its parameters do not say, for the manifest."""
         return {}
+
+
+EmbedderLike: TypeAlias = Union[Embedder, str, Path, Mapping[str, Any], "NDArray[Any]"]
+"""What stands for an embedder: see :meth:`Embedder.of`."""

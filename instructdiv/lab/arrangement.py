@@ -269,7 +269,7 @@ def prepare(job: Preparing) -> Prepared:
     plan, tasks, seed = job.plan, job.tasks, job.seed
     pools = Pool.together(
         {"pool": list(tasks.pool), "target": list(tasks.target)},
-        plan.embedder,
+        embedder=plan.embedder,
         group="task",
         schema="alpaca",
         strict=True,

@@ -24,12 +24,12 @@ class ClusterSpread(Metric):
     """What finds the clusters of the target."""
 
     @abstractmethod
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         """The metric of the rows of the subset in each cluster, (c,)."""
 
     def against(self, target: Pool) -> Score:
         middles = _middles(target, self.clusterer)
-        return lambda subset: self.of(_counts(subset.space, middles))
+        return lambda subset: self.value_of(_counts(subset.space, middles))
 
 
 @remembered

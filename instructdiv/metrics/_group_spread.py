@@ -19,7 +19,7 @@ class GroupSpread(Metric):
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "groups"
 
     @abstractmethod
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         """The metric of the rows of the subset in each group of the target, (g,)."""
 
     def against(self, target: Pool) -> Score:
@@ -29,6 +29,6 @@ class GroupSpread(Metric):
             own = subset.groups_by(None)
             place = np.searchsorted(groups, own).clip(max=len(groups) - 1)
             known = place[groups[place] == own]
-            return self.of(np.bincount(known, minlength=len(groups)).astype(np.int64))
+            return self.value_of(np.bincount(known, minlength=len(groups)).astype(np.int64))
 
         return score

@@ -21,11 +21,11 @@ class Nearest(Metric):
     """
 
     @abstractmethod
-    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+    def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         """The metric of the similarities to the nearest row of the subset, (t,)."""
 
     def against(self, target: Pool) -> Score:
-        return lambda subset: self.of(subset.space.nearest_similarity(target.space))
+        return lambda subset: self.value_of(subset.space.nearest_similarity(target.space))
 
     def standard_error(self, subset: Pool, target: Pool, n_target: int | None = None) -> float:
         """By bootstrap: resamples of the measured rows, with finite population correction."""
@@ -35,7 +35,7 @@ class Nearest(Metric):
         similarities = subset.space.nearest_similarity(target.space)
         random = np.random.default_rng(0)
         resampled = [
-            self.of(similarities[random.integers(n_measured, size=n_measured)])
+            self.value_of(similarities[random.integers(n_measured, size=n_measured)])
             for _ in range(_RESAMPLES)
         ]
         return float(np.std(resampled, ddof=1) * math.sqrt(1 - n_measured / n_target))

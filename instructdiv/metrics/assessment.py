@@ -140,8 +140,8 @@ def assess(
     if nearest:
         similarities, of_pool = random.nearest_similarity(size), random.of_pool()
         for i, metric in nearest.items():
-            drawn[:, i] = [metric.of(of_draw) for of_draw in similarities]
-            whole[i] = metric.of(of_pool)
+            drawn[:, i] = [metric.value_of(of_draw) for of_draw in similarities]
+            whole[i] = metric.value_of(of_pool)
     if others:
         for i in others:
             whole[i] = scores[i](pool)

@@ -40,5 +40,5 @@ class ClusterEntropy(ClusterSpread):
     0.693
     """
 
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         return entropy(counts)

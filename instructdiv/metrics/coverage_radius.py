@@ -35,5 +35,5 @@ class CoverageRadius(Nearest):
     share: float = Field(default=1.0, gt=0, le=1)
     """Share of the target to cover; 0.95 ignores the farthest twentieth."""
 
-    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+    def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float(np.quantile(1 - similarities, self.share, method="inverted_cdf"))

@@ -42,5 +42,5 @@ class EffectiveClusters(ClusterSpread):
     2.0
     """
 
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         return effective_number(counts)

@@ -28,5 +28,5 @@ class FacilityLocation(Nearest):
     2.0
     """
 
-    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+    def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float(similarities.clip(0).sum(dtype=np.float64))

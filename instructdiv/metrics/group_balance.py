@@ -28,5 +28,5 @@ class GroupBalance(GroupSpread):
     0.5
     """
 
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         return effective_number(counts) / len(counts) if counts.any() else 0.0

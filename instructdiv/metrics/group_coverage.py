@@ -25,5 +25,5 @@ class GroupCoverage(GroupSpread):
     0.3333333333333333
     """
 
-    def of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: NDArray[np.int64]) -> float:
         return float(np.count_nonzero(counts) / len(counts))

@@ -26,5 +26,5 @@ class MeanNearestSimilarity(Nearest):
     0.0
     """
 
-    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+    def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float(similarities.mean(dtype=np.float64))

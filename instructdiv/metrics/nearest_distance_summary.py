@@ -59,7 +59,7 @@ class NearestDistanceSummary(Nearest):
 
     higher_is_better: ClassVar[bool] = False
 
-    def of(self, similarities: NDArray[np.floating[Any]]) -> float:
+    def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float(np.median(1 - similarities.astype(np.float64)))
 
     def five(

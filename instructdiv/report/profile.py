@@ -236,7 +236,7 @@ def instruction_profile(
     Examples
     --------
     >>> rows = [{"instruction": "Add.", "input": f"{n} + 1", "output": "?"} for n in range(9)]
-    >>> pool = Pool.of([*rows, {"instruction": "Sing!", "output": "La"}], "lexical")
+    >>> pool = Pool.of([*rows, {"instruction": "Sing!", "output": "La"}], embedder="lexical")
     >>> found = instruction_profile(pool)
     >>> found.instructions.distinct, found.instructions.largest_share
     (2, 0.9)

@@ -1,6 +1,6 @@
 """Schemas: layouts of instruction records, one file each."""
 
-from instructdiv.schemas._base import Schema, recognize, schema_of
+from instructdiv.schemas._base import Schema, recognize
 from instructdiv.schemas.alpaca import Alpaca
 from instructdiv.schemas.baize import Baize
 from instructdiv.schemas.chatml import Chatml
@@ -63,5 +63,4 @@ __all__ = [
     "Xlam",
     "Xtuner",
     "recognize",
-    "schema_of",
 ]

@@ -123,6 +123,44 @@ class Schema(Part):
         return self.prompt(row)
 
     @classmethod
+    def of(cls, value: "Self | str | Mapping[str, Any]") -> Self:
+        """A layout from itself, its name, a mapping of its name and parameters, or of columns.
+
+        A mapping without ``name`` is a column mapping: which columns stand for those of a
+        layout.
+
+        Raises
+        ------
+        ParameterError
+            No layout has such columns, or the value is none of these.
+        UnknownPart
+            No layout has the name.
+
+        Examples
+        --------
+        >>> Schema.of({"instruction": "task", "output": "gold"}).instruction_column
+        'task'
+        """
+        return super().of(value)
+
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        if not isinstance(value, str | Mapping):
+            raise ParameterError(
+                f"a schema is the name of a layout or a mapping of its columns, got {value!r:.80}"
+            )
+        if isinstance(value, str) or "name" in value:
+            return value
+        named = {str(column): str(own) for column, own in value.items()}
+        for schema in _by_rank():
+            if named and (found := schema.of_columns(named)) is not None:
+                return found.to_mapping()
+        raise ParameterError(
+            f"no layout has the columns {', '.join(named) or '(none)'}; name those of one, as in "
+            "{'instruction': 'your column', 'output': 'another'}"
+        )
+
+    @classmethod
     def of_columns(cls, named: Mapping[str, str]) -> Self | None:
         """The layout with columns of other names, if these are all that it needs; else None."""
         found: dict[str, Any] = {}
@@ -142,40 +180,6 @@ class Schema(Part):
 
     def _asked_in(self) -> str:
         return ", ".join(map(repr, self.to_mapping().values()))
-
-
-def schema_of(given: Schema | str | Mapping[str, Any]) -> Schema:
-    """A schema from itself, its name, a mapping of its name and parameters, or one of columns.
-
-    A mapping without ``name`` says which columns stand for those of a layout.
-
-    Raises
-    ------
-    ParameterError
-        No layout has such columns, or it is nothing of these.
-    UnknownPart
-        No schema has the name.
-
-    Examples
-    --------
-    >>> schema_of({"instruction": "task", "output": "gold"}).instruction_column
-    'task'
-    """
-    if not isinstance(given, Schema | str | Mapping):
-        raise ParameterError(
-            f"a schema is the name of a layout or a mapping of its columns, got {given!r:.80}"
-        )
-    if not isinstance(given, Mapping) or "name" in given:
-        return Schema.from_mapping(given)  # type: ignore[arg-type]
-    named = {str(column): str(own) for column, own in given.items()}
-    for schema in _by_rank():
-        found = schema.of_columns(named) if named else None
-        if found is not None:
-            return found
-    raise ParameterError(
-        f"no layout has the columns {', '.join(named) or '(none)'}; name those of one, as in "
-        "{'instruction': 'your column', 'output': 'another'}"
-    )
 
 
 def recognize(data: Any) -> Schema:

@@ -161,7 +161,7 @@ def main() -> None:
     if not folder.is_dir():
         sys.exit(f"no data at {folder}; give the folder")
     names = sys.argv[2:] or [n for n in Selector.known() if n not in ("random", "group_balanced")]
-    selectors = [Selector.from_mapping(name) for name in names]
+    selectors = [Selector.of(name) for name in names]
     for name, drawn in pools(folder):
         sizes = f"{len(drawn[0].labels):,} records, {drawn[0].labels.max() + 1} labels"
         print(f"\n### {name}: {sizes}, {len(drawn)} draws\n")

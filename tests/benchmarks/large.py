@@ -32,10 +32,10 @@ RUNS = [
 
 
 def measured(selector: str, n: int, budget: int) -> dict[str, float | int | str]:
-    Selector.from_mapping("facility_location").select(Pool.from_embeddings(vectors(3000)), 10)
+    Selector.of("facility_location").select(Pool.from_embeddings(vectors(3000)), 10)
     space = Space(vectors(n))
     graph, search = None, 0.0
-    part = None if selector.startswith("six") else Selector.from_mapping(json.loads(selector))
+    part = None if selector.startswith("six") else Selector.of(json.loads(selector))
     n_neighbors = getattr(part, "n_neighbors", None)
     with Watch() as memory:
         if n_neighbors:

@@ -36,7 +36,7 @@ def pool_of(n: int) -> Pool:
         ("record",),
     )
     texts = tuple(row["instruction"] for row in rows)
-    schemas = (Schema.from_mapping("alpaca"),)
+    schemas = (Schema.of("alpaca"),)
     return Pool(Space(vectors(n)), groups, records, schemas, known_texts=texts)
 
 

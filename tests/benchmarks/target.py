@@ -53,12 +53,12 @@ def work_of(what: str, space: Space, target: Space, budget: int) -> Callable[[],
     if what == "by the paper":
         return lambda: by_the_paper(space, target, budget)
     if what.startswith("arrange"):
-        arranger = Arranger.from_mapping("test_centric")
+        arranger = Arranger.of("test_centric")
         rows = None
         if what == "arrange the choice":
-            rows = Selector.from_mapping("test_centric").select(pool, budget, target=target).indices
+            rows = Selector.of("test_centric").select(pool, budget, target=target).indices
         return lambda: arranger.arrange(pool, rows, target)
-    selector = Selector.from_mapping(what)
+    selector = Selector.of(what)
     return lambda: selector.select(pool, budget, target=target)
 
 

@@ -23,7 +23,7 @@ N_TASKS, N_ASKED, BUDGETS, DRAWS = 8, 5, (80, 400, 1200), 5
 
 def selectors() -> list[Selector]:
     needing = [s() for s in Selector.known().values() if s.needs_target]
-    return [*needing, *map(Selector.from_mapping, ("facility_location", "random"))]
+    return [*needing, *map(Selector.of, ("facility_location", "random"))]
 
 
 def show(folder: str, *, defined: bool) -> None:
@@ -38,7 +38,7 @@ def show(folder: str, *, defined: bool) -> None:
         for row in rows_of(Path(folder) / FILE)
         if row["input"].strip()
     ]
-    pool = Pool.of(rows_read, "lexical", group="task")
+    pool = Pool.of(rows_read, embedder="lexical", group="task")
     assert pool.groups is not None
     tasks = np.unique(pool.groups)
     found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}

@@ -642,7 +642,7 @@ def test_report_measures_a_selection(saved: bool, data: str, out: Path, tmp_path
     _done(*_select(data, out))
     path = out
     if saved:
-        pool = idv.Pool.of(data, idv.Lexical())
+        pool = idv.Pool.of(data, embedder=idv.Lexical())
         path = idv.default_selector().select(pool, 5).save(tmp_path / "s.json")
     found = _one_object(_done("report", data, *LEXICAL, "--selection", path, "--json").stdout)
     assert found["selected"] == 5
@@ -713,7 +713,7 @@ def _recipe(tmp_path: Path, **content: Any) -> Path:
 def test_run_does_what_the_recipe_says(data: str, out: Path, tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, data=data, output=str(out), selector="k_center")
     _done("run", recipe)
-    expected = idv.KCenter().select(idv.Pool.of(data, idv.Lexical()), 5).indices
+    expected = idv.KCenter().select(idv.Pool.of(data, embedder=idv.Lexical()), 5).indices
     assert _mix(out) == [ROWS[i] for i in expected]
 
 
@@ -1057,7 +1057,7 @@ def test_a_selection_of_another_pool_is_exit_code_2(data: str, out: Path, tmp_pa
     few = tmp_path / "few.jsonl"
     few.write_text("".join(json.dumps(row) + "\n" for row in ROWS[:9]))
     _fails(2, "made from other data", "report", few, *LEXICAL, "--selection", out)
-    pool = idv.Pool.of(data, idv.Lexical())
+    pool = idv.Pool.of(data, embedder=idv.Lexical())
     saved = idv.Random().select(pool, 42).save(tmp_path / "s.json")
     result = _fails(2, "not of this pool", "report", few, *LEXICAL, "--selection", saved)
     assert result.stderr.count("error: ") == 1

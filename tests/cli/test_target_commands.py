@@ -218,7 +218,7 @@ def test_records_of_a_target_that_cannot_be_used_are_not_lost(
         '{"instruction": "", "output": "x"}\n{"instruction": "Bake it.", "output": ""}\n'
     )
     result = _done(*_select(data, out, "--selector", "test_centric", "--target", bad))
-    assert "1 records of the target cannot be used" in result.stderr
+    assert "target: 1 record is left out" in result.stderr
     assert "bad.jsonl" in (out / "quarantine.jsonl").read_text()
     assert _manifest(out)["target"]["quarantined"] == 1
     assert _manifest(out)["counts"]["quarantined"] == 0
@@ -261,7 +261,7 @@ def test_a_layout_is_that_of_the_data_alone(data: str, asked: str) -> None:
 
 @pytest.mark.parametrize("target", ["asked.jsonl", ASKED, Path("asked.jsonl")])
 def test_records_that_are_not_embedded_are_no_target_of_a_selector(target: Any) -> None:
-    pool = idv.Pool.of(ROWS, "lexical")
+    pool = idv.Pool.of(ROWS, embedder="lexical")
     with pytest.raises(ShapeError, match="embed its records with the others, with Pool.together"):
         idv.TestCentric().select(pool, 3, target=target)
 
@@ -271,7 +271,7 @@ def test_targets_by_name_are_embedded_alike() -> None:
     targets = {"a": pools["a"], "b": pools["b"]}
     found = TargetBalanced().select(pools["data"], 6, target=targets)
     assert set(found.indices) == {0, 1, 2, 9, 10, 11}
-    other = idv.Pool.of([*ROWS, *ROWS[:6]], idv.Lexical(n_dimensions=20))
+    other = idv.Pool.of([*ROWS, *ROWS[:6]], embedder=idv.Lexical(n_dimensions=20))
     with pytest.raises(ShapeError, match="cannot be compared|do not fit"):
         TargetBalanced().select(pools["data"], 6, target={"a": pools["a"], "c": other})
     with pytest.raises(ShapeError, match="the target 'c' has no record"):
@@ -282,11 +282,11 @@ def test_columns_are_those_of_single_data_sets() -> None:
     rows = [row | {"n": i + 1, "good": i} for i, row in enumerate(ROWS)]
     pools = idv.Pool.together(
         {"data": rows, "target": ASKED},
-        "lexical",
-        groups={"data": "domain", "target": "kind"},
-        costs={"data": "n"},
-        quality={"data": np.arange(42)},
-        schemas={"target": "messages"},
+        embedder="lexical",
+        each={
+            "data": {"group": "domain", "costs": "n", "quality": np.arange(42)},
+            "target": {"group": "kind", "schema": "messages"},
+        },
     )
     assert pools["data"].costs.tolist() == list(range(1, 43))
     assert pools["data"].quality is not None
@@ -294,7 +294,7 @@ def test_columns_are_those_of_single_data_sets() -> None:
     assert pools["target"].groups is not None
     assert pools["target"].groups.tolist() == ["food", "food", "other"]
     with pytest.raises(InputError, match="no data set is named 'pool'; known: data"):
-        idv.Pool.together({"data": rows}, "lexical", costs={"pool": "n"})
+        idv.Pool.together({"data": rows}, embedder="lexical", each={"pool": {"costs": "n"}})
 
 
 def test_a_wrong_trainer_or_arranger_is_refused_in_python() -> None:

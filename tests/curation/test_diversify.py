@@ -151,7 +151,7 @@ def test_data_can_be_given_in_any_form(done: Any, tmp_path: Path):
     path = tmp_path / "code.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in CODE))
     one = [row | {"topic": topic} for topic, rows in OTHERS.items() for row in rows]
-    pools = Pool.together({"core": CODE, **OTHERS}, "lexical")
+    pools = Pool.together({"core": CODE, **OTHERS}, embedder="lexical")
     datasets = {name: Dataset.from_list(rows) for name, rows in OTHERS.items()}
     for found in (
         diversify(str(path), OTHERS, beyond_share=0.25),
@@ -316,14 +316,20 @@ def test_several_layouts_are_noted():
         (CODE, OTHERS, {"radius": -1}, ParameterError, "radius = -1"),
         (CODE, OTHERS, {"balance": 2}, ParameterError, "balance = 2"),
         (CODE, OTHERS, {"within": "best"}, UnknownPart, "no selector is named 'best'"),
-        (CODE, OTHERS, {"view": "all"}, InputError, "no view is named 'all'"),
+        (CODE, OTHERS, {"view": "all"}, ParameterError, "view = 'all'"),
         (CODE, OTHERS, {"group": "topic"}, InputError, "no column is named 'topic'"),
         (CODE, {}, {}, ShapeError, "there is nothing that may come; give pools by name"),
         ([], OTHERS, {}, InputError, "list holds no records"),
         (CODE, {"law": []}, {}, InputError, "list holds no records"),
         (CODE, {"core": LAW}, {}, ShapeError, "'core' is the name of the core"),
         (CODE, {1: LAW, "1": FOOD}, {}, ShapeError, "two have the same name: 1, 1"),
-        (CODE, {"law": Pool.of(LAW, "lexical")}, {}, ShapeError, "some are pools, but 'core' is"),
+        (
+            CODE,
+            {"law": Pool.of(LAW, embedder="lexical")},
+            {},
+            ShapeError,
+            "some are pools, but 'core' is",
+        ),
     ],
 )
 def test_what_cannot_be_diversified_is_said(
@@ -342,7 +348,7 @@ def test_a_group_that_is_called_core_is_refused():
 def test_pools_of_other_dimensions_and_other_calls_are_refused():
     with pytest.raises(ShapeError, match="3 dimensions do not fit a pool of 2"):
         idv.diversify(Pool.from_embeddings(np.eye(2)), {"a": Pool.from_embeddings(np.eye(3))})
-    two = Pool.of(CODE, "lexical"), Pool.of(CODE, "lexical")
+    two = Pool.of(CODE, embedder="lexical"), Pool.of(CODE, embedder="lexical")
     with pytest.raises(ShapeError, match="two calls of lexical cannot be compared"):
         idv.diversify(two[0], {"law": two[1]})
 

@@ -125,12 +125,12 @@ def test_a_wrong_value_is_named_with_its_key(key: str, value: Any) -> None:
     assert repr(value) in str(caught.value)
 
 
-@pytest.mark.parametrize("family", ["selector", "embedder", "exporter", "schema"])
+@pytest.mark.parametrize("family", ["selector", "exporter", "schema"])
 def test_an_unknown_part_lists_the_known_ones(family: str) -> None:
     with pytest.raises(UnknownPart) as caught:
         idv.Recipe.model_validate({"budget": 1, family: "nonsense"})
     assert f"no {family} is named 'nonsense'; known: " in str(caught.value)
-    known = {"selector": "k_center", "embedder": "lexical", "exporter": "jsonl", "schema": "dolly"}
+    known = {"selector": "k_center", "exporter": "jsonl", "schema": "dolly"}
     assert known[family] in str(caught.value)
 
 

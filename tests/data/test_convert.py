@@ -338,7 +338,7 @@ def test_every_schema_can_be_named_as_a_target(layout: str) -> None:
     chat = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "x"}]
     done = _converted({"messages": chat}, layout)
     if done is not None:
-        found = Schema.from_mapping(layout).messages(done.rows[0])
+        found = Schema.of(layout).messages(done.rows[0])
         assert [m["content"] for m in found] == ["Hi", "x"]
 
 

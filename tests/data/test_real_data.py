@@ -144,7 +144,7 @@ def _without_none(mapping: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_pool_takes_every_row_or_says_why_not(name: str) -> None:
-    pool = idv.Pool.of(str(DATA / name), _Ones(), "conversation")
+    pool = idv.Pool.of(str(DATA / name), embedder=_Ones(), view="conversation")
     assert pool.records is not None
     assert [schema.name for schema in pool.schemas] == [SCHEMAS[name]]
     left_out = Counter(bad.reason for bad in pool.records.quarantine)
@@ -197,10 +197,10 @@ def test_all_rows_of_every_file_come_back_from_messages(name: str) -> None:
 
 def _through(exporter: str, rows: list[dict[str, Any]], folder: Path) -> tuple[set[str], list[str]]:
     """Why an exporter leaves rows out, and those of the others that did not come out whole."""
-    pool = idv.Pool.of(rows, _Ones())
+    pool = idv.Pool.of(rows, embedder=_Ones())
     assert pool.records is not None
     splits = {"train": Split(pool.records, pool.schemas)}
-    written_by = Exporter.from_mapping(exporter)
+    written_by = Exporter.of(exporter)
     reasons = written_by.preflight(splits).reasons["train"]
     kept = [i for i in range(len(pool)) if i not in reasons]
     lost: list[str] = []
@@ -239,7 +239,7 @@ def test_all_of_every_file_goes_through_every_exporter(
 
 def test_the_constant_instruction_of_a_real_file_is_noticed() -> None:
     path = DATA / "medical/chatdoctor5k.json.gz"
-    pool = idv.Pool.of(str(path), _Ones())
+    pool = idv.Pool.of(str(path), embedder=_Ones())
     [notice] = [one for one in notices(pool) if "have one instruction" in one]
     assert notice.startswith("5,452 of 5,452 records")
     assert len(set(pool.texts)) > 5_000
@@ -252,7 +252,7 @@ def test_several_real_files_make_one_pool() -> None:
         "multilingual/oaast_sft_zh.json.gz",
     ]
     paths = [str(DATA / name) for name in names]
-    pool = idv.Pool.of(paths, _Ones(), group="source")
+    pool = idv.Pool.of(paths, embedder=_Ones(), group="source")
     assert pool.groups is not None
     assert Counter(pool.groups.tolist()) == {
         path: _counts()[name] for path, name in zip(paths, names, strict=True)
@@ -263,7 +263,7 @@ def test_the_domains_of_the_pool_are_as_the_readme_says() -> None:
     text = (DATA / "README.md").read_text(encoding="utf-8")
     kinds = text.split("Kinds: ")[1].split(". ")[0].split(", ")
     expected = {kind.rsplit(" ", 1)[0]: int(kind.rsplit(" ", 1)[1]) for kind in kinds}
-    pool = idv.Pool.of(str(DATA / "mix/pool_dev.jsonl.gz"), _Ones(), group="domain")
+    pool = idv.Pool.of(str(DATA / "mix/pool_dev.jsonl.gz"), embedder=_Ones(), group="domain")
     assert pool.records is not None
     assert pool.groups is not None
     assert len(set(pool.groups.tolist())) == 16

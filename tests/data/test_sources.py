@@ -81,7 +81,7 @@ def test_floors_and_caps_of_sources_and_clusters(files: dict[str, str]) -> None:
     found = _counts(idv.curate(_recipe(files, units, budget=budget)))
     assert found["code"] == 6
     assert found["law"] >= 15
-    pool = idv.Pool.of(list(files.values()), "lexical")
+    pool = idv.Pool.of(list(files.values()), embedder="lexical")
     largest = str(np.bincount(pool.clusters).argmax())
     capped = idv.Budget(records=30, caps={largest: 0.1}, group_by="cluster")
     chosen = idv.KCenter().select(pool, capped).indices
@@ -347,7 +347,7 @@ def test_a_recipe_with_sources_runs(files: dict[str, str], tmp_path: Path) -> No
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         f"sources:\n- data: {files['code']}\n  records: 5\n- data: {files['law']}\n  share: 0.5\n"
-        "- data: {}\nbudget: 20\nembedder: lexical\ndraws: 2\n".replace("{}", files["chat"])
+        "- data: {}\nbudget: 20\nembedder: lexical\nn_draws: 2\n".replace("{}", files["chat"])
     )
     found = _invoke("run", recipe, "-o", tmp_path / "m")
     assert found.exit_code == 0, found.output

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import Pool
 from instructdiv.data.views import VIEWS, View, view_text
-from instructdiv.errors import InputError, ParameterError
+from instructdiv.errors import ParameterError
 from tests.shared_data import NUMBERED
 
 CHAT: list[dict[str, Any]] = [
@@ -55,8 +55,8 @@ def test_an_unknown_view_lists_the_known_ones() -> None:
     known = "no view is named 'answer'; known: prompt, instruction, response, conversation"
     with pytest.raises(ParameterError, match=known):
         view_text(CHAT, "answer")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=known):
-        idv.Pool.of([{"instruction": "a", "output": "b"}], idv.Lexical(), "answer")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="view = 'answer': .*'prompt', 'instruction'"):
+        idv.Pool.of([{"instruction": "a", "output": "b"}], embedder=idv.Lexical(), view="answer")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_pool_embeds_what_its_view_shows(view: View, text: str) -> None:
         {"instruction": "Add.", "input": "1 + 1", "output": "2"},
         {"instruction": "Name a color.", "input": "", "output": "Blue"},
     ]
-    assert idv.Pool.of(rows, idv.Lexical(), view).text(0) == text
+    assert idv.Pool.of(rows, embedder=idv.Lexical(), view=view).text(0) == text
 
 
 @given(

@@ -91,13 +91,13 @@ ROWS = [{"instruction": f"Say {n}.", "output": "x"} for n in range(24)]
 
 def test_the_report_says_what_share_was_not_seen_whole() -> None:
     rows = [*ROWS, {"instruction": CATS, "output": "x"}]
-    summary = idv.coverage(idv.Pool.of(rows, CUT), n_draws=1)
+    summary = idv.coverage(idv.Pool.of(rows, embedder=CUT), n_draws=1)
     [notice] = summary.notices
     assert summary.provenance.cut_share == 0.04
     assert "the prompt of each record; 4.0% were cut, being too long" in summary.to_html("pca")
     assert notice.startswith("1 of 25 texts (4.0%) are longer than the embedder sees")
     assert '"long_texts": "mean"' in notice
-    whole = idv.coverage(idv.Pool.of(rows, MEAN), n_draws=1)
+    whole = idv.coverage(idv.Pool.of(rows, embedder=MEAN), n_draws=1)
     assert (whole.notices, whole.provenance.cut_share) == ((), 0.0)
 
 
@@ -111,9 +111,9 @@ CONSTANT = [
 
 
 def test_a_constant_instruction_is_noticed_and_the_default_view_shows_the_input() -> None:
-    pool = idv.Pool.of(CONSTANT, "lexical")
+    pool = idv.Pool.of(CONSTANT, embedder="lexical")
     assert constant_instruction(pool)
-    assert not constant_instruction(idv.Pool.of(ROWS, "lexical"))
+    assert not constant_instruction(idv.Pool.of(ROWS, embedder="lexical"))
     assert len(set(pool.texts)) == 25
     summary = idv.coverage(pool, n_draws=1)
     [notice] = summary.notices
@@ -121,7 +121,7 @@ def test_a_constant_instruction_is_noticed_and_the_default_view_shows_the_input(
     assert "the view prompt shows the input that tells them apart too" in notice
     assert notice in summary.to_markdown()
     assert "Answer the patient." in summary.to_html("pca")
-    blind = idv.coverage(idv.Pool.of(CONSTANT, "lexical", "instruction"), n_draws=1)
+    blind = idv.coverage(idv.Pool.of(CONSTANT, embedder="lexical", view="instruction"), n_draws=1)
     assert "they cannot be told apart: take the view prompt" in blind.notices[0]
 
 
@@ -131,7 +131,7 @@ def test_of_many_sources_with_one_instruction_each_a_few_are_named(tmp_path: Pat
             {"definition": f"Task {task}.", "input": str(i), "output": ["x"]} for i in range(25)
         ]
         (tmp_path / f"task{task}.json").write_text(json.dumps(rows))
-    found = notices(idv.Pool.of(str(tmp_path), "lexical"))
+    found = notices(idv.Pool.of(str(tmp_path), embedder="lexical"))
     assert len(found) == 4
     assert all("25 of 25 records of" in notice for notice in found[:3])
     assert found[3] == "so it is with 3 more sources"
@@ -161,6 +161,6 @@ def test_first_turns_that_are_all_alike_are_noticed() -> None:
         }
         for n in range(30)
     ]
-    [notice] = idv.coverage(idv.Pool.of(rows, "lexical"), n_draws=1).notices
+    [notice] = idv.coverage(idv.Pool.of(rows, embedder="lexical"), n_draws=1).notices
     assert "take the view all_user_turns or conversation" in notice
-    assert len(set(idv.Pool.of(rows, "lexical", "all_user_turns").texts)) == 30
+    assert len(set(idv.Pool.of(rows, embedder="lexical", view="all_user_turns").texts)) == 30

@@ -72,7 +72,7 @@ def test_what_is_said_comes_out_in_order(name: str, rows: list[Any]) -> None:
     if not rows:
         return
     try:
-        kept, back = _through(Exporter.from_mapping(name), rows)
+        kept, back = _through(Exporter.of(name), rows)
     except InputError:  # a table has no place for it, as tests/data/test_records.py tests
         assert name in ("parquet", "hub_folder")
         assert any(map(_has_a_huge_number, rows))
@@ -95,4 +95,4 @@ def test_most_of_what_is_said_has_a_place(name: str) -> None:
         {"messages": [{"role": "user", "content": f"{i}?"}, {"role": "assistant", "content": "é"}]}
         for i in range(5)
     ]
-    assert _through(Exporter.from_mapping(name), plain)[0] == [0, 1, 2, 3, 4]
+    assert _through(Exporter.of(name), plain)[0] == [0, 1, 2, 3, 4]

@@ -156,7 +156,7 @@ def mix():
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_a_mix_is_written_with_the_stanza_of_a_trainer(mix, tmp_path, exporter, trainer):
     folder = tmp_path / "mix"
-    files = mix.export(folder, Exporter.from_mapping(exporter), trainer=trainer)
+    files = mix.export(folder, Exporter.of(exporter), trainer=trainer)
     path = folder / f"{trainer}.yaml"
     assert path in files
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -177,7 +177,7 @@ def test_without_an_exporter_the_rows_are_those_of_the_trainer(mix, tmp_path, tr
 
 
 def test_of_another_trainer_the_stanza_stands_beside(mix, tmp_path):
-    mix.export(tmp_path / "mix", Exporter.from_mapping("trl"), trainer="transformers")
+    mix.export(tmp_path / "mix", Exporter.of("trl"), trainer="transformers")
     assert {path.name for path in (tmp_path / "mix").glob("*.yaml")} == {
         "trl.yaml",
         "transformers.yaml",

@@ -167,10 +167,10 @@ def split_of(rows: list[dict[str, Any]]) -> Split:
 
 @pytest.mark.parametrize(
     ("trainer", "form"),
-    [(t, form) for t in TRAINERS for form in Exporter.from_mapping(t).forms],  # type: ignore[attr-defined]
+    [(t, form) for t in TRAINERS for form in Exporter.of(t).forms],  # type: ignore[attr-defined]
 )
 def test_the_preflight_says_which_records_and_why(trainer, form):
-    exporter = Exporter.from_mapping({"name": trainer, "form": form})
+    exporter = Exporter.of({"name": trainer, "form": form})
     records = records_of(form)
     found = exporter.preflight({"train": split_of(list(records.values()))}).reasons["train"]
     names = list(records)
@@ -199,7 +199,7 @@ def exported(trainer: str, form: str, folder: Path, share: float) -> Case:
         n_draws=1,
         eval_share=share,
         add_columns=("_source", "_rank"),
-        exporter=Exporter.from_mapping({"name": trainer, "form": form}),
+        exporter=Exporter.of({"name": trainer, "form": form}),
     )
     mix = idv.curate(recipe, rows)
     mix.export(folder)
@@ -211,7 +211,7 @@ def unchecked(trainer: str, form: str, name: str, folder: Path) -> Case:
     records = records_of(form)
     rows = [records[name], *(records[good] for good in ("plain", "unicode"))]
     folder.mkdir()
-    exporter = Exporter.from_mapping({"name": trainer, "form": form})
+    exporter = Exporter.of({"name": trainer, "form": form})
     exporter.write({"train": split_of(rows)}, folder)
     if trainer == "axolotl":  # which drops what teaches nothing when it packs
         with open(folder / "axolotl.yaml", "a", encoding="utf-8") as settings:
@@ -221,7 +221,7 @@ def unchecked(trainer: str, form: str, name: str, folder: Path) -> Case:
 
 def faults(trainer: str, form: str) -> Iterator[str]:
     """Names of the records that can be rows, and that the trainer itself would not take."""
-    exporter: Any = Exporter.from_mapping({"name": trainer, "form": form})
+    exporter: Any = Exporter.of({"name": trainer, "form": form})
     records = records_of(form)
     for name in LEFT_OUT[trainer].get(form, {}):
         if name in records and name not in TOOLLESS and name not in UNREAD:
@@ -310,7 +310,7 @@ def mistaken(case: Case, row: str) -> bool:
 def test_a_trainer_reads_every_row_in_order_and_drops_what_the_preflight_says(trainer, tmp_path):
     if not (SITES / INSTALLED[trainer]).is_dir():
         pytest.skip(f"{INSTALLED[trainer]} is not installed; make .venv/trainers.installed")
-    forms = Exporter.from_mapping(trainer).forms  # type: ignore[attr-defined]
+    forms = Exporter.of(trainer).forms  # type: ignore[attr-defined]
     # Of Unsloth what is its own: pairs and labels are TRL's, which it is compared with below.
     forms = forms[:1] if trainer == "unsloth" else forms
     whole = [

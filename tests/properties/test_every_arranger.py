@@ -77,7 +77,7 @@ def test_a_selection_is_arranged_alone(arranger: Arranger):
 
 @every_arranger
 def test_does_the_same_twice_and_after_a_round_trip(arranger: Arranger, tmp_path: Path):
-    again = Arranger.from_mapping(arranger.to_mapping())
+    again = Arranger.of(arranger.to_mapping())
     assert again == arranger
     found = arranger.arrange(DISTINCT, None, target_of(DISTINCT))
     same = again.arrange(DISTINCT, None, target_of(DISTINCT))
@@ -161,9 +161,9 @@ def test_one_target_and_equal_targets_do(arranger: Arranger, pool: Pool):
 
 def test_an_unknown_name_or_parameter_is_answered_with_the_known_ones():
     with pytest.raises(UnknownPart, match="no arranger is named 'curriculum'; known: by_cost"):
-        Arranger.from_mapping("curriculum")
+        Arranger.of("curriculum")
     with pytest.raises(ParameterError, match="within_turn"):
-        Arranger.from_mapping({"name": "test_centric", "within_turn": "random"})
+        Arranger.of({"name": "test_centric", "within_turn": "random"})
 
 
 # Test-centric.
@@ -192,9 +192,7 @@ def test_a_targets_picks_never_rise(spaces: tuple[Space, Space]):
 
 def test_the_order_within_a_turn_is_the_one_asked_for():
     def order(within_turn: str, **more: object) -> Arrangement:
-        arranger = Arranger.from_mapping(
-            {"name": "test_centric", "within_turn": within_turn} | more
-        )
+        arranger = Arranger.of({"name": "test_centric", "within_turn": within_turn} | more)
         return arranger.arrange(DISTINCT, None, target_of(DISTINCT))
 
     by_index, by_query = order("index"), order("query")
@@ -282,7 +280,7 @@ def test_the_weighted_similarity_distance_is_that_of_the_paper():
 def test_whole_parts_stay_together(clusterer: str):
     target = target_of(DISTINCT)
     for name in ("weighted_similarity", "clustered"):
-        arranger = Arranger.from_mapping({"name": name, "clusterer": clusterer})
+        arranger = Arranger.of({"name": name, "clusterer": clusterer})
         found = arranger.arrange(DISTINCT, None, target)
         part = labels(DISTINCT) if clusterer == "by_label" else DISTINCT.clusters
         for turn in range(found.turn[-1] + 1):

@@ -31,7 +31,7 @@ def embedder(request, tmp_path):
         vectors = np.random.default_rng(0).standard_normal((len(texts), 8))
         np.save(tmp_path / "vectors.npy", vectors[[texts[text] for text in TEXTS]])
         return Precomputed(path=str(tmp_path / "vectors.npy"))
-    return Embedder.from_mapping(request.param)
+    return Embedder.of(request.param)
 
 
 def test_gives_a_vector_for_every_text_that_can_be_normalized(embedder):
@@ -67,7 +67,7 @@ def test_counts_at_least_one_token_for_every_text(embedder):
 
 
 def test_comes_back_from_its_mapping(embedder):
-    assert Embedder.from_mapping(embedder.to_mapping()) == embedder
+    assert Embedder.of(embedder.to_mapping()) == embedder
 
 
 @pytest.mark.parametrize("embedder", [Lexical(), SentenceTransformer(precision="float32")])

@@ -44,7 +44,7 @@ TRAINERS = sorted(set(Exporter.known()) - set(GENERIC))
 
 @pytest.fixture(params=sorted(Exporter.known()))
 def exporter(request):
-    return Exporter.from_mapping(request.param)
+    return Exporter.of(request.param)
 
 
 def mix_of(rows: list[dict[str, Any]], **recipe: Any) -> Any:
@@ -66,14 +66,14 @@ def lines_of(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize("name", GENERIC)
 def test_writes_every_row_whole_and_in_order(name, mix, tmp_path):
-    Exporter.from_mapping(name).export(mix, tmp_path / "mix")
+    Exporter.of(name).export(mix, tmp_path / "mix")
     back = idv.load(str(tmp_path / "mix"))
     assert list(back) == [ROWS[i] for i in mix.selection.indices]
 
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
-    Exporter.from_mapping(name).export(mix, tmp_path / "mix")
+    Exporter.of(name).export(mix, tmp_path / "mix")
     column = "conversations" if name == "unsloth" else "messages"
     back = [Messages(column=column).messages(row) for row in idv.load(str(tmp_path / "mix"))]
     assert back == [conversation.messages for conversation in mix.splits["train"].conversations]
@@ -82,7 +82,7 @@ def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_both_answers_come_back_as_they_were(name, tmp_path):
     pairs = mix_of(PAIRS)
-    Exporter.from_mapping(name).export(pairs, tmp_path / "mix")
+    Exporter.of(name).export(pairs, tmp_path / "mix")
     rows = idv.load(str(tmp_path / "mix"))
     layout = idv.recognize(rows)
     back = [layout.conversation(row) for row in rows]
@@ -95,7 +95,7 @@ def test_both_answers_come_back_as_they_were(name, tmp_path):
 def test_an_answer_that_is_not_trained_on_comes_back_as_such(name, tmp_path):
     said = [asked("A?"), answered("B.", weight=0), asked("C?"), answered("D.")]
     rows = [{"messages": said} for _ in range(3)]
-    mix_of(rows, budget=3).export(tmp_path / "mix", Exporter.from_mapping(name))
+    mix_of(rows, budget=3).export(tmp_path / "mix", Exporter.of(name))
     for row in idv.load(str(tmp_path / "mix")):
         found = Messages().messages(row)
         weights = [m.get("weight", 1) for m in found if m["role"] == "assistant"]
@@ -139,7 +139,7 @@ def test_replaces_its_own_folder_when_told_to(exporter, mix, tmp_path):
 
 
 def test_comes_back_from_its_mapping(exporter):
-    assert Exporter.from_mapping(exporter.to_mapping()) == exporter
+    assert Exporter.of(exporter.to_mapping()) == exporter
 
 
 # What is held out.
@@ -280,22 +280,22 @@ def test_what_has_no_place_is_told_apart_from_what_the_trainer_would_drop(tmp_pa
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_an_unwanted_answer_is_trained_on_in_no_form_but_label(name):
-    chats = Exporter.from_mapping({"name": name, "form": "messages"})
+    chats = Exporter.of({"name": name, "form": "messages"})
     assert isinstance(chats, TrainerExporter)
     unwanted = dict.fromkeys(range(4), "its answer is marked as not wanted")
     assert left_out(chats, LABELS) == unwanted
     if "label" in chats.forms:
-        assert left_out(Exporter.from_mapping(name), LABELS) == {}
+        assert left_out(Exporter.of(name), LABELS) == {}
 
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_a_worse_answer_that_is_not_written_is_noted(name):
-    chats = Exporter.from_mapping({"name": name, "form": "messages"})
+    chats = Exporter.of({"name": name, "form": "messages"})
     found = mix_of(PAIRS).preflight(chats)
     note = "of 9 rows the worse answer is not written: the form is messages, not preference"
     assert (str(found), len(found)) == (note, 0)
     for rows in (PAIRS, TALK):
-        assert not mix_of(rows).preflight(Exporter.from_mapping(name)).notes
+        assert not mix_of(rows).preflight(Exporter.of(name)).notes
 
 
 @pytest.mark.parametrize("column", ["image", "images", "video", "videos", "audio", "audios"])
@@ -305,14 +305,14 @@ def test_images_in_a_column_are_not_lost_without_a_word(name, column):
     held = [["0.png"], {"bytes": b"0", "path": None}, "0.png", [None], [], None, "", float("nan")]
     rows = [{"conversations": said, column: cell} for cell in held]
     shown = dict.fromkeys(range(3), "it shows more than text")
-    assert left_out(Exporter.from_mapping(name), rows) == shown
+    assert left_out(Exporter.of(name), rows) == shown
 
 
 @pytest.mark.parametrize("name", GENERIC)
 def test_a_column_of_the_records_is_never_overwritten(name, tmp_path):
     taken = mix_of([{**row, "_rank": "mine"} for row in ROWS], add_columns=("_rank",))
     with pytest.raises(OutputError, match="add_columns would overwrite the column '_rank'"):
-        Exporter.from_mapping(name).export(taken, tmp_path / "mix")
+        Exporter.of(name).export(taken, tmp_path / "mix")
     assert not list(tmp_path.iterdir())
 
 
@@ -353,7 +353,7 @@ def test_the_command_line_says_what_is_dropped_and_fails_if_told_to(tmp_path, fl
 )
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_form_is_told_by_the_records(name, rows, form):
-    fitted = Exporter.from_mapping(name).fitted(mix_of(rows).splits)
+    fitted = Exporter.of(name).fitted(mix_of(rows).splits)
     assert isinstance(fitted, TrainerExporter)
     assert fitted.form == (form if form in fitted.forms else "messages")
 
@@ -366,7 +366,7 @@ def test_what_is_left_out_does_not_change_the_form(tmp_path):
 
 
 def test_a_form_that_the_trainer_does_not_read_is_an_error(tmp_path):
-    axolotl = Exporter.from_mapping({"name": "axolotl", "form": "label"})
+    axolotl = Exporter.of({"name": "axolotl", "form": "label"})
     with pytest.raises(ParameterError, match="axolotl has no form 'label'; known: messages, pref"):
         axolotl.export(mix_of(LABELS), tmp_path / "mix")
 
@@ -386,7 +386,7 @@ def test_calls_that_come_late_are_read_as_those_that_come_first(name, tmp_path):
     # datasets tells the types of columns by the first part of a file.
     rows = [{"messages": [asked(f"{i}? " * 50), answered(f"{i}.")]} for i in range(300)]
     rows += [{"messages": said, "tools": LOOK_UP} for said in TOOLS.values()]
-    exporter = Exporter.from_mapping(name)
+    exporter = Exporter.of(name)
     [file] = exporter.write({"train": Split(read(rows), (Messages(),))}, tmp_path)["train"]
     back = load_dataset(
         "json",
@@ -449,7 +449,7 @@ def test_openai_takes_calls_only_with_their_results(said, reason):
 def test_tools_say_that_they_are_functions(name):
     tools = [{"function": tool["function"]} for tool in LOOK_UP]
     said = Messages().conversation({"messages": TOOLS["a call"], "tools": tools})
-    exporter = Exporter.from_mapping(name)
+    exporter = Exporter.of(name)
     assert isinstance(exporter, TrainerExporter)
     written = exporter.row(said, "messages")["tools"]
     assert (json.loads(written) if isinstance(written, str) else written) == LOOK_UP
@@ -459,7 +459,7 @@ def test_reasoning_stands_before_the_answer():
     said = [asked("91?"), answered("No.", reasoning_content="7 times 13.")]
     conversation = Messages().conversation({"messages": said})
     for name in TRAINERS:
-        exporter = Exporter.from_mapping(name)
+        exporter = Exporter.of(name)
         assert isinstance(exporter, TrainerExporter)
         [cell] = [c for c in exporter.row(conversation, "messages").values() if c]
         assert cell[1] == {
@@ -517,7 +517,5 @@ def test_the_hub_card_says_what_the_folder_holds(tmp_path):
 def test_a_license_that_is_given_stands_on_the_card(mix, tmp_path):
     from huggingface_hub import DatasetCard
 
-    Exporter.from_mapping({"name": "hub_folder", "license": "apache-2.0"}).export(
-        mix, tmp_path / "m"
-    )
+    Exporter.of({"name": "hub_folder", "license": "apache-2.0"}).export(mix, tmp_path / "m")
     assert DatasetCard.load(tmp_path / "m" / "README.md").data.license == "apache-2.0"

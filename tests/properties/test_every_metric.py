@@ -162,7 +162,7 @@ def test_the_band_is_that_of_the_draws(metric):
 def test_says_what_it_is_and_comes_back_from_its_mapping(metric):
     said = " ".join((type(metric).__doc__ or "").split())
     assert all(part in said for part in ("Examples", "References", "er is better", "Time "))
-    assert Metric.from_mapping(metric.to_mapping()) == metric
+    assert Metric.of(metric.to_mapping()) == metric
 
 
 def test_several_metrics_together_give_what_each_gives_alone():

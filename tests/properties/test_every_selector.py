@@ -125,7 +125,7 @@ def test_a_smaller_budget_gives_a_prefix(selector, pool):
 
 @every_selector
 def test_gives_the_same_answer_twice_and_after_a_round_trip_through_its_recipe(selector):
-    again = Selector.from_mapping(selector.to_mapping())
+    again = Selector.of(selector.to_mapping())
     assert again == selector
     first, second = select(selector, DISTINCT, 30), select(again, DISTINCT, 30)
     np.testing.assert_array_equal(first.indices, second.indices)
@@ -280,7 +280,7 @@ def test_an_unknown_parameter_is_named_beside_the_known_ones(selector):
 @pytest.mark.parametrize("name", ["k_centre", "", "KCenter", None, 3, ["k_center"]])
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     with pytest.raises((UnknownPart, ParameterError), match=r"k_center|expected a selector"):
-        Selector.from_mapping(name)
+        Selector.of(name)
 
 
 @every_selector
@@ -313,11 +313,11 @@ def test_the_number_of_threads_changes_nothing():
 
 
 def test_equal_quotas_are_dealt_in_turns():
-    selector = Selector.from_mapping("group_balanced")
+    selector = Selector.of("group_balanced")
     pool = clustered(300, 16, 5)
     groups = labels(pool)[select(selector, pool, 25).indices]
     assert set(np.unique(groups, return_counts=True)[1]) == {5}
-    proportional = Selector.from_mapping({"name": "group_balanced", "balance": 0})
+    proportional = Selector.of({"name": "group_balanced", "balance": 0})
     counts = np.unique(labels(pool)[proportional.select(pool, 100).indices], return_counts=True)[1]
     sizes = np.unique(labels(pool), return_counts=True)[1]
     assert np.abs(counts - sizes / 3).max() <= 1
@@ -325,4 +325,4 @@ def test_equal_quotas_are_dealt_in_turns():
 
 def test_group_balanced_needs_groups():
     with pytest.raises(ShapeError, match="by_label needs groups; name the column"):
-        Selector.from_mapping("group_balanced").select(Pool.from_embeddings(np.eye(3)), 2)
+        Selector.of("group_balanced").select(Pool.from_embeddings(np.eye(3)), 2)

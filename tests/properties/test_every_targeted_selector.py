@@ -76,7 +76,7 @@ def test_outside_features_are_welcome(selector: Selector):
 
 def test_pools_of_two_calls_of_an_embedder_that_learns_are_not_compared():
     rows = [{"instruction": f"Count to {n}.", "output": "1, 2"} for n in range(2, 9)]
-    pool, target = Pool.of(rows, "lexical"), Pool.of(rows[::-1], "lexical")
+    pool, target = Pool.of(rows, embedder="lexical"), Pool.of(rows[::-1], embedder="lexical")
     with pytest.raises(ShapeError, match="two calls of lexical cannot be compared"):
         idv.TestCentric().select(pool, 2, target=target)
 

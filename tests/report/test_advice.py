@@ -252,7 +252,9 @@ def test_advice_is_the_same_twice_and_whatever_the_order_of_the_sources():
 
 
 def test_records_are_named_by_their_words_and_few_instructions_said():
-    pools = Pool.together({"code": CODE, "law": LAW, "food": FOOD, "music": MUSIC}, "lexical")
+    pools = Pool.together(
+        {"code": CODE, "law": LAW, "food": FOOD, "music": MUSIC}, embedder="lexical"
+    )
     found = idv.advise(pools.pop("code"), pools, 30)
     words = " ".join(row["instruction"] for rows in (LAW, FOOD, MUSIC) for row in rows).split()
     for row in found.clusters:
@@ -361,4 +363,4 @@ def test_what_cannot_be_advised_on_is_said(
 
 def test_pools_of_two_calls_are_not_compared():
     with pytest.raises(ShapeError, match="two calls of lexical cannot be compared"):
-        idv.advise(Pool.of(CODE, "lexical"), Pool.of(CODE, "lexical"), 5)
+        idv.advise(Pool.of(CODE, embedder="lexical"), Pool.of(CODE, embedder="lexical"), 5)

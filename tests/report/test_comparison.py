@@ -458,7 +458,7 @@ def test_two_of_a_name_are_told_apart_by_the_parameters_that_differ():
         "facility_location(n_neighbors=64)",
         "group_balanced(within=k_center(start='first'))",
     ]
-    assert [Selector.from_mapping(row.parameters) for row in found.rows] == selectors
+    assert [Selector.of(row.parameters) for row in found.rows] == selectors
 
 
 # As text.

@@ -298,14 +298,14 @@ def test_a_data_set_without_the_column_has_no_groups():
     with pytest.raises(InputError, match="no column is named 'sort'"):
         Pool.together({"a": ROWS, "b": bare}, embedder="lexical", group="sort")
     with pytest.raises(InputError, match="no column is named 'kind'"):
-        Pool.together({"a": ROWS, "b": bare}, embedder="lexical", groups={"b": "kind"})
+        Pool.together({"a": ROWS, "b": bare}, embedder="lexical", each={"b": {"group": "kind"}})
     renamed = [{"instruction": "Count.", "output": "1", "topic": "maths"}]
     three = {"a": ROWS, "b": renamed, "c": ROWS[:2]}
-    pools = Pool.together(three, embedder="lexical", group="kind", groups={"b": "topic"})
+    pools = Pool.together(three, embedder="lexical", group="kind", each={"b": {"group": "topic"}})
     assert labels(pools["b"]).tolist() == ["maths"]
     assert labels(pools["c"]).tolist() == ["code", "code"]
     with pytest.raises(InputError, match="no data set is named 'd'; known: a, b, c"):
-        Pool.together(three, embedder="lexical", groups={"d": "kind"})
+        Pool.together(three, embedder="lexical", each={"d": {"group": "kind"}})
 
 
 def test_vectors_of_two_calls_of_an_embedder_that_learns_are_not_compared():

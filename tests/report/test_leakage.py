@@ -233,18 +233,18 @@ def test_the_leak_check_refuses_what_it_cannot_compare():
         leak_check(NINETY, ONE)
     rows = [{"instruction": f"Name {n} birds.", "output": "x"} for n in range(4)]
     with pytest.raises(ShapeError, match="cannot be compared"):
-        leak_check(Pool.of(rows, Lexical()), Pool.of(rows, Lexical()))
+        leak_check(Pool.of(rows, embedder=Lexical()), Pool.of(rows, embedder=Lexical()))
 
 
 def test_answers_are_compared_only_where_they_were_embedded():
     rows = [{"instruction": f"Name {n} birds.", "output": f"answer {n} " * 9} for n in range(9)]
     other = [{"instruction": "Name 3 birds.", "output": "something else entirely, at length"}]
     sets = {"pool": rows, "target": other}
-    prompts = Pool.together(sets, "lexical")
+    prompts = Pool.together(sets, embedder="lexical")
     assert (
         leak_check(prompts["pool"], prompts["target"], similarity_threshold=1).counts["exact"] == 1
     )
-    whole = Pool.together(sets, "lexical", view="conversation")
+    whole = Pool.together(sets, embedder="lexical", view="conversation")
     assert leak_check(whole["pool"], whole["target"], similarity_threshold=1).counts["exact"] == 0
 
 

@@ -27,7 +27,7 @@ def rows(*instructions: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def profile(data: Any, **more: Any) -> Any:
-    return idv.instruction_profile(Pool.of(data, "lexical"), **more)
+    return idv.instruction_profile(Pool.of(data, embedder="lexical"), **more)
 
 
 def vectors_of(sizes: list[int]) -> Pool:
@@ -97,7 +97,9 @@ def test_what_is_counted_does_not_depend_on_the_order(sizes: list[int], random: 
     random.shuffle(data)
     # Each word an axis of its own: lexical has one axis fewer than there are texts.
     axes = np.eye(len(WORDS))[[WORDS.index(row["instruction"]) for row in data]]
-    found = idv.instruction_profile(replace(Pool.of(data, "lexical"), space=idv.Space.of(axes)))
+    found = idv.instruction_profile(
+        replace(Pool.of(data, embedder="lexical"), space=idv.Space.of(axes))
+    )
     assert found.texts == found.instructions == Counts.of(sizes)
     assert found.records == sum(sizes)
 
@@ -106,7 +108,7 @@ def test_the_input_of_an_instruction_is_not_counted():
     data = [{"instruction": "Add.", "input": f"{n} + {n}", "output": "?"} for n in range(9)]
     assert profile(data).instructions.distinct == 1
     # The pool was of prompts: the instructions themselves are embedded, to find near copies.
-    pool = Pool.of([*data, *rows("Sing a song.")], "lexical")
+    pool = Pool.of([*data, *rows("Sing a song.")], embedder="lexical")
     assert len(set(pool.texts)) == 10
     assert idv.instruction_profile(pool).instructions.at_least[2] == 1
 
@@ -118,10 +120,12 @@ def test_near_copies_are_found_among_the_instructions_whatever_the_pool_shows():
         for text, word in zip(asked, WORDS, strict=False)
     ]
     # Vectors of prompts that have nothing in common.
-    pool = replace(Pool.of(data, "lexical"), space=idv.Space.of(np.eye(3)))
+    pool = replace(Pool.of(data, embedder="lexical"), space=idv.Space.of(np.eye(3)))
     assert idv.instruction_profile(pool).instructions.distinct == 2
     # Vectors of the instructions themselves are taken as they are, and so are those of a file.
-    shown = replace(Pool.of(data, "lexical", "instruction"), space=idv.Space.of(np.eye(3)))
+    shown = replace(
+        Pool.of(data, embedder="lexical", view="instruction"), space=idv.Space.of(np.eye(3))
+    )
     assert idv.instruction_profile(shown).instructions.distinct == 3
     own = replace(pool, embedder=idv.Precomputed(path="none.npy"))
     assert idv.instruction_profile(own).instructions.distinct == 3
@@ -129,7 +133,7 @@ def test_near_copies_are_found_among_the_instructions_whatever_the_pool_shows():
 
 def test_long_texts_take_the_room_that_they_need():
     data = rows(*(f"{word} {n}" for n in range(40) for word in WORDS), "long " * 40_000)
-    pool = Pool.of(data, "lexical", view="instruction")
+    pool = Pool.of(data, embedder="lexical", view="instruction")
     import tracemalloc
 
     tracemalloc.start()
@@ -149,7 +153,7 @@ def test_domains_are_the_groups_the_largest_first():
         *rows("Sort a list.", "Sort a list.", "Reverse text.", "Open a file.", topic="code"),
         *rows("Cite the law.", topic="law"),
     ]
-    told = idv.instruction_profile(Pool.of(data, "lexical", group="topic"))
+    told = idv.instruction_profile(Pool.of(data, embedder="lexical", group="topic"))
     assert told.domains_are == "groups"
     assert told.domains == Counts.of([4, 1])
     code, law = told.domain_rows

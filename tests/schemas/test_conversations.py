@@ -313,7 +313,7 @@ def test_paths_lead_from_a_prompt_to_an_answer_and_are_never_the_same(
     rows: list[dict[str, Any]],
 ) -> None:
     schema = type(ALL["oasst_flat"])
-    every = list(schema.from_mapping({"name": "oasst_flat", "paths": "all"}).unfold(rows))
+    every = list(schema.of({"name": "oasst_flat", "paths": "all"}).unfold(rows))
     best = list(ALL["oasst_flat"].unfold(rows))
     read = [row["messages"] for _, row in every if "messages" in row]
     said = [tuple(m["content"] for m in path) for path in read]

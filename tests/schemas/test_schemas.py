@@ -32,7 +32,6 @@ from instructdiv.schemas import (
     SuperNi,
     UnnaturalInstructions,
     Xlam,
-    schema_of,
 )
 from tests.conversations import (
     ASSISTANT,
@@ -253,7 +252,7 @@ def test_a_question_is_asked_with_its_context(column: str) -> None:
     assert schema.columns(row) == row.keys()
     written = {"question": "Who?\n\nBy Ada.", "answer": "Ada"}
     assert schema.like(row).write(schema.read(row)) == written
-    named = schema_of({"question": "q", column: "c", "answer": "a"})
+    named = Schema.of({"question": "q", column: "c", "answer": "a"})
     assert named.prompt({"q": "Who?", "c": "By Ada.", "a": "Ada"}) == "Who?\n\nBy Ada."
     assert named.prompt({"q": "Who?", "c": None, "a": "Ada", "": "7"}) == "Who?"
 
@@ -748,8 +747,8 @@ def test_prompts_alone_are_a_target_but_never_taken_for_what_has_an_answer() -> 
         with pytest.raises(UnknownSchema, match="where nothing is answered"):
             idv.recognize([{"question": "Hi", column: held}])
         row = {"question": "Hi", column: held}
-        assert schema_of({"prompt": "question"}).messages(row) == [USER]
-    assert schema_of("prompt_only").messages({"turns": ["Hi", "Hello"]}) == [
+        assert Schema.of({"prompt": "question"}).messages(row) == [USER]
+    assert Schema.of("prompt_only").messages({"turns": ["Hi", "Hello"]}) == [
         USER,
         {"role": "user", "content": "Hello"},
     ]
@@ -1030,7 +1029,7 @@ def test_marks_of_baize_within_alpaca_do_not_make_it_baize() -> None:
 @pytest.mark.parametrize("held", [np.arange(3), np.array([]), NAN, 5, ["a"], {}])
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_an_odd_cell_matches_or_not_but_never_fails(name: str, held: Any) -> None:
-    for schema in (Schema.from_mapping(name), Schema.from_mapping("baize")):
+    for schema in (Schema.of(name), Schema.of("baize")):
         row = LAYOUTS[name][0] | {"input": held, "conversations": held, "data": held}
         assert schema.matches(list(row), [row]) in (True, False)
 
@@ -1105,7 +1104,7 @@ def test_a_list_of_other_than_texts_is_a_row_error(held: Any) -> None:
     ],
 )
 def test_columns_of_other_names_say_the_layout(columns: list[str], name: str) -> None:
-    schema = schema_of({column: column.upper() for column in columns})
+    schema = Schema.of({column: column.upper() for column in columns})
     assert schema.name == name
     told = str(schema.to_mapping())
     assert all(column.upper() in told for column in columns if column != "topic")
@@ -1131,13 +1130,13 @@ def test_columns_of_other_names_say_the_layout(columns: list[str], name: str) ->
 )
 def test_columns_that_lack_one_are_no_layout(columns: list[str]) -> None:
     with pytest.raises(ParameterError, match="no layout has the columns"):
-        schema_of({column: column.upper() for column in columns})
+        Schema.of({column: column.upper() for column in columns})
 
 
 @pytest.mark.parametrize("given", [3, ["alpaca"], None, Alpaca])
 def test_what_is_no_name_and_no_mapping_is_no_schema(given: Any) -> None:
     with pytest.raises(ParameterError, match="a schema is the name of a layout or a mapping"):
-        schema_of(given)
+        Schema.of(given)
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS.keys() - {"oasst_flat", "oasst_tree"}))
@@ -1147,7 +1146,7 @@ def test_a_layout_with_renamed_columns_reads_the_same(name: str) -> None:
     renamed = {column: f"my {column}" for column in schema.columns(row)}
     if name == "baize":
         renamed["topic"] = "my topic"
-    own = schema_of(renamed)
+    own = Schema.of(renamed)
     other = {renamed.get(column, column): value for column, value in row.items()}
     if isinstance(own, type(schema)):
         assert own.messages(other) == SAID[name]
@@ -1245,13 +1244,13 @@ def test_no_columns_at_all_are_an_unknown_layout(rows: list[Any]) -> None:
 
 def test_an_unknown_schema_name_lists_the_known_ones() -> None:
     with pytest.raises(UnknownPart) as caught:
-        Schema.from_mapping("alpaka")
+        Schema.of("alpaka")
     assert "no schema is named 'alpaka'; known: " + ", ".join(sorted(LAYOUTS)) == str(caught.value)
 
 
 def test_an_unknown_parameter_of_a_schema_lists_the_known_ones() -> None:
     with pytest.raises(ParameterError, match="messages has no parameter 'columns'; known: column"):
-        Schema.from_mapping({"name": "messages", "columns": "chat"})
+        Schema.of({"name": "messages", "columns": "chat"})
 
 
 @given(st.text(min_size=1).filter(str.strip), st.text(), st.text())

@@ -447,7 +447,7 @@ def test_the_cheapest_copy_stands_for_its_copies_under_a_token_budget():
 
 def test_a_seed_that_was_set_is_kept_and_one_that_was_not_follows_the_recipe():
     assert idv.Random(seed=0).seeded(9).seed == 0
-    assert Selector.from_mapping(idv.Random().to_mapping()).seeded(9) == idv.Random(seed=9)
+    assert Selector.of(idv.Random().to_mapping()).seeded(9) == idv.Random(seed=9)
 
 
 @pytest.mark.parametrize("budget", [Budget(records=10), Budget(tokens=10)])

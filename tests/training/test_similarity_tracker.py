@@ -224,7 +224,7 @@ def test_the_tracker_refuses_what_it_cannot_compare():
     with pytest.raises(ParameterError, match="got 0"):
         track(NINETY, [0], NINETY, every=0)
     rows = [{"instruction": f"Name {n} birds.", "output": "x"} for n in range(4)]
-    one, other = (Pool.of(rows, Lexical()) for _ in range(2))
+    one, other = (Pool.of(rows, embedder=Lexical()) for _ in range(2))
     with pytest.raises(ShapeError, match="cannot be compared"):
         track(one, [0], other)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from instructdiv.curation.curate import Mix
     from instructdiv.curation.recipe import Recipe
     from instructdiv.embedders import Embedder, Progress
-    from instructdiv.lab.study_report import Findings
+    from instructdiv.lab.study_report import StudyReport
     from instructdiv.report import Comparison, Difference, Summary
     from instructdiv.results import Result, Table
 
@@ -1259,7 +1259,7 @@ def lab_rewriting(
     _print_study(study, output, as_json)
 
 
-def _print_study(study: "Findings", output: Path | None, as_json: bool) -> None:
+def _print_study(study: "StudyReport", output: Path | None, as_json: bool) -> None:
     if as_json:
         _print_json(study)
         return

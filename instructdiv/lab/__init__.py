@@ -1,19 +1,9 @@
-"""Lab: findings of the literature, run again on a small model in minutes."""
+"""Lab: published experiments, repeated on a small model in minutes."""
 
-from instructdiv.lab.arrangement import ArrangementPlan, arrangement_study
-from instructdiv.lab.generalization import (
-    ConditionRow,
-    ConditionRows,
-    Point,
-    RewritingRun,
-    RewritingStudy,
-    rewriting_study,
-    run_emergence,
-    run_long_tail,
-    run_more_of_the_same,
-    run_noop,
-    run_restricted_domains,
-)
+from instructdiv.lab.arrangement import arrangement_study
+from instructdiv.lab.arrangement_plan import ArrangementPlan
+from instructdiv.lab.arrangement_results import ArmRow, Run, SettingResult, Study
+from instructdiv.lab.generalization import rewriting_study
 from instructdiv.lab.rewriting import (
     LETTERS,
     Constraint,
@@ -26,7 +16,13 @@ from instructdiv.lab.rewriting import (
     sample_rules,
 )
 from instructdiv.lab.rewriting_plan import Condition, RewritingPlan
-from instructdiv.lab.study import ArmRow, Run, SettingResult, Study
+from instructdiv.lab.rewriting_results import (
+    Comparison,
+    ConditionRow,
+    Point,
+    RewritingRun,
+    RewritingStudy,
+)
 from instructdiv.lab.study_report import Spread
 from instructdiv.lab.tasks import HELD_OUT, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer
@@ -36,9 +32,9 @@ __all__ = [
     "LETTERS",
     "ArmRow",
     "ArrangementPlan",
+    "Comparison",
     "Condition",
     "ConditionRow",
-    "ConditionRows",
     "Constraint",
     "MarkovAlgorithm",
     "Point",
@@ -63,10 +59,5 @@ __all__ = [
     "labelled_tasks",
     "make_dataset",
     "rewriting_study",
-    "run_emergence",
-    "run_long_tail",
-    "run_more_of_the_same",
-    "run_noop",
-    "run_restricted_domains",
     "sample_rules",
 ]

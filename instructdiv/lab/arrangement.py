@@ -1,217 +1,30 @@
-"""Arrangement: whether it matters which records a small model sees, and in which order."""
+"""Arrangement study: whether it matters which records a small model sees, in which order."""
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
-from instructdiv import arrangers, selectors
 from instructdiv.data.load import read
-from instructdiv.embedders import Embedder, Lexical, Progress
+from instructdiv.embedders import Progress
 from instructdiv.errors import ParameterError
-from instructdiv.lab.run_store import Kept, digest_of, followed, versions
-from instructdiv.lab.study import RANDOM, Run, SettingResult, Study
+from instructdiv.lab.arrangement_plan import ArrangementPlan, Rows, settings_of
+from instructdiv.lab.arrangement_results import Run, SettingResult, Study
+from instructdiv.lab.run_store import RunStore, digest_of, provenance, versions, with_progress
 from instructdiv.lab.tasks import Record, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer, Weights
 from instructdiv.pool import Pool
-from instructdiv.results import Facts
 from instructdiv.training import LossMonitor
-
-Rows = NDArray[np.int64]
 
 _TEXT = 64
 
 
-class ArrangementPlan(Facts):
-    """What is run: which tasks, arms and model, and with how many seeds."""
-
-    seeds: int = Field(default=3, ge=1)
-    """Seeds, from 0: of the records, the weights, and all that is shuffled."""
-
-    every_arm: bool = False
-    """Also the arms that say little more than others do."""
-
-    share: float = Field(default=0.3, gt=0, le=1)
-    """Budget of the first setting, as a share of the pool."""
-
-    records_per_task: int = Field(default=82, ge=1)
-    """Most records of each task of the pool."""
-
-    targets_per_task: int = Field(default=16, ge=1)
-    """Records of each held-out task."""
-
-    held_out: tuple[str, ...] | None = None
-    """Names of the held-out tasks; if not given, those of :data:`HELD_OUT`, or eight of the
-    labelled tasks, drawn once for all seeds."""
-
-    longest: int = Field(default=240, ge=10)
-    """Most characters of a record with labelled tasks; longer ones are left out."""
-
-    embedder: Embedder = Lexical()
-    """What turns prompts into vectors."""
-
-    width: int = Field(default=64, ge=4, multiple_of=4)
-    """Components of the state of a token."""
-
-    layers: int = Field(default=2, ge=1)
-    """Layers of the model; each has 4 heads."""
-
-    pre_training_steps: int = Field(default=150, ge=0)
-    """Steps on inputs alone, without instructions, before any arm is trained."""
-
-    learning_rate: float = Field(default=3e-3, gt=0)
-    """Highest learning rate."""
-
-    batch: int = Field(default=16, ge=1)
-    """Records of a step."""
-
-    measured_every: tuple[int, int] = (5, 15)
-    """Steps between two measurements of the loss, for the budget and for the full pass."""
-
-    threshold: float | None = None
-    """Loss that steps are counted to; that at which random ends if not given."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train: which records, in which order."""
-
-    name: str
-    """Its name."""
-
-    selector: selectors.Selector | None
-    """What chooses the records; none where all of the pool are trained on."""
-
-    arranger: arrangers.Arranger | None
-    """What orders them; none for the order they were chosen in, best first."""
-
-    quick: bool = True
-    """Whether it belongs to a quick study."""
-
-    def rows(self, pool: Pool, target: Pool, n_records: int, seed: int) -> Rows:
-        """Rows of a pool in training order, (n_records,) int64."""
-        if self.selector is None:
-            # Else what ties would keep the order of the file.
-            rows = np.random.default_rng(seed).permutation(len(pool))
-        else:
-            aim = target if self.selector.covers_target else None
-            rows = self.selector.seeded(seed).select(pool, n_records, target=aim).indices
-        if self.arranger is None:
-            return rows
-        return self.arranger.seeded(seed).arrange(pool, rows, target).indices
-
-    def to_mapping(self) -> dict[str, Any]:
-        """What it is made of, as plain JSON values."""
-        parts = {"selector": self.selector, "arranger": self.arranger}
-        return {name: part and part.to_mapping() for name, part in parts.items()}
-
-
-def _budget_arms() -> tuple[Arm, ...]:
-    """Arms that train on a part of the pool."""
-    usual, shuffled = selectors.Random(), arrangers.Shuffled()
-    near, far = selectors.TestCentric(), selectors.TestCentric(direction="far")
-    nearest, weighted = selectors.NearestToAny(), selectors.WeightedSimilarity()
-    far_first = arrangers.TestCentric(direction="far")
-    return (
-        Arm(RANDOM, usual, shuffled),
-        Arm("round_robin", usual, arrangers.RoundRobin()),
-        Arm("clustered", usual, arrangers.Clustered()),
-        Arm("test_centric", near, arrangers.TestCentric()),
-        Arm("test_centric_shuffled", near, shuffled),
-        Arm("nearest_to_any", nearest, None),
-        Arm("nearest_to_any_shuffled", nearest, shuffled, quick=False),
-        Arm("weighted_similarity", weighted, None),
-        Arm("weighted_similarity_shuffled", weighted, shuffled),
-        Arm("farthest", far, far_first),
-        Arm("farthest_shuffled", far, shuffled, quick=False),
-    )
-
-
-def _pass_arms() -> tuple[Arm, ...]:
-    """Arms that train on the whole pool, in different orders.
-
-    Near then far is the test-centric order to its end, and far then near the same turned
-    around. The paper's orders take half of the pool from either end, target by target.
-    """
-    near_first, near_last = arrangers.TestCentric(), arrangers.FarThenNear(start_share=0)
-    return (
-        Arm(RANDOM, None, arrangers.Shuffled()),
-        Arm("round_robin", None, arrangers.RoundRobin()),
-        Arm("clustered", None, arrangers.Clustered()),
-        Arm("near_then_far", None, near_first),
-        Arm("far_then_near", None, near_last),
-        Arm("near_half_then_far", None, arrangers.NearThenFar(), quick=False),
-        Arm("far_half_then_near", None, arrangers.FarThenNear(), quick=False),
-        Arm("near_with_replay", None, arrangers.Replay(share=0.3, replayed="last"), quick=False),
-        Arm("weighted_similarity", None, arrangers.WeightedSimilarity(), quick=False),
-        Arm("farthest", None, arrangers.TestCentric(direction="far"), quick=False),
-    )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How much is trained on, and with which learning rate."""
-
-    name: Literal["budget", "full_pass"]
-    """Its name."""
-
-    says: str
-    """What it is, in words."""
-
-    share: float
-    """Share of the pool that is trained on."""
-
-    training: Training
-    """Batches and learning rates."""
-
-    every: int
-    """Steps between two measurements."""
-
-    arms: tuple[Arm, ...]
-    """The ways to train."""
-
-
-def settings_of(plan: ArrangementPlan) -> tuple[Setting, Setting]:
-    """The two settings of a plan: a budget, and a full pass over the pool.
-
-    Under a budget the learning rate falls as a cosine, as is usual; on the full pass it is
-    constant, so that what comes late counts as much as what comes early.
-    """
-    rates = {"learning_rate": plan.learning_rate, "batch": plan.batch}
-    every, every_of_pass = plan.measured_every
-
-    def wanted(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-        return tuple(arm for arm in arms if arm.quick or plan.every_arm)
-
-    return (
-        Setting(
-            "budget",
-            f"A budget of {plan.share:.0%} of the pool",
-            plan.share,
-            Training(**rates, schedule="cosine"),
-            every,
-            wanted(_budget_arms()),
-        ),
-        Setting(
-            "full_pass",
-            "A full pass over the pool",
-            1.0,
-            Training(**rates, schedule="constant"),
-            every_of_pass,
-            wanted(_pass_arms()),
-        ),
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What all arms of one seed start from."""
+    """Records, orders and initial weights that all arms of one seed share."""
 
     seed: int
     """The seed."""
@@ -229,10 +42,10 @@ class Prepared:
     """Task of each."""
 
     shape: Shape
-    """How large the model is."""
+    """Size of the model."""
 
     weights: Weights
-    """Its weights after the pre-training."""
+    """Weights of the model after the pre-training."""
 
     orders: dict[tuple[str, str], Rows]
     """For each setting and arm, the rows of the pool in training order."""
@@ -240,10 +53,10 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Preparing:
-    """A seed that is to be prepared."""
+    """A seed to prepare."""
 
     plan: ArrangementPlan
-    """What is run."""
+    """The plan of the study."""
 
     tasks: Tasks
     """The records."""
@@ -252,11 +65,11 @@ class Preparing:
     """The seed."""
 
     wanted: tuple[tuple[str, str], ...]
-    """Settings and arms that are to be run."""
+    """Settings and arms to run."""
 
 
 def prepare(job: Preparing) -> Prepared:
-    """Embed the records of a seed, order them for each arm, and train the model they start from.
+    """Embed the records of a seed, order them for each arm, and pre-train the model.
 
     Examples
     --------
@@ -312,7 +125,7 @@ def _tokens(records: Sequence[Record], length: int) -> Tokens:
 
 
 def _pre_trained(plan: ArrangementPlan, shape: Shape, tasks: Tasks, seed: int) -> Transformer:
-    """A model that has seen what inputs are made of, but no instruction and no response."""
+    """A model that has seen inputs, but no instruction and no response."""
     random = np.random.default_rng(seed)
     inputs = [record["input"] or record["instruction"] for record in tasks.pool]
     drawn = random.integers(len(inputs), size=(plan.pre_training_steps * plan.batch, _TEXT // 4))
@@ -326,23 +139,23 @@ def _pre_trained(plan: ArrangementPlan, shape: Shape, tasks: Tasks, seed: int) -
 
 @dataclass(frozen=True, eq=False)
 class ToTrain:
-    """An arm that is to be trained."""
+    """An arm to train."""
 
     plan: ArrangementPlan
-    """What is run."""
+    """The plan of the study."""
 
     setting: str
-    """Under which setting."""
+    """Name of the setting."""
 
     arm: str
-    """Which arm."""
+    """Name of the arm."""
 
     prepared: Prepared
-    """What it starts from."""
+    """Records, orders and initial weights."""
 
 
 def train(job: ToTrain) -> Run:
-    """Train one arm, and measure the loss on the held-out tasks on the way."""
+    """Train one arm, and measure the loss on the held-out tasks meanwhile."""
     began = time.process_time()
     prepared = job.prepared
     setting = next(one for one in settings_of(job.plan) if one.name == job.setting)
@@ -382,35 +195,35 @@ def arrangement_study(
 ) -> Study:
     """Train a small model on the same pool in many ways, and watch its loss on held-out tasks.
 
-    It runs the experiment of He et al. [1]_ at a scale that fits a laptop. Under a budget the
-    ways differ in which records they take, and a few in the order alone; on a full pass over
-    the pool in the order alone. Every arm of a seed starts from the same weights.
+    The experiment of He et al. [1]_ at a scale that fits a laptop. Under a budget most arms
+    differ in which records they train on; on a full pass over the pool they differ in the order
+    alone. Every arm of a seed starts from the same weights.
 
     Parameters
     ----------
     plan
-        What is run.
+        Arms, sizes and seeds; the defaults of :class:`ArrangementPlan` if not given.
     tasks
-        Labelled tasks in the layout of Super-NaturalInstructions, in whatever
-        :func:`instructdiv.load` reads; generated ones if not given.
+        Labelled tasks in the layout of Super-NaturalInstructions, in anything that
+        :func:`instructdiv.load` reads; generated tasks if not given.
     output
-        Folder for ``results.json``, ``results.md`` and ``curves.html``. Each run is kept there
-        as soon as it is done, in ``runs.json``: started anew, an interrupted study goes on, and
-        one with more seeds or arms takes what is there.
+        Folder for ``results.json``, ``results.md`` and ``curves.html``. Each finished run is
+        stored there in ``runs.json``: an interrupted study continues, and a study with more
+        seeds or arms reuses the runs.
     overwrite
-        Begin anew where the folder holds runs of another study.
+        Start anew where the folder holds runs of another study.
     workers
-        Processes that train, each with one thread; as many as there are processors if not
-        given. Results do not depend on it.
+        Number of processes that train, each with one thread; by default the number of
+        processors. Results do not depend on it.
     progress
-        Called with a stage, how much of it is done, and how much there is.
+        Called as ``progress(stage, done, total)``.
 
     Raises
     ------
     InputError
         The tasks cannot be read, or too few are left.
     ParameterError
-        No task has the name of one that is to be held out, or there is no worker.
+        A held-out task does not exist, or `workers` is below 1.
     OutputError
         The folder holds something else, or cannot be written to.
 
@@ -434,19 +247,18 @@ def arrangement_study(
         raise ParameterError(f"at least 1 worker is needed, got {workers}")
     source = None if tasks is None else read(tasks)
     digest = None if source is None else digest_of(source.digests())
-    kept = Kept.opened(output, Run, _made_of(plan, digest), overwrite)
+    store = RunStore.opened(output, Run, _made_of(plan, digest), overwrite)
     drawn = {seed: _tasks(plan, seed, source) for seed in range(plan.seeds)}
     arms = [(s.name, arm.name) for s in settings_of(plan) for arm in s.arms]
-    wanted = {seed: tuple(arm for arm in arms if (*arm, seed) not in kept.runs) for seed in drawn}
+    wanted = {seed: tuple(arm for arm in arms if (*arm, seed) not in store.runs) for seed in drawn}
     preparing = [Preparing(plan, drawn[seed], seed, some) for seed, some in wanted.items() if some]
-    ready = followed(prepare, preparing, workers, progress, "prepare")
+    ready = with_progress(prepare, preparing, workers, progress, "prepare")
     prepared: list[Prepared] = sorted(ready, key=lambda one: one.seed)
-    training = [
-        ToTrain(plan, setting, arm, one) for one in prepared for setting, arm in wanted[one.seed]
-    ]
-    for run in followed(train, training, workers, progress, "train"):
-        kept.keep(run)
-    study = _summed_up(plan, drawn, source is not None, kept)
+    jobs = {
+        (*arm, one.seed): ToTrain(plan, *arm, one) for one in prepared for arm in wanted[one.seed]
+    }
+    store.complete(train, jobs, workers, progress)
+    study = _summed_up(plan, drawn[0], source is not None, store)
     study.save_all(output)
     return study
 
@@ -464,73 +276,57 @@ def _tasks(plan: ArrangementPlan, seed: int, source: Any) -> Tasks:
 
 
 def _made_of(plan: ArrangementPlan, digest: str | None) -> dict[str, Any]:
-    """All that a run depends on beside its setting, arm and seed."""
+    """Everything that a run depends on beside its setting, arm and seed."""
     content = plan.model_dump(mode="json", exclude={"seeds", "every_arm", "threshold"})
     settings = settings_of(plan.model_copy(update={"every_arm": True}))
-    packages = ("instructdiv", "numpy", "scikit-learn", "torch", "transformers")
     return content | {
         "tasks": digest,
         "arms": {s.name: {arm.name: arm.to_mapping() for arm in s.arms} for s in settings},
-        "versions": versions(packages),
+        "versions": versions("instructdiv", "numpy", "scikit-learn", "torch", "transformers"),
     }
 
 
-def _summed_up(
-    plan: ArrangementPlan, drawn: dict[int, Tasks], labelled: bool, kept: Kept[Run]
-) -> Study:
+def _summed_up(plan: ArrangementPlan, tasks: Tasks, labelled: bool, store: RunStore[Run]) -> Study:
+    runs = [run for run in store.runs.values() if run.seed < plan.seeds]
     results = [
-        SettingResult.of(
-            setting.name,
-            setting.says,
-            [arm.name for arm in setting.arms],
-            [run for run in kept.runs.values() if run.seed < plan.seeds],
-            plan.threshold,
-        )
-        for setting in settings_of(plan)
+        SettingResult.of(one.name, one.title, [arm.name for arm in one.arms], runs, plan.threshold)
+        for one in settings_of(plan)
     ]
-    first = drawn[0]
-    seconds = sum(run.seconds for result in results for run in result.runs)
-    n_runs = sum(len(result.runs) for result in results)
-    model = Shape(width=plan.width, layers=plan.layers)
     return Study(
         headline=_headline(results, plan.seeds),
         made_from={
             "tasks": f"{'labelled' if labelled else 'generated'}; the pool has "
-            f"{len(first.pool):,} records of {first.n_tasks} tasks, the target "
-            f"{len(first.target):,} of {len(first.held_out)}",
-            "held out": ", ".join(first.held_out),
+            f"{len(tasks.pool):,} records of {tasks.n_tasks} tasks, the target "
+            f"{len(tasks.target):,} of {len(tasks.held_out)}",
+            "held out": ", ".join(tasks.held_out),
             "embedder": plan.embedder.title,
-            "model": f"GPT-2 of {model.layers} layers, {model.width} wide, on bytes, from scratch; "
+            "model": f"GPT-2 of {plan.layers} layers, {plan.width} wide, on bytes, from scratch; "
             f"{plan.pre_training_steps} steps on inputs alone, then AdamW at "
             f"{plan.learning_rate:g}, {plan.batch} records a step",
-            "seeds": str(plan.seeds),
-            "versions": ", ".join(f"{k} {v}" for k, v in kept.made_of["versions"].items()),
-            "processor": f"{platform.machine()}; {n_runs} runs in {seconds / 60:.1f} minutes "
-            "of one core",
-        },
+        }
+        | provenance(store.made_of, (run for result in results for run in result.runs)),
         settings=results,
     )
 
 
 def _headline(results: list[SettingResult], n_seeds: int) -> str:
     budget, whole = results
-    told = [f"Mean over {n_seeds} seed{'s' * (n_seeds != 1)}."]
-    shown = ("test_centric", "random", "weighted_similarity", "farthest")
-    areas = sorted((budget.row(arm).area.mean, arm) for arm in shown)
-    told.append(
-        f"{budget.says}, area under the curve: "
-        + ", ".join(f"{arm} {area:.2f}" for area, arm in areas)
-        + "."
-    )
-    ends = sorted(
-        (whole.row(arm).final.mean, arm) for arm in ("near_then_far", "random", "far_then_near")
-    )
-    told.append(
-        f"{whole.says}, final loss: " + ", ".join(f"{arm} {loss:.2f}" for loss, arm in ends) + "."
-    )
+    areas = {
+        arm: budget.row(arm).area.mean
+        for arm in ("test_centric", "random", "weighted_similarity", "farthest")
+    }
+    ends = {arm: whole.row(arm).final.mean for arm in ("near_then_far", "random", "far_then_near")}
     near = whole.row("near_then_far")
-    told.append(
-        f"near_then_far was at {near.lowest.mean:.2f} on its way, and ended at "
+    return (
+        f"Mean over {n_seeds} seed{'s' * (n_seeds != 1)}. "
+        f"{budget.title}, area under the curve: {_ranked(areas)}. "
+        f"{whole.title}, final loss: {_ranked(ends)}. "
+        f"Lowest loss of near_then_far during training {near.lowest.mean:.2f}, at the end "
         f"{near.final.mean:.2f}."
     )
-    return " ".join(told)
+
+
+def _ranked(losses: dict[str, float]) -> str:
+    """The arms, the lowest loss first."""
+    ranked = sorted(losses.items(), key=lambda one: (one[1], one[0]))
+    return ", ".join(f"{arm} {loss:.2f}" for arm, loss in ranked)

@@ -12,6 +12,7 @@ from instructdiv.errors import ParameterError
 from instructdiv.lab.rewriting import (
     LETTERS,
     Constraint,
+    Pattern,
     Rewrites,
     Rule,
     equal_counts,
@@ -25,144 +26,144 @@ StudyName = Literal["emergence", "more_of_the_same", "restricted_domains", "long
 STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 """Names of the studies."""
 
-_CLASSES = ("repeated", "periodic", "mirrored")
+_CLASSES: tuple[Pattern, ...] = get_args(Pattern)
 
 
 class Condition(Facts):
-    """What a model is trained on: how many rules of which kind, and how many records."""
+    """What a model is trained on: the number and kind of rules, and of records."""
 
     instructions: int
-    """Rules."""
+    """Number of rules."""
 
     records: int
-    """Records of all rules together."""
+    """Number of records of all rules together."""
 
     steps: int
-    """Training steps."""
+    """Number of training steps."""
 
     pattern: int
-    """Letters of a rule's string, and of what replaces it."""
+    """Length of a rule's string, and of its replacement."""
 
     length: int
-    """Letters of a text."""
+    """Length of a text."""
 
     letters: int
-    """The rules of the training are made of so many first letters of the alphabet."""
+    """Number of letters, the first of the alphabet, in the rules of the training."""
 
     constraints: tuple[Constraint, ...] = ()
-    """Classes of the strings of its rules; any strings if there are none."""
+    """Classes of the strings of the rules; any strings if empty."""
 
     alpha: float | None = None
-    """Shape of the power law by which records fall to rules; as equal as can be if none."""
+    """Exponent of the power law of records over rules; None for equal counts."""
 
     no_op: float = 0.0
-    """Share of records in which nothing is to be replaced."""
+    """Share of records with nothing to replace."""
 
     distractors: bool = False
-    """Whether other letters of a text may be those of the string."""
+    """Whether the other letters of a text may be letters of the string."""
 
     @property
     def examples_per_instruction(self) -> int:
-        """Records of a rule, rounded down; of a power law the mean."""
+        """Mean number of records of a rule, rounded down."""
         return self.records // self.instructions
 
 
 class RewritingPlan(Facts):
-    """What is run: which studies, and which rules, texts and model.
+    """Studies, rules, texts and model of a study.
 
     The defaults are those of :meth:`quick`.
     """
 
     studies: tuple[StudyName, ...] = STUDIES[:3]
-    """Which studies."""
+    """Names of the studies to run."""
 
     seeds: int = Field(default=1, ge=1)
-    """Seeds, from 0: of rules, texts, weights and the order of training."""
+    """Number of seeds, from 0: of rules, texts, weights and the order of training."""
 
     seeds_on_slope: int = Field(default=2, ge=1)
-    """Seeds, if more, of the emergence at numbers of instructions on its slope."""
+    """Number of seeds, if more, of the emergence study on its slope."""
 
     slope: tuple[int, int] = (500, 1000)
-    """From where to where seeds differ most."""
+    """Numbers of instructions between which seeds differ most."""
 
     every_condition: bool = False
-    """Also the conditions that say little more than others do."""
+    """Also run the conditions that differ little from others."""
 
     records: int = Field(default=20_000, ge=1)
-    """Records of a training."""
+    """Number of records of a training run."""
 
     instructions: tuple[int, ...] = Field(default=(100, 300, 500, 1000, 3000, 10_000), min_length=3)
-    """Numbers of rules at which the same number of records is trained on."""
+    """Numbers of rules of the emergence study, each with the same number of records."""
 
     few: int = Field(default=300, ge=1)
-    """Rules to which three times as many records are given."""
+    """Number of rules that get three times as many records."""
 
     many: int = Field(default=1000, ge=1)
-    """Rules that they are compared with, at the usual number of records."""
+    """Number of rules that these are compared with, at the usual number of records."""
 
     restricted: int = Field(default=2000, ge=1)
-    """Rules of a restricted domain."""
+    """Number of rules of a restricted domain."""
 
     restricted_letters: tuple[int, ...] = (9, 18)
-    """Numbers of letters that rules of a restricted domain are made of."""
+    """Numbers of letters in the rules of a restricted domain."""
 
     class_pattern: int = Field(default=4, ge=2, multiple_of=2)
-    """Letters of the strings of rules of a class, which repeat half of them."""
+    """Length of the strings of a class, which repeat half of the letters."""
 
     long_tail: tuple[int, ...] = (1000, 3000, 10_000)
     """Numbers of rules with a long tail."""
 
     alphas: tuple[float, ...] = (0.5, 0.2)
-    """Shapes of the power laws: the lower, the more records fall to the first rules."""
+    """Exponents of the power laws: the lower, the more records the first rules get."""
 
     no_op: tuple[int, ...] = (300, 1000, 3000)
-    """Numbers of rules with records in which nothing is to be replaced."""
+    """Numbers of rules with records that have nothing to replace."""
 
     no_op_shares: tuple[float, ...] = (0.3,)
     """Shares of such records."""
 
     letters: int = Field(default=26, ge=2, le=26)
-    """Letters of the alphabet."""
+    """Size of the alphabet."""
 
     pattern: int = Field(default=3, ge=1)
-    """Letters of a rule's string, and of what replaces it."""
+    """Length of a rule's string, and of its replacement."""
 
     length: int = Field(default=9, ge=1)
-    """Letters of a text."""
+    """Length of a text."""
 
     test_rules: int = Field(default=200, ge=1)
-    """Rules that accuracy is measured on, unseen or seen."""
+    """Number of rules, seen and unseen each, that accuracy is measured on."""
 
     test_records: int = Field(default=600, ge=1)
-    """Records that accuracy is measured on, with texts that were not trained on."""
+    """Number of records that accuracy is measured on, with texts not trained on."""
 
     width: int = Field(default=64, ge=4, multiple_of=4)
-    """Components of the state of a token."""
+    """Hidden size of the model."""
 
     layers: int = Field(default=2, ge=1)
-    """Layers of the model; each has 4 heads."""
+    """Number of layers of the model; each has 4 heads."""
 
     spread: float = Field(default=0.072, gt=0)
-    """Standard deviation of the weights of the layers at the start. With GPT-2's own, 0.02,
-    it depends on the seed whether so narrow a model learns anything in so few steps."""
+    """Standard deviation of the initial weights of the layers. With GPT-2's own, 0.02, some
+    seeds of so narrow a model learn nothing in so few steps."""
 
     steps: int = Field(default=1500, ge=1)
-    """Training steps."""
+    """Number of training steps."""
 
     batch: int = Field(default=64, ge=1)
-    """Records of a step."""
+    """Batch size, in records."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
-    """Highest learning rate; it falls in a straight line."""
+    """Peak learning rate; it decays linearly."""
 
     warm_up: int = Field(default=100, ge=0)
-    """Steps over which it rises."""
+    """Number of warm-up steps."""
 
     last_share: float = Field(default=0.02, ge=0, le=1)
-    """Learning rate at the end, as a share of the highest."""
+    """Learning rate at the end, as a share of the peak."""
 
     device: Literal["cpu", "cuda"] = "cpu"
-    """What trains."""
+    """Device of the training."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -172,7 +173,7 @@ class RewritingPlan(Facts):
 
     @classmethod
     def quick(cls, **changes: Any) -> Self:
-        """The plan that fits two cores and some minutes: the defaults, with changes."""
+        """A plan for two cores and some minutes: the defaults, with changes."""
         return cls(**changes)
 
     @classmethod
@@ -182,10 +183,10 @@ class RewritingPlan(Facts):
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:
-        """All studies with the sizes of the paper, as far as it tells them, on a graphics card.
+        """All studies with the sizes of the paper, as far as it states them, on a GPU.
 
-        It does not tell the size of a batch, the length of a replacement, nor the alphabet:
-        256, that of the string, and 26 letters. A single run is hours.
+        It does not state the batch size (256 here), the length of a replacement (that of the
+        string) and the alphabet (26 letters). A single run takes hours.
         """
         sizes = {
             "studies": STUDIES,
@@ -219,7 +220,7 @@ class RewritingPlan(Facts):
     def asking(
         self, *, studies: Sequence[str] | None = None, seeds: int | None = None
     ) -> "RewritingPlan":
-        """The same plan with these studies, or so many seeds of each condition, where given.
+        """The same plan with these studies and this number of seeds, where given.
 
         Raises
         ------
@@ -238,12 +239,12 @@ class RewritingPlan(Facts):
 
     @property
     def alphabet(self) -> str:
-        """The letters."""
+        """The letters of the alphabet."""
         return LETTERS[: self.letters]
 
     @property
     def training(self) -> Training:
-        """Batches and learning rates."""
+        """Batch size and learning rate."""
         return Training(
             learning_rate=self.learning_rate,
             schedule="linear",
@@ -254,7 +255,7 @@ class RewritingPlan(Facts):
         )
 
     def condition(self, instructions: int, **changes: Any) -> Condition:
-        """The usual condition with so many rules, and changes."""
+        """The usual condition with a number of rules, and changes."""
         usual = {
             "records": self.records,
             "steps": self.steps,
@@ -265,7 +266,7 @@ class RewritingPlan(Facts):
         return Condition(instructions=instructions, **(usual | changes))
 
     def shape(self, condition: Condition) -> Shape:
-        """How large the model of a condition is."""
+        """Size of the model of a condition."""
         return Shape(
             vocabulary=self.letters,
             length=2 * (condition.pattern + condition.length),
@@ -277,52 +278,66 @@ class RewritingPlan(Facts):
 
 
 @dataclass(frozen=True)
-class Asked:
+class StudyConditions:
     """A study, and the conditions that it compares."""
 
     name: StudyName
-    """Its name."""
+    """Name of the study."""
 
-    says: str
-    """What it is, in words."""
+    title: str
+    """The study in words."""
 
     conditions: dict[str, Condition]
-    """The conditions by what tells them apart."""
+    """The conditions by name."""
 
     seeds: dict[Condition, int]
-    """Seeds of each."""
+    """Number of seeds of each."""
 
 
-def asked(plan: RewritingPlan) -> list[Asked]:
+def studies_of(plan: RewritingPlan) -> list[StudyConditions]:
     """The studies of a plan, in the order of :data:`STUDIES`."""
-    found = []
-    for name, (says, conditions) in {
+    found: dict[StudyName, tuple[str, dict[str, Condition]]] = {
         "emergence": (
             f"{plan.records:,} records of more and more instructions",
-            _emergence(plan),
+            {f"{n:,} instructions": plan.condition(n) for n in plan.instructions},
         ),
         "more_of_the_same": ("More records of the same instructions", _more_of_the_same(plan)),
         "restricted_domains": (
             f"{plan.restricted:,} instructions of a restricted domain",
             _restricted_domains(plan),
         ),
-        "long_tail": ("A long tail: few instructions have most records", _long_tail(plan)),
-        "no_op": ("Records in which nothing is to be done", _no_op(plan)),
-    }.items():
-        if name in plan.studies:
-            low, high = plan.slope
-            seeds = {
-                one: max(plan.seeds, plan.seeds_on_slope)
-                if name == "emergence" and low <= one.instructions <= high
-                else plan.seeds
-                for one in conditions.values()
-            }
-            found.append(Asked(name, says, conditions, seeds))
-    return found
+        "long_tail": (
+            "A long tail: few instructions have most records",
+            {
+                f"{n:,} instructions, {'equal' if alpha is None else f'alpha {alpha:g}'}": (
+                    plan.condition(n, alpha=alpha)
+                )
+                for n in plan.long_tail
+                for alpha in (None, *plan.alphas)
+            },
+        ),
+        "no_op": (
+            "Records with nothing to replace",
+            {
+                f"{n:,} instructions, {share:.0%} no-ops": (
+                    plan.condition(n, no_op=share, distractors=True)
+                )
+                for n in plan.no_op
+                for share in (0.0, *plan.no_op_shares)
+            },
+        ),
+    }
+    low, high = plan.slope
 
+    def seeds(name: StudyName, condition: Condition) -> int:
+        on_slope = name == "emergence" and low <= condition.instructions <= high
+        return max(plan.seeds, plan.seeds_on_slope) if on_slope else plan.seeds
 
-def _emergence(plan: RewritingPlan) -> dict[str, Condition]:
-    return {f"{n:,} instructions": plan.condition(n) for n in plan.instructions}
+    return [
+        StudyConditions(name, title, conditions, {c: seeds(name, c) for c in conditions.values()})
+        for name, (title, conditions) in found.items()
+        if name in plan.studies
+    ]
 
 
 def _more_of_the_same(plan: RewritingPlan) -> dict[str, Condition]:
@@ -342,59 +357,34 @@ def _more_of_the_same(plan: RewritingPlan) -> dict[str, Condition]:
 def _restricted_domains(plan: RewritingPlan) -> dict[str, Condition]:
     n = plan.restricted
     shown = plan.restricted_letters if plan.every_condition else plan.restricted_letters[:1]
-    found = {
-        f"{letters} of {plan.letters} letters": plan.condition(n, letters=letters)
-        for letters in shown
-    }
+    found = {f"{some} of {plan.letters} letters": plan.condition(n, letters=some) for some in shown}
     if not plan.every_condition:
         return found
-    found[f"all {plan.letters} letters"] = plan.condition(n)
-    sizes = {
-        "pattern": plan.class_pattern,
-        "length": max(plan.length, 3 * plan.class_pattern),
-    }
-    classes = [Constraint(kind, 2) for kind in _CLASSES]  # type: ignore[arg-type]
-    for one in classes:
-        found[f"strings of {plan.class_pattern}, {one}"] = plan.condition(
-            n, constraints=(one,), **sizes
-        )
-    found[f"strings of {plan.class_pattern}, all three"] = plan.condition(
-        n, constraints=tuple(classes), **sizes
+    classes = tuple(Constraint(kind, 2) for kind in _CLASSES)
+    groups = {str(one): (one,) for one in classes} | {"all three": classes, "any": ()}
+    sizes = {"pattern": plan.class_pattern, "length": max(plan.length, 3 * plan.class_pattern)}
+    return (
+        found
+        | {f"all {plan.letters} letters": plan.condition(n)}
+        | {
+            f"strings of {plan.class_pattern}, {name}": plan.condition(n, constraints=some, **sizes)
+            for name, some in groups.items()
+        }
     )
-    found[f"strings of {plan.class_pattern}, any"] = plan.condition(n, **sizes)
-    return found
-
-
-def _long_tail(plan: RewritingPlan) -> dict[str, Condition]:
-    return {
-        f"{n:,} instructions, {'equal' if alpha is None else f'alpha {alpha:g}'}": plan.condition(
-            n, alpha=alpha
-        )
-        for n in plan.long_tail
-        for alpha in (None, *plan.alphas)
-    }
-
-
-def _no_op(plan: RewritingPlan) -> dict[str, Condition]:
-    return {
-        f"{n:,} instructions, {share:.0%} no-ops": plan.condition(n, no_op=share, distractors=True)
-        for n in plan.no_op
-        for share in (0.0, *plan.no_op_shares)
-    }
 
 
 def rules_of(
     plan: RewritingPlan, condition: Condition, seed: int
 ) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    """Rules to train on, and rules of a test, which share no string with them.
+    """Rules to train on, and rules of a test that share no string with them.
 
-    Rules of a test are of all letters and any class, and the same for every condition with
-    strings of that length.
+    Test rules use all letters and any class, and are the same for every condition with strings
+    of that length.
 
     Raises
     ------
     ParameterError
-        There are not so many.
+        There are too few different rules.
     """
     seeds = _seeds(seed)
     test = sample_rules(
@@ -419,9 +409,9 @@ def rules_of(
 def datasets_of(
     plan: RewritingPlan, condition: Condition, seed: int
 ) -> tuple[Rewrites, Rewrites, Rewrites]:
-    """Records to train on, and those of a test with seen and with unseen rules.
+    """Records to train on, test records of seen rules, and test records of unseen rules.
 
-    Seen rules are drawn from those with a record to train on, each as likely as any other.
+    Seen rules are drawn uniformly from those with a record to train on.
 
     Raises
     ------
@@ -458,23 +448,23 @@ def datasets_of(
 
 
 def _seeds(seed: int) -> Iterator[int]:
-    """Seeds of each thing that is drawn: so that none depends on how many others are."""
+    """A seed for each draw, so that none depends on the number of others."""
     return iter(np.random.SeedSequence(seed).generate_state(7).tolist())
 
 
 def check_device(plan: RewritingPlan) -> None:
-    """Raise if what should train is not there.
+    """Raise unless the device of a plan is there.
 
     Raises
     ------
     ParameterError
-        A graphics card is asked for, and torch sees none.
+        The plan needs a GPU, and torch finds none.
     """
     if plan.device == "cuda":
         import torch
 
         if not torch.cuda.is_available():
             raise ParameterError(
-                "these sizes need a graphics card, and torch sees none here; "
+                "these sizes need a graphics card (GPU), and torch finds none here; "
                 "the quick and the full study run on a CPU"
             )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ HELD_OUT = (
     "prefix un",
     "prefix mis",
 )
-"""Generated tasks that are the target unless others are named: two of each of four families."""
+"""Generated tasks held out by default: two of each of four families."""
 
 _VOWELS = "aeiou"
 _LEXICON = (
@@ -38,13 +37,13 @@ _TRIES = 1000
 
 @dataclass(frozen=True)
 class Tasks:
-    """Records to choose from, and records of tasks that are not among them."""
+    """Records to choose from, and records of other, held-out tasks."""
 
     pool: tuple[Record, ...]
     """Records to train on: ``instruction``, ``input``, ``output`` and ``task``."""
 
     target: tuple[Record, ...]
-    """Records of the held-out tasks, which are measured."""
+    """Records of the held-out tasks, on which models are measured."""
 
     @property
     def held_out(self) -> tuple[str, ...]:
@@ -59,30 +58,30 @@ class Tasks:
 
 @dataclass(frozen=True)
 class Task:
-    """One generated task: how it is asked for, and how an input is made and answered."""
+    """One generated task: phrasings, inputs and answers."""
 
     family: str
-    """What it has in common with its variants."""
+    """Name that variants of the task share."""
 
     name: str
-    """What tells it apart."""
+    """Name of the task."""
 
     phrasings: tuple[str, ...]
     """Instructions that ask for it."""
 
     draw: Callable[[np.random.Generator], str]
-    """Makes an input."""
+    """Draws an input."""
 
     answer: Callable[[str], str]
     """Gives the output of an input."""
 
     def records(self, n_records: int, random: np.random.Generator) -> list[Record]:
-        """So many records, distinct in instruction and input.
+        """Draw records that differ in instruction or input.
 
         Raises
         ------
         ParameterError
-            The task has not so many.
+            The task has too few different records.
         """
         found: dict[tuple[str, str], Record] = {}
         for _ in range(_TRIES + 4 * n_records):
@@ -115,18 +114,18 @@ def generated_tasks(
     Parameters
     ----------
     seed
-        Seed of all that is drawn.
+        Seed of every draw.
     records_per_task
-        Records of each task of the pool.
+        Number of records of each task of the pool.
     targets_per_task
-        Records of each held-out task.
+        Number of records of each held-out task.
     held_out
-        Names of the tasks that are kept out of the pool and make up the target.
+        Names of the tasks that are held out of the pool and make up the target.
 
     Raises
     ------
     ParameterError
-        No task has such a name, all or none are held out, or one has too few records.
+        A held-out task does not exist, all or none are held out, or a task has too few records.
 
     Examples
     --------
@@ -160,33 +159,33 @@ def labelled_tasks(
 ) -> Tasks:
     """Real records with their tasks, in the layout of Super-NaturalInstructions [1]_.
 
-    A record has the columns ``task``, ``definition`` and ``output`` (texts, or lists whose
-    first is taken) and ``input``. A small model reads no long texts: a definition is cut
-    after the sentence, or else the word, that ends within half of `longest`; a record that is
-    longer all the same is left out, and so is a task that has too few left.
+    A record has the columns ``task``, ``definition`` and ``output`` (texts, or lists of which
+    the first is taken) and ``input``. Since a small model reads no long texts, a definition is
+    cut after the last sentence, or else word, within half of `longest`; longer records are left
+    out, and so are tasks with too few records left.
 
     Parameters
     ----------
     data
-        Whatever :func:`instructdiv.load` reads.
+        Anything that :func:`instructdiv.load` reads.
     seed
-        Seed of which records stay. Which tasks are held out does not depend on it, so that
-        several seeds can be compared.
+        Seed of the records that are taken. The held-out tasks do not depend on it, so that
+        seeds can be compared.
     records_per_task
-        Most records of each task of the pool.
+        Largest number of records of each task of the pool.
     targets_per_task
-        Records of each held-out task, and the fewest that a task may have.
+        Number of records of each held-out task; tasks with fewer are left out.
     held_out
         Names of the held-out tasks, or how many to draw.
     longest
-        Most characters of a record, instruction, input and output together.
+        Largest number of characters of a record: instruction, input and output together.
 
     Raises
     ------
     InputError
         A column is missing, or too few tasks are left.
     ParameterError
-        No task has such a name, or all or none are held out.
+        A held-out task does not exist, or all or none are held out.
 
     References
     ----------
@@ -249,7 +248,7 @@ def labelled_tasks(
 
 
 def _labelled(row: Mapping[str, Any], longest: int) -> Record | None:
-    """A record in our layout, or none if it is too long or lacks something."""
+    """A record in our layout; None if it is too long, or lacks instruction or output."""
     asked, answer = _first(row["definition"]), _first(row["output"])
     about = str(row["input"] or "").strip()
     asked = _beginning(asked, longest // 2)
@@ -283,7 +282,7 @@ def _check_held_out(held_out: Sequence[str], known: Mapping[str, Any]) -> None:
         raise ParameterError(f"of {len(known)} tasks some must be held out, and not all")
 
 
-# What is generated: inputs.
+# The generated tasks: inputs.
 
 
 def _word(random: np.random.Generator) -> str:
@@ -299,11 +298,129 @@ def _number(random: np.random.Generator) -> str:
     return str(random.integers(10, 100))
 
 
-def _numbers(random: np.random.Generator, n_numbers: int = 3) -> str:
-    return " ".join(_number(random) for _ in range(n_numbers))
+def _pair(random: np.random.Generator) -> str:
+    return f"{_number(random)} {_number(random)}"
 
 
-# What is generated: tasks.
+def _three(random: np.random.Generator) -> str:
+    return f"{_pair(random)} {_number(random)}"
+
+
+# The generated tasks: family, name, two phrasings, input, answer, and the values that the tasks of
+# the line differ in.
+
+
+def _families() -> tuple[tuple[Any, ...], ...]:
+    return (
+        (
+            "replace", "replace {} with {}",
+            "Replace the letter {} with {}.", "Change every letter {} to {}.",
+            _word, lambda text, a, b: text.replace(a, b),
+            ("ae", "ea", "io", "oi", "ou", "ue", "ai"),
+        ),
+        (
+            "count", "count {}", "How often does the letter {} occur?", "Count the letter {}.",
+            _word, lambda text, letter: str(text.count(letter)), "aeiou",
+        ),
+        (
+            "add", "add {}", "Add {}.", "What is {} more?",
+            _number, lambda text, n: str(int(text) + int(n)), "123479",
+        ),
+        (
+            "subtract", "subtract {}", "Subtract {}.", "What is {} less?",
+            _number, lambda text, n: str(int(text) - int(n)), "1235",
+        ),
+        (
+            "double", "double", "Double it.", "What is twice this?",
+            _number, lambda text: str(2 * int(text)), [()],
+        ),
+        (
+            "letter", "{} letter", "Give the {} letter.", "Which letter is {}?",
+            _word, lambda text, _, place: text[place],
+            [("first", 0), ("second", 1), ("third", 2), ("last", -1)],
+        ),
+        (
+            "prefix", "prefix {}", "Put {} before the word.", "Begin the word with {}.",
+            _word, lambda text, start: start + text,
+            [("un",), ("re",), ("mis",), ("pre",), ("sub",)],
+        ),
+        (
+            "suffix", "suffix {}", "Put {} after the word.", "End the word with {}.",
+            _word, lambda text, end: text + end, [("ing",), ("ed",), ("ly",), ("ness",)],
+        ),
+        (
+            "repeat", "repeat {}", "Write the word {}.", "Say this {}.",
+            _word, lambda text, _, n: " ".join([text] * n),
+            [("twice", 2), ("three times", 3), ("four times", 4)],
+        ),
+        (
+            "upper", "upper {}", "Make {1} upper case.", "Use a capital for {1}.",
+            _word, lambda text, _, __, change: change(text),
+            [
+                ("all", "all letters", str.upper),
+                ("first", "the first letter", str.capitalize),
+                ("last", "the last letter", lambda text: text[:-1] + text[-1].upper()),
+            ],
+        ),
+        (
+            "reverse", "reverse letters", "Spell it backwards.", "Reverse it.",
+            _word, lambda text: text[::-1], [()],
+        ),
+        (
+            "reverse", "reverse words",
+            "Put the words in reverse order.", "Reverse the order of the words.",
+            _words, lambda text: " ".join(text.split()[::-1]), [()],
+        ),
+        (
+            "sort", "sort letters", "Sort the letters.", "Order its letters.",
+            _word, lambda text: "".join(sorted(text)), [()],
+        ),
+        (
+            "sort", "sort words", "Sort the words.", "Put the words in order.",
+            _words, lambda text: " ".join(sorted(text.split())), [()],
+        ),
+        (
+            "sort", "sort numbers", "Sort the numbers.", "Put the numbers in order.",
+            _three, lambda text: " ".join(sorted(text.split())), [()],
+        ),
+        (
+            "vowels", "keep vowels", "Keep the vowels only.", "Which vowels are there?",
+            _word, lambda text: "".join(a for a in text if a in _VOWELS), [()],
+        ),
+        (
+            "vowels", "drop vowels", "Drop the vowels.", "Write it without vowels.",
+            _word, lambda text: "".join(a for a in text if a not in _VOWELS), [()],
+        ),
+        (
+            "contains", "contains {}",
+            "Is there a letter {}?", "Does it contain the letter {}?",
+            _word, lambda text, letter: "yes" if letter in text else "no", "lmst",
+        ),
+        (
+            "compare", "{} number", "Which number is {}?", "Give the {} of the two.",
+            _pair, lambda text, _, choose: choose(text.split(), key=int),
+            [("larger", max), ("smaller", min)],
+        ),
+        (
+            "pick", "{} word", "Give the {} word.", "Which word is {}?",
+            _words, lambda text, _, place: text.split()[place],
+            [("first", 0), ("middle", 1), ("last", 2)],
+        ),
+        (
+            "join", "join with {}", "Join the words with {}.", "Put {} between the words.",
+            _words, lambda text, _, sign: text.replace(" ", sign),
+            [("dashes", "-"), ("plus signs", "+"), ("slashes", "/")],
+        ),
+        (
+            "length", "letters", "How long is the word?", "Count its letters.",
+            _word, lambda text: str(len(text)), [()],
+        ),
+        (
+            "length", "letters of all words",
+            "How many letters are there in all?", "Count the letters of all words.",
+            _words, lambda text: str(len(text.replace(" ", ""))), [()],
+        ),
+    )  # fmt: skip
 
 
 def every_task() -> Iterator[Task]:
@@ -318,215 +435,11 @@ def every_task() -> Iterator[Task]:
     >>> add_seven.answer("35")
     '42'
     """
-    for a, b in ("ae", "ea", "io", "oi", "ou", "ue", "ai"):
-        yield Task(
-            "replace",
-            f"replace {a} with {b}",
-            (f"Replace the letter {a} with {b}.", f"Change every letter {a} to {b}."),
-            _word,
-            partial(_replaced, a, b),
-        )
-    for letter in "aeiou":
-        yield Task(
-            "count",
-            f"count {letter}",
-            (f"How often does the letter {letter} occur?", f"Count the letter {letter}."),
-            _word,
-            partial(_counted, letter),
-        )
-    for n in (1, 2, 3, 4, 7, 9):
-        yield Task(
-            "add", f"add {n}", (f"Add {n}.", f"What is {n} more?"), _number, partial(_sum, n)
-        )
-    for n in (1, 2, 3, 5):
-        yield Task(
-            "subtract",
-            f"subtract {n}",
-            (f"Subtract {n}.", f"What is {n} less?"),
-            _number,
-            partial(_sum, -n),
-        )
-    yield Task("double", "double", ("Double it.", "What is twice this?"), _number, _doubled)
-    for place, name in enumerate(("first", "second", "third", "last")):
-        yield Task(
-            "letter",
-            f"{name} letter",
-            (f"Give the {name} letter.", f"Which letter is {name}?"),
-            _word,
-            partial(_at, -1 if name == "last" else place),
-        )
-    for start in ("un", "re", "mis", "pre", "sub"):
-        yield Task(
-            "prefix",
-            f"prefix {start}",
-            (f"Put {start} before the word.", f"Begin the word with {start}."),
-            _word,
-            partial(_around, start, ""),
-        )
-    for end in ("ing", "ed", "ly", "ness"):
-        yield Task(
-            "suffix",
-            f"suffix {end}",
-            (f"Put {end} after the word.", f"End the word with {end}."),
-            _word,
-            partial(_around, "", end),
-        )
-    for n, name in ((2, "twice"), (3, "three times"), (4, "four times")):
-        yield Task(
-            "repeat",
-            f"repeat {name}",
-            (f"Write the word {name}.", f"Say this {name}."),
-            _word,
-            partial(_repeated, n),
-        )
-    for name, asked, change in (
-        ("all", "all letters", str.upper),
-        ("first", "the first letter", str.capitalize),
-        ("last", "the last letter", _last_upper),
-    ):
-        yield Task(
-            "upper",
-            f"upper {name}",
-            (f"Make {asked} upper case.", f"Use a capital for {asked}."),
-            _word,
-            change,
-        )
-    yield Task("reverse", "reverse letters", ("Spell it backwards.", "Reverse it."), _word, _back)
-    yield Task(
-        "reverse",
-        "reverse words",
-        ("Put the words in reverse order.", "Reverse the order of the words."),
-        _words,
-        partial(_reordered, slice(None, None, -1)),
-    )
-    yield Task("sort", "sort letters", ("Sort the letters.", "Order its letters."), _word, _sorted)
-    for name, draw in (("words", _words), ("numbers", _numbers)):
-        yield Task(
-            "sort",
-            f"sort {name}",
-            (f"Sort the {name}.", f"Put the {name} in order."),
-            draw,
-            _sorted_words,
-        )
-    yield Task(
-        "vowels",
-        "keep vowels",
-        ("Keep the vowels only.", "Which vowels are there?"),
-        _word,
-        partial(_kept, vowels=True),
-    )
-    yield Task(
-        "vowels",
-        "drop vowels",
-        ("Drop the vowels.", "Write it without vowels."),
-        _word,
-        partial(_kept, vowels=False),
-    )
-    for letter in "lmst":
-        yield Task(
-            "contains",
-            f"contains {letter}",
-            (f"Is there a letter {letter}?", f"Does it contain the letter {letter}?"),
-            _word,
-            partial(_has, letter),
-        )
-    for name, choose in (("larger", max), ("smaller", min)):
-        yield Task(
-            "compare",
-            f"{name} number",
-            (f"Which number is {name}?", f"Give the {name} of the two."),
-            partial(_numbers, n_numbers=2),
-            partial(_of_numbers, choose),
-        )
-    for place, name in ((0, "first"), (1, "middle"), (2, "last")):
-        yield Task(
-            "pick",
-            f"{name} word",
-            (f"Give the {name} word.", f"Which word is {name}?"),
-            _words,
-            partial(_reordered, slice(place, place + 1)),
-        )
-    for sign, name in (("-", "dashes"), ("+", "plus signs"), ("/", "slashes")):
-        yield Task(
-            "join",
-            f"join with {name}",
-            (f"Join the words with {name}.", f"Put {name} between the words."),
-            _words,
-            partial(_joined, sign),
-        )
-    yield Task("length", "letters", ("How long is the word?", "Count its letters."), _word, _length)
-    yield Task(
-        "length",
-        "letters of all words",
-        ("How many letters are there in all?", "Count the letters of all words."),
-        _words,
-        _length,
-    )
+    for family, name, one, other, draw, answer, variants in _families():
+        for values in variants:
 
+            def answered(text: str, answer: Any = answer, values: Any = values) -> str:
+                return str(answer(text, *values))
 
-def _replaced(a: str, b: str, about: str) -> str:
-    return about.replace(a, b)
-
-
-def _counted(letter: str, about: str) -> str:
-    return str(about.count(letter))
-
-
-def _sum(n: int, about: str) -> str:
-    return str(int(about) + n)
-
-
-def _doubled(about: str) -> str:
-    return str(2 * int(about))
-
-
-def _at(place: int, about: str) -> str:
-    return about[place]
-
-
-def _around(start: str, end: str, about: str) -> str:
-    return start + about + end
-
-
-def _repeated(n: int, about: str) -> str:
-    return " ".join([about] * n)
-
-
-def _last_upper(about: str) -> str:
-    return about[:-1] + about[-1].upper()
-
-
-def _back(about: str) -> str:
-    return about[::-1]
-
-
-def _reordered(places: slice, about: str) -> str:
-    return " ".join(about.split()[places])
-
-
-def _sorted(about: str) -> str:
-    return "".join(sorted(about))
-
-
-def _sorted_words(about: str) -> str:
-    return " ".join(sorted(about.split()))
-
-
-def _kept(about: str, vowels: bool) -> str:
-    return "".join(letter for letter in about if (letter in _VOWELS) is vowels)
-
-
-def _has(letter: str, about: str) -> str:
-    return "yes" if letter in about else "no"
-
-
-def _of_numbers(choose: Callable[[list[int]], int], about: str) -> str:
-    return str(choose([int(number) for number in about.split()]))
-
-
-def _joined(sign: str, about: str) -> str:
-    return sign.join(about.split())
-
-
-def _length(about: str) -> str:
-    return str(len(about.replace(" ", "")))
+            phrasings = (one.format(*values), other.format(*values))
+            yield Task(family, name.format(*values), phrasings, draw, answered)

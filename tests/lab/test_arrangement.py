@@ -22,7 +22,8 @@ from instructdiv.lab import (
     arrangement,
     arrangement_study,
 )
-from instructdiv.lab.arrangement import Preparing, ToTrain, prepare, settings_of, train
+from instructdiv.lab.arrangement import Preparing, ToTrain, prepare, train
+from instructdiv.lab.arrangement_plan import settings_of
 from instructdiv.lab.tasks import every_task
 from instructdiv.lab.transformer import one_torch_thread
 from tests.shared_data import labelled

@@ -36,15 +36,10 @@ from instructdiv.lab import (
     generalization,
     make_dataset,
     rewriting_study,
-    run_emergence,
-    run_long_tail,
-    run_more_of_the_same,
-    run_noop,
-    run_restricted_domains,
     sample_rules,
 )
 from instructdiv.lab.generalization import ToRewrite, train
-from instructdiv.lab.rewriting_plan import STUDIES, asked, datasets_of, rules_of
+from instructdiv.lab.rewriting_plan import STUDIES, datasets_of, rules_of, studies_of
 from instructdiv.lab.transformer import one_torch_thread
 from tests.shared_data import ROOT
 
@@ -314,12 +309,14 @@ def test_a_text_that_is_not_to_be_had_is_no_endless_search():
 def test_the_quick_plan_is_the_default_and_has_what_is_to_be_shown():
     plan = RewritingPlan()
     assert plan == RewritingPlan.quick()
-    n_runs = len({(c, s) for one in asked(plan) for c, n in one.seeds.items() for s in range(n)})
-    assert [one.name for one in asked(plan)] == [
+    n_runs = len(
+        {(c, s) for one in studies_of(plan) for c, n in one.seeds.items() for s in range(n)}
+    )
+    assert [one.name for one in studies_of(plan)] == [
         "emergence", "more_of_the_same", "restricted_domains",
     ]  # fmt: skip
     assert n_runs == 10
-    emergence = asked(plan)[0]
+    emergence = studies_of(plan)[0]
     assert [c.instructions for c in emergence.conditions.values()] == [
         100, 300, 500, 1000, 3000, 10_000,
     ]  # fmt: skip
@@ -329,14 +326,14 @@ def test_the_quick_plan_is_the_default_and_has_what_is_to_be_shown():
 
 
 def test_the_full_plan_has_every_study_and_three_seeds():
-    studies = asked(RewritingPlan.full())
+    studies = studies_of(RewritingPlan.full())
     assert tuple(one.name for one in studies) == STUDIES
     assert {n for one in studies for n in one.seeds.values()} == {3}
-    assert len(asked(RewritingPlan.full())[2].conditions) == 8
+    assert len(studies_of(RewritingPlan.full())[2].conditions) == 8
 
 
 def test_conditions_that_two_studies_share_are_one():
-    emergence, more, _, tail, _ = asked(RewritingPlan.full())
+    emergence, more, _, tail, _ = studies_of(RewritingPlan.full())
     shared = set(emergence.conditions.values()) & set(more.conditions.values())
     assert {one.instructions for one in shared} == {300, 1000}
     assert len(set(emergence.conditions.values()) & set(tail.conditions.values())) == 3
@@ -344,8 +341,8 @@ def test_conditions_that_two_studies_share_are_one():
 
 @pytest.mark.parametrize(
     "condition",
-    [condition for one in asked(FULL) for condition in one.conditions.values()],
-    ids=[f"{one.name}: {label}" for one in asked(FULL) for label in one.conditions],
+    [condition for one in studies_of(FULL) for condition in one.conditions.values()],
+    ids=[f"{one.name}: {label}" for one in studies_of(FULL) for label in one.conditions],
 )
 def test_no_string_of_a_test_rule_was_trained_on(condition: Any):
     rules, test = rules_of(FULL, condition, 0)
@@ -422,24 +419,16 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path):
     assert runs_of(tmp_path / "1") == runs_of(tmp_path / "2")
 
 
-@pytest.mark.parametrize(
-    ("run", "study"),
-    [
-        (run_more_of_the_same, "more_of_the_same"),
-        (run_restricted_domains, "restricted_domains"),
-        (run_long_tail, "long_tail"),
-        (run_noop, "no_op"),
-    ],
-)
-def test_each_study_can_be_run_alone(run: Any, study: Any, full: RewritingStudy):
-    alone = run(FULL, workers=1)
+@pytest.mark.parametrize("study", STUDIES[1:])
+def test_each_study_can_be_run_alone(study: Any, full: RewritingStudy):
+    alone = rewriting_study(FULL.asking(studies=[study]), workers=1)
     assert (alone.points, alone.threshold) == ([], None)
     assert alone.comparisons == [full.comparison(study)]
     assert alone.headline == full.comparison(study).sentence
 
 
 def test_the_emergence_can_be_run_alone(full: RewritingStudy):
-    alone = run_emergence(FULL, workers=1)
+    alone = rewriting_study(FULL.asking(studies=["emergence"]), workers=1)
     assert (alone.points, alone.comparisons) == (full.points, [])
 
 
@@ -456,7 +445,7 @@ def test_the_threshold_is_that_of_the_points(monkeypatch: pytest.MonkeyPatch):
         return a_run(job.condition, job.seed, 0.99, at)
 
     monkeypatch.setattr(generalization, "train", known)
-    study = run_emergence(RewritingPlan(), workers=1)
+    study = rewriting_study(RewritingPlan(studies=("emergence",)), workers=1)
     assert study.threshold is not None
     assert study.interval is not None
     assert 500 < study.threshold < 1000
@@ -535,7 +524,7 @@ def test_a_folder_gets_results_a_table_and_a_page(tmp_path: Path):
     assert "chart-emergence" in page
     for one in study.comparisons:
         assert f"chart-{one.study}" in page
-        assert f"## {one.says}" in markdown
+        assert f"## {one.title}" in markdown
         for row in one.rows:
             assert f"| {row.condition} |" in markdown
             assert row.condition in page

@@ -25,7 +25,7 @@ from instructdiv.core.wording import (
 from instructdiv.errors import InputError
 
 _ROWS = 20
-_WIDTH = 40
+_WIDTH = 60
 _REPR = 100
 
 
@@ -257,9 +257,13 @@ class Result(Facts):
     headline: str
     """The result in a few sentences."""
 
+    def main_tables(self) -> dict[str, Table]:
+        """The tables that a terminal and a notebook show: all, unless a result has many."""
+        return self.tables()
+
     def __str__(self) -> str:
         blocks = [self.headline]
-        for title, table in self._filled():
+        for title, table in _filled(self.main_tables()):
             rest = len(table.rows) - _ROWS
             more = [f"... and {rest:,} more"] if rest > 0 else []
             blocks.append("\n".join([title, str(table.first(_ROWS)), *more]))
@@ -270,7 +274,7 @@ class Result(Facts):
 
     def _repr_html_(self) -> str:
         blocks = [f"<p>{html.escape(self.headline)}</p>"]
-        for title, table in self._filled():
+        for title, table in _filled(self.main_tables()):
             rest = len(table.rows) - _ROWS
             blocks.append(f"<h4>{html.escape(title)}</h4>{table.first(_ROWS).to_html()}")
             if rest > 0:
@@ -290,7 +294,7 @@ class Result(Facts):
     def to_markdown(self) -> str:
         """The headline and every table, as Markdown."""
         blocks = [f"# {self.title}", escaped(self.headline), *filter(None, [self.legend])]
-        for title, table in self._filled():
+        for title, table in _filled(self.tables()):
             blocks += [f"## {escaped(title)}", table.to_markdown()]
         return "\n\n".join(blocks) + "\n"
 
@@ -304,13 +308,9 @@ class Result(Facts):
         OutputError
             The file cannot be written.
         """
-        return self._write(path, {".json": self.to_json, ".md": self.to_markdown})
+        return self._save_as(path, {".json": self.to_json, ".md": self.to_markdown})
 
-    def _filled(self) -> list[tuple[str, Table]]:
-        """Tables that have rows."""
-        return [(title, table) for title, table in self.tables().items() if table.rows]
-
-    def _write(self, path: str | Path, forms: dict[str, Callable[[], str]]) -> Path:
+    def _save_as(self, path: str | Path, forms: dict[str, Callable[[], str]]) -> Path:
         form = forms.get(Path(path).suffix.lower())
         if form is None:
             *most, last = forms
@@ -319,6 +319,11 @@ class Result(Facts):
                 f"not as {str(path)!r}"
             )
         return write_text(path, form().rstrip("\n") + "\n")
+
+
+def _filled(tables: dict[str, Table]) -> list[tuple[str, Table]]:
+    """Tables that have rows."""
+    return [(title, table) for title, table in tables.items() if table.rows]
 
 
 def _columns(rows: Sequence[BaseModel]) -> Iterator[tuple[str, list[Cell]]]:

@@ -509,8 +509,8 @@ def compare(
             pools["data"],
             chosen,
             spent,
-            labels,
-            target=pools.get("target"),
+            pools.get("target"),
+            labels=labels,
             n_draws=n_draws,
             seed=seed,
             progress=progress,
@@ -795,7 +795,7 @@ def leaks(
         found = leak_check(pools["data"], pools["target"], similarity_threshold=near)
     if output:
         write_text(output, found.to_json() + "\n")
-    typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found)
+    typer.echo(json.dumps(json.loads(found.to_json())) if as_json else found.headline)
     if most is not None and len(found) > most:
         raise GateFailed(f"{len(found):,} records of the data leak, more than {most:,}")
 
@@ -1518,12 +1518,7 @@ def _print_summary(summary: "Summary", as_json: bool) -> None:
     if as_json:
         _print_json(summary)
         return
-    tables = summary.tables()
-    shown = ["Groups", "Metrics", "Gaps"]
-    if summary.selected is None:
-        shown += ["Clusters", "Near copies"]
-    shown += [title for title in tables if title.startswith("Reference")]
-    _print_tables(summary.headline, {title: tables[title] for title in shown})
+    _print_tables(summary.headline, summary.main_tables())
     for notice in summary.notices:
         typer.echo(f"note: {notice}")
 
@@ -1567,15 +1562,14 @@ def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(Text(comparison.headline))
-    header, rows = comparison.table()
-    shown = len(header) - ("note" in header)  # what could not run is said below the tables
-    for budget in dict.fromkeys(row[0] for row in rows):
+    for budget, content in comparison.main_tables().items():
+        # What could not run is said below the tables.
+        shown = len(content.columns) - ("note" in content.columns)
         table = Table(title=Text(budget), title_justify="left")
-        for name in header[1:shown]:
+        for name in content.columns[:shown]:
             table.add_column(Text(name), no_wrap=name == "selector", overflow="fold")
-        for row in rows:
-            if row[0] == budget:
-                table.add_row(*map(Text, row[1:shown]))
+        for row in content.texts:
+            table.add_row(*map(Text, row[:shown]))
         console.print(table)
     failed = {row.selector: row.error for row in comparison.rows if row.error}
     for selector, error in failed.items():

@@ -552,7 +552,7 @@ def rebalance(
     mix = _curate(recipe, reading, data, target, target_group)
     # Of a mix the summary says it.
     if mix.target is not None and (leaks := leak_check(mix.pool, mix.target)):
-        _log.warning("%s", leaks)
+        _log.warning("%s", leaks.headline)
     if is_dataset(data) and not any(schema.unfolds for schema in mix.pool.schemas):
         return data.select(mix.records.lines - 1)
     rows = isinstance(data, Sequence) and not names_files(data)

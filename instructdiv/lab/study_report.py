@@ -99,7 +99,7 @@ class StudyReport(Result):
             The file cannot be written.
         """
         forms = {".json": self.to_json, ".md": self.to_markdown, ".html": self.to_html}
-        return self._write(path, forms)
+        return self._save_as(path, forms)
 
     def save_all(self, folder: str | Path | None) -> None:
         """Write ``results.json``, ``results.md`` and ``curves.html`` to a folder, if any."""

@@ -2,13 +2,12 @@
 
 from instructdiv.metrics._base import Metric
 from instructdiv.metrics._nearest import Nearest
-from instructdiv.metrics.assessment import Assessment, assess
+from instructdiv.metrics.assessment import Assessment
 from instructdiv.metrics.cluster_entropy import ClusterEntropy
 from instructdiv.metrics.compression_ratio import CompressionRatio
 from instructdiv.metrics.coverage_at import CoverageAt
 from instructdiv.metrics.coverage_radius import CoverageRadius
 from instructdiv.metrics.distinct_n import DistinctN
-from instructdiv.metrics.draws import Draws
 from instructdiv.metrics.effective_clusters import EffectiveClusters
 from instructdiv.metrics.facility_location import FacilityLocation
 from instructdiv.metrics.group_balance import GroupBalance
@@ -17,6 +16,7 @@ from instructdiv.metrics.log_determinant import LogDeterminant
 from instructdiv.metrics.mean_nearest_similarity import MeanNearestSimilarity
 from instructdiv.metrics.nearest_distance_summary import FiveNumbers, NearestDistanceSummary
 from instructdiv.metrics.novel_sum import NovelSum
+from instructdiv.metrics.random_baseline import RandomBaseline
 from instructdiv.metrics.self_repetition import SelfRepetition
 from instructdiv.metrics.vendi import Vendi
 
@@ -27,7 +27,6 @@ __all__ = [
     "CoverageAt",
     "CoverageRadius",
     "DistinctN",
-    "Draws",
     "EffectiveClusters",
     "FacilityLocation",
     "FiveNumbers",
@@ -39,7 +38,7 @@ __all__ = [
     "Nearest",
     "NearestDistanceSummary",
     "NovelSum",
+    "RandomBaseline",
     "SelfRepetition",
     "Vendi",
-    "assess",
 ]

@@ -10,10 +10,9 @@ from instructdiv.core.space import Space
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, as_pool
-from instructdiv.selection import Selection
 
 if TYPE_CHECKING:
-    from instructdiv.metrics.assessment import Assessment
+    pass
 
 Score = Callable[[Pool], float]
 
@@ -76,17 +75,3 @@ class Metric(Part):
                 )
         else:
             target.check_comparable(subset)
-
-    def assess(
-        self,
-        selection: Selection,
-        pool: Pool,
-        *,
-        target: Pool | Space | ArrayLike | None = None,
-        n_draws: int = 64,
-        seed: int = 0,
-    ) -> "Assessment":
-        """Measure a selection beside random draws of as many records from the pool."""
-        from instructdiv.metrics.assessment import assess
-
-        return assess([self], selection, pool, target=target, n_draws=n_draws, seed=seed)[0]

@@ -33,9 +33,15 @@ class ClusterSpread(Metric):
 
 
 @remembered
+def clusters_of(pool: Pool, clusterer: Clusterer) -> NDArray[np.int64]:
+    """Number of the cluster of each row, (n,) int64, found once for all who ask."""
+    return clusterer.cluster(pool.space, pool.groups)
+
+
+@remembered
 def _middles(target: Pool, clusterer: Clusterer) -> Space:
     """The mean of the target rows of each cluster; rows that are noise, below 0, have none."""
-    labels = clusterer.cluster(target.space, target.groups)
+    labels = clusters_of(target, clusterer)
     rows = np.flatnonzero(labels >= 0) if labels.max() >= 0 else np.arange(len(labels))
     _, firsts, labels = np.unique(labels[rows], return_index=True, return_inverse=True)
     sums = np.zeros((len(firsts), target.space.n_dimensions))

@@ -1,7 +1,8 @@
 """Report: what a pool covers, what a selection keeps of it, and how selectors compare."""
 
 from instructdiv.report.advice import AdditionAdvice, advise
-from instructdiv.report.comparison import Comparison, compare
+from instructdiv.report.compare import compare
+from instructdiv.report.comparison import Comparison
 from instructdiv.report.coverage import coverage
 from instructdiv.report.difference import Difference, diff
 from instructdiv.report.facts import ClusterRow, GroupRow

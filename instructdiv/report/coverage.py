@@ -13,14 +13,16 @@ from instructdiv.metrics import (
     Assessment,
     CoverageAt,
     CoverageRadius,
+    EffectiveClusters,
     FacilityLocation,
     FiveNumbers,
     MeanNearestSimilarity,
     Metric,
     Nearest,
+    RandomBaseline,
     Vendi,
 )
-from instructdiv.metrics.assessment import assess
+from instructdiv.metrics._cluster_spread import clusters_of
 from instructdiv.pool import Pool, as_target
 from instructdiv.pool import Target as Aim
 from instructdiv.report.conversations import histograms
@@ -35,7 +37,8 @@ from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, sp
 from instructdiv.report.provenance import provenance
 from instructdiv.report.redundancy import find_redundancy
 from instructdiv.report.references import hold_against
-from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.summary import Summary
+from instructdiv.report.summary_facts import Ground
 from instructdiv.selection import Selection
 
 Rows = NDArray[np.int64]
@@ -104,21 +107,23 @@ def coverage(
     inventories = {
         name: _fitting(reference, pool) for name, reference in (references or {}).items()
     }
-    measures = _measures(metrics, radius, seed)
-    assessed = []
+    finder = clusterer or KMeans()
+    measures = _measures(metrics, radius, finder)
+    baseline = RandomBaseline(pool, goal, n_draws=n_draws, seed=seed)
+    assessed, drawn = [], []
     if selection is not None:
-        assessed = assess(measures, selection, pool, target=aim, n_draws=n_draws, seed=seed)
+        assessed = baseline.assess(measures, selection)
+        drawn = list(baseline.rows(len(selection)))
     whole = {one.metric: one.pool_value for one in assessed} or _of_pool(
-        measures, pool, aim, metrics is not None
+        measures, pool, aim, seed, asked=metrics is not None
     )
     kept = None if selection is None else selection.indices
-    labels = by_size((clusterer or KMeans()).seeded(seed).cluster(pool.space, pool.groups))
+    labels = by_size(clusters_of(pool, finder.seeded(seed)))
     kinds = {"cluster": labels}
     if pool.groups is not None:
         kinds = {"group": np.unique(pool.groups, return_inverse=True)[1]} | kinds
-    spreads = [spread(kind, found, kept, n_draws, seed) for kind, found in kinds.items()]
-    asked = {metric.title for metric in measures}
-    assessed = [one for _, found in spreads for one in found if one.metric not in asked] + assessed
+    spreads = [spread(kind, found, kept, drawn) for kind, found in kinds.items()]
+    assessed = [one for _, found in spreads for one in found] + assessed
     show = Showing(pool, kept)
     names = None if pool.records is None else Names(pool.texts, int(labels.max()) + 1)
     near = _nearness(pool, kept, goal, seed)
@@ -142,13 +147,13 @@ def coverage(
             )
             for (of, to), one in near.items()
         ],
-        groups=[] if pool.groups is None else group_rows(pool.groups, kept, n_draws, seed),
+        groups=[] if pool.groups is None else group_rows(pool.groups, kept, drawn),
         clusters=cluster_rows(pool, labels, kept, show, names, near.get(("pool", "selection"))),
         heat=None if pool.groups is None else heat(pool.groups, labels, kept),
         gaps=_gaps(near, pool, kept, goal, names, seed),
         redundancy=find_redundancy(pool.space, similarity_threshold, kept, show),
         histograms=[] if pool.records is None else histograms(pool, kept),
-        curve=coverage_curve(pool, aim, selection, n_draws, seed),
+        curve=coverage_curve(baseline, selection),
         references=[
             hold_against(name, inventory, pool, kept, radius)
             for name, inventory in inventories.items()
@@ -173,20 +178,21 @@ def _about(target: Pool, pool: Pool, kept: Rows | None, similarity_threshold: fl
         leaked=len(found.target_rows),
         leaking=len(found.rows),
         leaking_selected=None if kept is None else int(np.isin(found.rows, kept).sum()),
-        leaks=str(found),
+        leaks=found.headline,
     )
 
 
 def _measures(
     metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None,
     radius: float,
-    seed: int,
+    clusterer: Clusterer,
 ) -> list[Metric]:
     if isinstance(metrics, str | Mapping | Metric):
         metrics = [metrics]
     if metrics is not None:
-        return [Metric.model_validate(one).seeded(seed) for one in metrics]
+        return [Metric.model_validate(one) for one in metrics]
     return [
+        EffectiveClusters(clusterer=clusterer),
         MeanNearestSimilarity(),
         FacilityLocation(),
         CoverageAt(radius=radius),
@@ -196,10 +202,12 @@ def _measures(
     ]
 
 
-def _of_pool(measures: list[Metric], pool: Pool, aim: Pool, asked: bool) -> dict[str, float]:
+def _of_pool(
+    measures: list[Metric], pool: Pool, aim: Pool, seed: int, *, asked: bool
+) -> dict[str, float]:
     """The metrics of a whole pool; how near it is to itself is told to those who ask."""
     telling = [m for m in measures if asked or aim is not pool or not isinstance(m, Nearest)]
-    return {metric.title: metric.score(pool, aim) for metric in telling}
+    return {metric.title: metric.seeded(seed).score(pool, aim) for metric in telling}
 
 
 def _nearness(
@@ -251,7 +259,7 @@ def _headline(
         distinct = pool.space.n_distinct
         return f"{len(pool):,} records{n_groups}, {distinct:,} of them distinct.{leaks}"
     said = {
-        "groups_touched": "Groups touched: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
+        "groups_covered": "Groups covered: {:.0f} of {:.0f} (random {:.0f}-{:.0f}).",
         "effective_groups": "Effective number of groups: {:.1f} of {:.1f} (random {:.1f}-{:.1f}).",
         "mean_nearest_similarity": "Mean similarity to the nearest chosen record: {:.3f} "
         "of {:.3f} (random {:.3f}-{:.3f}).",

@@ -3,33 +3,29 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.metrics.draws import Draws, sampled
-from instructdiv.pool import Pool
+from instructdiv.core.space import Space
+from instructdiv.metrics import MeanNearestSimilarity, RandomBaseline
 from instructdiv.report.facts import Curve
 from instructdiv.selection import Selection
 
-_LOOKED_AT = 2000
 _ENOUGH = 0.9
 # The same rows, summed in another order, differ by less.
 _ROUNDING = 1e-6
 
 
-def coverage_curve(
-    pool: Pool, target: Pool, selection: Selection | None, n_draws: int, seed: int
-) -> Curve:
-    """Mean similarity of the target to the nearest of so many records.
-
-    Looks at no more than 2,000 rows of the target, the same for every number on the curve.
-    """
-    target = sampled(target, _LOOKED_AT, seed)
+def coverage_curve(baseline: RandomBaseline, selection: Selection | None) -> Curve:
+    """Coverage by the first records of a selection, and by as many random ones."""
     n_chosen = 0 if selection is None else len(selection)
+    pool = baseline.pool
     budgets = _budgets(len(pool), n_chosen)
-    drawn = Draws(pool, target, n_draws, seed)
-    values = np.array(
-        [drawn.nearest_similarity(budget).mean(axis=1, dtype=np.float64) for budget in budgets]
-    )
+    values = [
+        baseline.values([MeanNearestSimilarity()], baseline.rows(budget))[:, 0]
+        for budget in budgets
+    ]
     low, middle, high = np.percentile(values, [5, 50, 95], axis=1)
-    chosen = None if selection is None else _prefixes(pool, target, selection, budgets)
+    chosen = None
+    if selection is not None:
+        chosen = _prefixes(pool.space, baseline.target.space, selection, budgets)
     worth = None
     if chosen:
         last = max(value for value in chosen if value is not None)
@@ -42,7 +38,7 @@ def coverage_curve(
         random_median=middle.tolist(),
         random_high=high.tolist(),
         selection=chosen,
-        measured_on=len(target),
+        measured_on=len(baseline.target),
         pays_until=enough,
         random_worth=worth,
     )
@@ -55,7 +51,7 @@ def _budgets(n_rows: int, n_chosen: int) -> list[int]:
 
 
 def _prefixes(
-    pool: Pool, target: Pool, selection: Selection, budgets: list[int]
+    pool: Space, target: Space, selection: Selection, budgets: list[int]
 ) -> list[float | None]:
     best = np.full(len(target), -1, np.float32)
     values: list[float | None] = []
@@ -65,7 +61,7 @@ def _prefixes(
             values.append(None)
             continue
         rows = np.sort(selection.indices[done:budget])
-        best = np.maximum(best, pool.space.take(rows).nearest_similarity(target.space))
+        best = np.maximum(best, pool.take(rows).nearest_similarity(target))
         values.append(float(best.mean(dtype=np.float64)))
         done = budget
     return values

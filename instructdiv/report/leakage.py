@@ -1,18 +1,18 @@
 """Leakage: records of a target that are in the pool as well."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.data.normalize import plain
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool, Target, as_pool, as_target
+from instructdiv.results import Facts, Result, Similarity
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -26,8 +26,7 @@ _TARGETS = 1024
 _NEAR_ONE = 1 - 1e-5
 
 
-@dataclass(frozen=True)
-class Leak:
+class Leak(Facts):
     """A record of the pool and one of the target that are the same, or nearly."""
 
     pool_row: int
@@ -43,16 +42,17 @@ class Leak:
     brackets and what stands within a word count; near: another text with a similar vector.
     Of vectors alone: exact where they are equal."""
 
-    similarity: float
+    similarity: Similarity
     """Their cosine similarity."""
 
 
-@dataclass(frozen=True)
-class Leaks:
-    """What of a target is in a pool.
+class Leaks(Result):
+    """Records of a target that are in a pool too (contamination).
 
-    `never_keep=leaks.rows` keeps it out of a selection.
+    `never_keep=leaks.rows` keeps them out of a selection.
     """
+
+    title: ClassVar[str] = "Leakage"
 
     pairs: tuple[Leak, ...]
     """Each record that leaks, of the pool and of the target, with its strongest partner on the
@@ -87,36 +87,11 @@ class Leaks:
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def __str__(self) -> str:
-        if not self.pairs:
-            return (
-                f"none of {self.n_target:,} target records is among the {self.n_pool:,} of the "
-                f"pool, up to a similarity of {self.similarity_threshold:g}"
-            )
-        kinds = [
-            f"{self.counts['exact']:,} exact",
-            *([f"{self.counts['normalized']:,} normalized"] if self.by_text else []),
-            f"{self.counts['near']:,} near (similarity {self.similarity_threshold:g} or more)",
-        ]
-        return (
-            f"{len(self.target_rows):,} of {self.n_target:,} target records are in the pool: "
-            f"{len(self):,} of its {self.n_pool:,} records, {', '.join(kinds)}"
-        )
-
-    def to_json(self) -> str:
-        """All of it as a JSON object, with the rows to leave out."""
-        return json.dumps(
-            {
-                "n_pool": self.n_pool,
-                "n_target": self.n_target,
-                "near": self.similarity_threshold,
-                "by_text": self.by_text,
-                "counts": self.counts,
-                "rows": self.rows.tolist(),
-                "target_rows": self.target_rows.tolist(),
-                "pairs": [asdict(pair) for pair in self.pairs],
-            }
-        )
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        rows = {"rows": self.rows.tolist(), "target_rows": self.target_rows.tolist()}
+        found: dict[str, Any] = handler(self)
+        return found | rows
 
 
 def leak_check(
@@ -153,7 +128,7 @@ def leak_check(
     >>> sets = {"data": rows, "test": [{"instruction": "count to 4", "output": "1, 2, 3, 4"}]}
     >>> pools = Pool.together(sets, embedder="lexical")
     >>> leaks = leak_check(pools["data"], pools["test"], similarity_threshold=0.99)
-    >>> print(leaks)
+    >>> print(leaks.headline)
     1 of 1 target records are in the pool: 1 of its 7 records, 0 exact, 1 normalized, 0 near
     (similarity 0.99 or more)
     >>> leaks.rows.tolist()
@@ -185,13 +160,41 @@ def leak_check(
         _compare_texts(ours, theirs, _NORMALIZED, of_pool, of_target)
     _compare_vectors(pool.space, target.space, similarity_threshold, by_text, of_pool, of_target)
     counted = np.bincount(of_pool.kind, minlength=_NONE + 1).tolist()
+    pairs = _pairs(pool.space, target.space, of_pool, of_target)
+    counts = dict(zip(_KINDS, counted[:_NONE], strict=True))
+    n_leaked = len({pair.target_row for pair in pairs})
     return Leaks(
-        _pairs(pool.space, target.space, of_pool, of_target),
-        dict(zip(_KINDS, counted[:_NONE], strict=True)),
-        len(pool),
-        len(target),
-        float(similarity_threshold),
-        by_text,
+        headline=_headline(n_leaked, counts, pool, target, similarity_threshold, by_text),
+        pairs=pairs,
+        counts=counts,
+        n_pool=len(pool),
+        n_target=len(target),
+        similarity_threshold=similarity_threshold,
+        by_text=by_text,
+    )
+
+
+def _headline(
+    n_leaked: int,
+    counts: dict[Kind, int],
+    pool: Pool,
+    target: Pool,
+    similarity_threshold: float,
+    by_text: bool,
+) -> str:
+    if not n_leaked:
+        return (
+            f"none of {len(target):,} target records is among the {len(pool):,} of the "
+            f"pool, up to a similarity of {similarity_threshold:g}"
+        )
+    kinds = [
+        f"{counts['exact']:,} exact",
+        *([f"{counts['normalized']:,} normalized"] if by_text else []),
+        f"{counts['near']:,} near (similarity {similarity_threshold:g} or more)",
+    ]
+    return (
+        f"{n_leaked:,} of {len(target):,} target records are in the pool: "
+        f"{sum(counts.values()):,} of its {len(pool):,} records, {', '.join(kinds)}"
     )
 
 
@@ -284,7 +287,7 @@ def _pairs(
         equal = pool.digests[a] == target.digests[b]
         similarities[start : start + _ROWS] = np.where(equal, 1, np.clip(found, -1, 1))
     return tuple(
-        Leak(row, other, _KINDS[kind], similarity)
+        Leak(pool_row=row, target_row=other, kind=_KINDS[kind], similarity=similarity)
         for row, other, kind, similarity in zip(
             rows.tolist(), targets.tolist(), kinds.tolist(), similarities.tolist(), strict=True
         )

@@ -1,6 +1,6 @@
 """Parts: the clusters and known groups of a pool, before and after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,15 +82,14 @@ def _far_from_kept(labels: Rows, kept: Rows, near: Nearness) -> dict[int, list[t
 
 
 def group_rows(
-    groups: NDArray[np.str_], kept: Rows | None, n_draws: int, seed: int
+    groups: NDArray[np.str_], kept: Rows | None, drawn: Iterable[Rows]
 ) -> list[GroupRow]:
-    """Known groups (n,), the largest first."""
+    """Known groups (n,), the largest first, beside the rows of random draws."""
     names, labels = np.unique(groups, return_inverse=True)
     before = np.bincount(labels)
     if kept is not None:
         after = np.bincount(labels[kept], minlength=len(names))
-        drawn = _random_counts(before, len(kept), n_draws, seed)
-        low, high = np.percentile(drawn, [5, 95], axis=0)
+        low, high = np.percentile(counts_of(labels, drawn), [5, 95], axis=0)
     return [
         GroupRow(group=str(names[g]), records=before[g], share=before[g] / len(labels))
         if kept is None
@@ -107,25 +106,50 @@ def group_rows(
     ]
 
 
+SPREAD: dict[str, Callable[[ArrayLike], float]] = {
+    "{}s_covered": lambda counts: float(np.count_nonzero(counts)),
+    "effective_{}s": effective_number,
+}
+"""What is told of how many records have each label: labels that have one, and the effective
+number of labels."""
+
+
+def counts_of(labels: Rows, choices: Iterable[Rows]) -> Rows:
+    """Records of each label 0..g-1 in each of several choices of rows, (choices, g) int64."""
+    n_labels = int(labels.max()) + 1
+    return np.array([np.bincount(labels[rows], minlength=n_labels) for rows in choices])
+
+
 def spread(
-    kind: str, labels: Rows, kept: Rows | None, n_draws: int, seed: int
+    kind: str, labels: Rows, kept: Rows | None, drawn: Iterable[Rows]
 ) -> tuple[dict[str, float], list[Assessment]]:
-    """How many labels are touched and how evenly: of the pool, and of what was chosen."""
-    measures: dict[str, Callable[[ArrayLike], float]] = {
-        f"{kind}s_touched": lambda counts: float(np.count_nonzero(counts)),
-        f"effective_{kind}s": effective_number,
-    }
+    """How many labels are covered and how evenly: by the pool, and by what was chosen of it.
+
+    Parameters
+    ----------
+    kind
+        What the labels are, such as group: the names of the numbers begin with it.
+    labels
+        (n,) number of the label of each row, 0 and on.
+    kept
+        Rows that were chosen, if there is a selection.
+    drawn
+        Rows of each random draw under the same budget.
+    """
+    # How evenly clusters are covered is a metric, which counts by the clusters of the target.
+    told = SPREAD if kind != "cluster" else {"{}s_covered": SPREAD["{}s_covered"]}
+    measures = {name.format(kind): measure for name, measure in told.items()}
     before = np.bincount(labels)
     whole = {name: measure(before) for name, measure in measures.items()}
     if kept is None:
         return whole, []
-    random = _random_counts(before, len(kept), n_draws, seed)
+    counts, random = np.bincount(labels[kept], minlength=len(before)), counts_of(labels, drawn)
     return whole, [
         Assessment.of(
             name,
-            measure(np.bincount(labels[kept])),
+            measure(counts),
             whole[name],
-            np.array([measure(counts) for counts in random]),
+            np.array([measure(one) for one in random]),
             higher_is_better=True,
             measured_on=len(labels),
         )
@@ -156,12 +180,3 @@ def heat(groups: NDArray[np.str_], labels: Rows, kept: Rows | None) -> Heat:
         before=counted(slice(None)),
         after=None if kept is None else counted(kept),
     )
-
-
-def _random_counts(sizes: Rows, n_drawn: int, n_draws: int, seed: int) -> Rows:
-    """How many of each label size-matched random draws give, (draws, labels)."""
-    # Draws without replacement follow this law; no rows need to be drawn.
-    counts: Rows = np.random.default_rng(seed).multivariate_hypergeometric(
-        sizes, n_drawn, size=n_draws, method="marginals"
-    )
-    return counts

@@ -62,8 +62,8 @@ def test_the_command_does_what_the_function_does(data: str, tmp_path: Path):
     found = Comparison.model_validate_json(result.stdout)
     pool = Pool.of(ROWS, embedder=idv.Lexical())
     selectors: list[Selector | str] = ["random", idv.FacilityLocation(n_neighbors=5), "k_center"]
-    expected = compare(pool, selectors, [3, 9], "domain", n_draws=2)
-    assert [row.readings for row in found.rows] == [row.readings for row in expected.rows]
+    expected = compare(pool, selectors, [3, 9], labels="domain", n_draws=2)
+    assert [row.metrics for row in found.rows] == [row.metrics for row in expected.rows]
     assert found == Comparison.model_validate_json((tmp_path / "c.json").read_text())
 
 

@@ -32,6 +32,7 @@ from instructdiv.metrics import (
     Metric,
     NearestDistanceSummary,
     NovelSum,
+    RandomBaseline,
     SelfRepetition,
     Vendi,
     _cluster_spread,
@@ -401,7 +402,7 @@ def test_random_draws_of_a_pool_are_not_read_again(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(_ngrams, "_words", counted)
     for metric in (DistinctN(), SelfRepetition()):
-        metric.assess(Random().select(pool, 9), pool, n_draws=5)
+        RandomBaseline(pool, n_draws=5).assess([metric], Random().select(pool, 9))
     assert read == [50, 50]
 
 
@@ -477,7 +478,8 @@ def test_an_order_of_any_size_comes_back_from_its_mapping(order):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(selecting(order), Pool.from_embeddings(normal(300)), n_draws=3)
+    baseline = RandomBaseline(Pool.from_embeddings(normal(300)), n_draws=3)
+    (found,) = baseline.assess([metric], selecting(order))
     assert (found.verdict, found.percentile) == ("like random", 50.0)
 
 
@@ -486,5 +488,5 @@ def test_the_whole_pool_in_another_order_is_like_random(metric, seed):
 def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, seed):
     pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
-    found = metric.assess(selecting(order), pool, target=target, n_draws=3)
+    (found,) = RandomBaseline(pool, target, n_draws=3).assess([metric], selecting(order))
     assert (found.verdict, found.percentile) == ("like random", 50.0)

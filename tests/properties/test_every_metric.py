@@ -12,9 +12,9 @@ from instructdiv.metrics import (
     MeanNearestSimilarity,
     Metric,
     Nearest,
-    assess,
+    RandomBaseline,
 )
-from instructdiv.metrics import draws as draws_module
+from instructdiv.metrics import random_baseline as draws_module
 from tests import pools
 from tests.pools import TINY, clustered, readable
 
@@ -23,6 +23,11 @@ DISTINCT = POOLS["distinct"]
 METRICS = [m() for m in Metric.known().values() if m.__module__.startswith("instructdiv.")]
 OF_VECTORS = [m for m in METRICS if m.looks_at == "vectors"]
 COVERING = [m for m in METRICS if isinstance(m, Nearest | GroupCoverage)]
+
+
+def assessed(metric, selection, pool, *, target=None, **more) -> Assessment:
+    return RandomBaseline(pool, target, **more).assess([metric], selection)[0]
+
 
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 of_vectors = pytest.mark.parametrize("metric", OF_VECTORS, ids=lambda m: m.name)
@@ -111,7 +116,7 @@ def test_refuses_a_target_of_another_dimension(metric):
     with pytest.raises(ShapeError, match="16 dimensions .* 4"):
         metric.score(DISTINCT.space, TINY.space)
     with pytest.raises(ShapeError, match="dimensions"):
-        metric.assess(Random().select(DISTINCT, 3), DISTINCT, target=TINY)
+        assessed(metric, Random().select(DISTINCT, 3), DISTINCT, target=TINY)
 
 
 @every_metric
@@ -119,7 +124,7 @@ def test_says_what_a_pool_lacks(metric):
     bare = Pool.from_embeddings(DISTINCT.space)
     selection = Random().select(bare, 3)
     if metric.looks_at == "vectors":
-        assert metric.assess(selection, bare, n_draws=2).n_draws == 2
+        assert assessed(metric, selection, bare, n_draws=2).n_draws == 2
         return
     kind, said = {
         "groups": (ShapeError, f"{metric.name} looks at groups, and the .* has none"),
@@ -130,29 +135,30 @@ def test_says_what_a_pool_lacks(metric):
     with pytest.raises(kind, match=said):
         metric.score(bare.space.take([0]), bare.space)
     with pytest.raises(kind, match=said):
-        metric.assess(selection, bare)
+        assessed(metric, selection, bare)
 
 
 @every_metric
 def test_stands_beside_the_band_of_random_draws_of_its_size(metric):
     selection = Random(seed=3).select(DISTINCT, 30)
-    found = metric.assess(selection, DISTINCT, n_draws=40, seed=1)
+    found = assessed(metric, selection, DISTINCT, n_draws=40, seed=1)
     assert found.random_low <= found.random_median <= found.random_high
     assert 0 <= found.percentile <= 100
     assert (found.n_draws, found.measured_on, found.metric) == (40, len(DISTINCT), metric.name)
     assert found.standard_error == 0
     assert found.higher_is_better == metric.higher_is_better
-    assert found.pool_value == pytest.approx(metric.score(DISTINCT, DISTINCT), rel=1e-6)
-    chosen = DISTINCT.take(selection.indices)
-    assert found.value == pytest.approx(metric.score(chosen, DISTINCT), rel=1e-6)
-    assert found == metric.assess(selection, DISTINCT, n_draws=40, seed=1)
+    seeded, chosen = metric.seeded(1), DISTINCT.take(selection.indices)
+    assert found.pool_value == pytest.approx(seeded.score(DISTINCT, DISTINCT), rel=1e-6)
+    assert found.value == pytest.approx(seeded.score(chosen, DISTINCT), rel=1e-6)
+    assert found == assessed(metric, selection, DISTINCT, n_draws=40, seed=1)
 
 
 @every_metric
 def test_the_band_is_that_of_the_draws(metric):
-    drawn = draws_module.Draws(DISTINCT, DISTINCT, 5, 7)
-    scores = [metric.score(DISTINCT.take(rows), DISTINCT) for rows in drawn.rows(30)]
-    found = metric.assess(Random().select(DISTINCT, 30), DISTINCT, n_draws=5, seed=7)
+    drawn = RandomBaseline(DISTINCT, n_draws=5, seed=7)
+    seeded = metric.seeded(7)
+    scores = [seeded.score(DISTINCT.take(rows), DISTINCT) for rows in drawn.rows(30)]
+    found = assessed(metric, Random().select(DISTINCT, 30), DISTINCT, n_draws=5, seed=7)
     expected = np.percentile(scores, [5, 50, 95])
     band = [found.random_low, found.random_median, found.random_high]
     assert band == pytest.approx(expected, rel=1e-5, abs=1e-7)
@@ -167,15 +173,15 @@ def test_says_what_it_is_and_comes_back_from_its_mapping(metric):
 
 def test_several_metrics_together_give_what_each_gives_alone():
     selection = KCenter().select(DISTINCT, 20)
-    together = assess(METRICS, selection, DISTINCT, n_draws=6, seed=2)
-    assert together == [m.assess(selection, DISTINCT, n_draws=6, seed=2) for m in METRICS]
+    together = RandomBaseline(DISTINCT, n_draws=6, seed=2).assess(METRICS, selection)
+    assert together == [assessed(m, selection, DISTINCT, n_draws=6, seed=2) for m in METRICS]
 
 
 def test_the_verdict_follows_the_direction_of_the_metric():
     selection = KCenter(ignored_share=0).select(DISTINCT, 30)
-    assert CoverageRadius().assess(selection, DISTINCT).verdict == "better than random"
+    assert assessed(CoverageRadius(), selection, DISTINCT).verdict == "better than random"
     worst = Selection(np.flatnonzero(DISTINCT.groups == "group 0")[:30], np.zeros(30))
-    assert CoverageRadius(share=0.9).assess(worst, DISTINCT).verdict == "worse than random"
+    assert assessed(CoverageRadius(share=0.9), worst, DISTINCT).verdict == "worse than random"
 
 
 def test_a_tie_with_every_draw_is_the_middle_of_the_band():
@@ -185,14 +191,14 @@ def test_a_tie_with_every_draw_is_the_middle_of_the_band():
 
 def test_two_settings_of_one_metric_are_told_apart():
     metrics = [CoverageRadius(), CoverageRadius(share=0.95)]
-    found = assess(metrics, Random().select(DISTINCT, 9), DISTINCT, n_draws=2)
+    found = RandomBaseline(DISTINCT, n_draws=2).assess(metrics, Random().select(DISTINCT, 9))
     assert [one.metric for one in found] == ["coverage_radius", "coverage_radius(share=0.95)"]
 
 
 def test_a_large_target_is_measured_on_a_stated_sample(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(draws_module, "SAMPLE", 50)
     pool = readable(clustered(200, 8, 4))
-    found = assess(METRICS, Random().select(pool, 20), pool, n_draws=3)
+    found = RandomBaseline(pool, n_draws=3).assess(METRICS, Random().select(pool, 20))
     for metric, one in zip(METRICS, found, strict=True):
         assert one.measured_on == (50 if metric.looks_at == "vectors" else 200)
         assert (one.standard_error > 0) == isinstance(metric, Nearest)
@@ -203,19 +209,20 @@ def test_a_pool_that_would_take_long_is_measured_on_fewer_rows(monkeypatch: pyte
     pool = clustered(3000, 8, 4)
     kept = Random().select(pool, 1500)
     metric = MeanNearestSimilarity()
-    assert metric.assess(kept, pool, n_draws=4).measured_on == 3000
+    assert assessed(metric, kept, pool, n_draws=4).measured_on == 3000
     monkeypatch.setattr(draws_module, "_WORK", 2000 * 3000 * 8)
-    assert metric.assess(kept, pool, n_draws=4).measured_on == 2000
-    assert metric.assess(Random().select(pool, 500), pool, n_draws=4).measured_on == 3000
+    for size in (1500, 500, 3):
+        kept = Random().select(pool, size)
+        assert assessed(metric, kept, pool, n_draws=4).measured_on == 2000, "whatever the budget"
     monkeypatch.setattr(draws_module, "_WORK", 1)
-    assert metric.assess(kept, pool, n_draws=4).measured_on == 1000
+    assert assessed(metric, kept, pool, n_draws=4).measured_on == 1000
 
 
 def test_the_standard_error_is_how_far_other_samples_lie(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(draws_module, "SAMPLE", 700)
     pool = clustered(900, 8, 4)
     kept, metric = Random().select(pool, 40), MeanNearestSimilarity()
-    found = [metric.assess(kept, pool, n_draws=1, seed=seed) for seed in range(60)]
+    found = [assessed(metric, kept, pool, n_draws=1, seed=seed) for seed in range(60)]
     truth = metric.score(pool.take(kept.indices), pool)
     spread = np.sqrt(np.mean([(one.value - truth) ** 2 for one in found]))
     assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.3)
@@ -225,12 +232,12 @@ def test_the_standard_error_is_how_far_other_samples_lie(monkeypatch: pytest.Mon
 def test_a_selection_of_another_pool_is_refused(rows):
     selection = Selection(np.array(rows, np.int64), np.zeros(len(rows)))
     with pytest.raises(ShapeError, match="empty, or not of this pool"):
-        CoverageRadius().assess(selection, DISTINCT)
+        assessed(CoverageRadius(), selection, DISTINCT)
 
 
 def test_no_draw_at_all_is_refused():
     with pytest.raises(ShapeError, match="at least 1 draw, got 0"):
-        CoverageRadius().assess(Random().select(DISTINCT, 3), DISTINCT, n_draws=0)
+        assessed(CoverageRadius(), Random().select(DISTINCT, 3), DISTINCT, n_draws=0)
 
 
 @pytest.mark.parametrize("share", [0, 1.1, float("nan"), "all"])

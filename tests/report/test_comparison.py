@@ -26,9 +26,8 @@ from instructdiv.errors import (
     ShapeError,
     UnknownPart,
 )
-from instructdiv.metrics import MeanNearestSimilarity, Vendi
-from instructdiv.report import comparison as comparison_module
-from instructdiv.report import random_baseline as yardstick
+from instructdiv.metrics import MeanNearestSimilarity, RandomBaseline, Vendi
+from instructdiv.metrics import random_baseline as baseline_module
 from instructdiv.report.comparison import ComparedRow
 from instructdiv.selectors import Maximizer, Selector
 from tests.pools import COPIES, DISTINCT, TINY, labels, target_of
@@ -81,7 +80,7 @@ def row_of(comparison: Comparison, selector: str, budget: str | None = None) -> 
 
 
 def values(row: ComparedRow) -> dict[str, float]:
-    return {reading.random.metric: reading.random.value for reading in row.readings}
+    return {reading.random.metric: reading.random.value for reading in row.metrics}
 
 
 # The numbers.
@@ -111,33 +110,36 @@ def test_the_numbers_are_those_of_the_metrics_on_the_selection():
         "coverage_radius(share=0.95)",
         "vendi",
         "effective_clusters",
-        "coverage",
-        "evenness",
+        "groups_covered",
+        "effective_groups",
     ]
     subset = DISTINCT.space.take(np.sort(chosen))
     near = MeanNearestSimilarity().score(subset, DISTINCT.space)
     assert numbers["mean_nearest_similarity"] == near
     assert numbers["vendi"] == pytest.approx(Vendi().score(subset, DISTINCT.space))
     names, counts = np.unique(labels(DISTINCT)[chosen], return_counts=True)
-    assert numbers["coverage"] == len(names) / 6
+    assert numbers["groups_covered"] == len(names)
     shares = counts / counts.sum()
-    assert numbers["evenness"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()) / 6)
+    assert numbers["effective_groups"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def test_the_bands_are_those_of_random_and_of_balanced_selections_of_the_same_budget():
     budget = Budget(tokens=700, caps={"group 0": 0.3})
     found = compare(DISTINCT, ["k_center"], [budget], n_draws=5, seed=3, metrics=["vendi"])
+    allowance = budget.allowance(DISTINCT.costs, np.arange(len(DISTINCT)), labels(DISTINCT))
     seeds = np.random.SeedSequence(3).generate_state(5).tolist()
-    kinds: dict[str, list[Selector]] = {
-        "random": [idv.Random(seed=s) for s in seeds],
-        "balanced": [idv.GroupBalanced(within=idv.Random(seed=s)) for s in seeds],
+    balanced = [idv.GroupBalanced(within=idv.Random(seed=s)) for s in seeds]
+    kinds = {
+        "random": list(RandomBaseline(DISTINCT, n_draws=5, seed=3).rows(allowance)),
+        "balanced": [np.sort(s.select(DISTINCT, budget).indices) for s in balanced],
     }
-    for kind, selectors in kinds.items():
-        spaces = [
-            DISTINCT.space.take(np.sort(s.select(DISTINCT, budget).indices)) for s in selectors
-        ]
+    for rows in kinds["random"]:
+        assert DISTINCT.costs[rows].sum() <= 700
+        assert DISTINCT.costs[rows[labels(DISTINCT)[rows] == "group 0"]].sum() <= 0.3 * 700
+    for kind, draws in kinds.items():
+        spaces = [DISTINCT.space.take(rows) for rows in draws]
         scores = [Vendi().score(space, DISTINCT.space) for space in spaces]
-        band = getattr(found.rows[0].readings[0], kind)
+        band = getattr(found.rows[0].metrics[0], kind)
         assert (band.random_low, band.random_median, band.random_high) == pytest.approx(
             tuple(np.percentile(scores, [5, 50, 95]))
         )
@@ -146,40 +148,42 @@ def test_the_bands_are_those_of_random_and_of_balanced_selections_of_the_same_bu
 
 def test_a_choice_from_one_corner_is_below_random_and_says_so():
     found = compare(DISTINCT, [_OneCorner(), "facility_location"], [20], n_draws=16)
-    numbers = {r.random.metric: r for r in row_of(found, "_one_corner").readings}
+    numbers = {r.random.metric: r for r in row_of(found, "_one_corner").metrics}
     near = numbers["mean_nearest_similarity"]
-    assert near.verdict == "worse than random"
-    assert near.balanced_verdict == "worse than balanced random"
+    assert near.random.verdict == "worse than random"
+    assert near.balanced is not None
+    assert near.balanced.verdict == "worse than random"
     assert str(near) == f"{near.random.value:.3f} below random"
     radius = numbers["coverage_radius(share=0.95)"]
     assert str(radius) == f"{radius.random.value:.3f} worse than random"
     for text in (str(found), found.to_markdown()):
         assert "below random" in text
-    assert "Worse than random in a number or more: _one_corner." in found.headline
-    best = row_of(found, "facility_location").readings[0]
-    assert best.verdict == "better than random"
+    assert "Worse than random in one metric at least: _one_corner." in found.headline
+    best = row_of(found, "facility_location").metrics[0]
+    assert best.random.verdict == "better than random"
     assert str(best) == f"{best.random.value:.3f}"
 
 
 def test_random_draws_are_like_random_most_of_the_time():
     selectors = [idv.Random(seed=seed) for seed in range(1, 40)]
     found = compare(DISTINCT, selectors, [30], n_draws=64, metrics=["vendi"], labels=None)
-    verdicts = [row.readings[0].verdict for row in found.rows]
+    verdicts = [row.metrics[0].random.verdict for row in found.rows]
     assert verdicts.count("like random") >= 0.75 * len(verdicts)
 
 
 def test_the_random_selector_is_not_itself_in_the_band():
     found = compare(DISTINCT, ["random"], [30], n_draws=1, metrics=["vendi"])
-    reading = found.rows[0].readings[0].random
+    reading = found.rows[0].metrics[0].random
     assert reading.value != reading.random_median
 
 
 def test_group_balanced_touches_every_label_as_balanced_draws_do():
     found = compare(DISTINCT, ["group_balanced"], [6], **FEW)
-    coverage = found.rows[0].readings[1]
-    assert coverage.random.metric == "coverage"
-    assert coverage.random.value == coverage.balanced.random_low == 1  # type: ignore[union-attr]
-    assert coverage.balanced_verdict == "like balanced random"
+    coverage = found.rows[0].metrics[1]
+    assert coverage.random.metric == "groups_covered"
+    assert coverage.balanced is not None
+    assert coverage.random.value == coverage.balanced.random_low == 6
+    assert coverage.balanced.verdict == "like random"
 
 
 def test_without_labels_there_are_neither_label_numbers_nor_balanced_draws():
@@ -187,27 +191,30 @@ def test_without_labels_there_are_neither_label_numbers_nor_balanced_draws():
     found = compare(bare, ["random"], [9], **FEW)
     assert found.labels is None
     assert list(values(found.rows[0])) == ["mean_nearest_similarity"]
-    assert found.rows[0].readings[0].balanced is None
+    assert found.rows[0].metrics[0].balanced is None
     assert "balanced 5-95 %" not in str(found)
 
 
 def test_labels_are_the_groups_of_the_pool_unless_others_are_given():
     given_ones = np.arange(len(DISTINCT)) % 4
     by_groups = compare(DISTINCT, ["random"], [9], **FEW)
-    by_labels = compare(DISTINCT, ["random"], [9], given_ones, **FEW)
-    same = compare(replace(DISTINCT, groups=None), ["random"], [9], labels(DISTINCT), **FEW)
+    by_labels = compare(DISTINCT, ["random"], [9], labels=given_ones, **FEW)
+    same = compare(replace(DISTINCT, groups=None), ["random"], [9], labels=labels(DISTINCT), **FEW)
     assert (by_groups.labels, by_labels.labels) == (6, 4)
-    assert same.rows[0].readings == by_groups.rows[0].readings
+    for one, other in zip(same.rows[0].metrics, by_groups.rows[0].metrics, strict=True):
+        for kind in ("random", "balanced"):
+            ours, theirs = (getattr(m, kind).model_dump(exclude={"metric"}) for m in (one, other))
+            assert ours == theirs
 
 
 def test_selectors_do_not_see_the_labels_and_floors_keep_naming_the_groups():
     others = np.arange(len(DISTINCT)) % 4
     floored = Budget(records=20, floors={"group 5": 0.2})
-    found = compare(DISTINCT, ["group_balanced"], [floored], others, **FEW)
+    found = compare(DISTINCT, ["group_balanced"], [floored], labels=others, **FEW)
     assert found.rows[0].error is None
     assert "at least 20% group 5" in found.rows[0].budget
     bare = Pool.from_embeddings(DISTINCT.space)
-    error = compare(bare, ["group_balanced"], [6], others, **FEW).rows[0].error
+    error = compare(bare, ["group_balanced"], [6], labels=others, **FEW).rows[0].error
     assert error is not None
     assert "needs groups" in error
 
@@ -216,7 +223,7 @@ def test_the_same_comparison_comes_out_twice_and_on_a_shuffled_list():
     first = compare(DISTINCT, ["k_center", "random"], [5, 20], **FEW)
     second = compare(DISTINCT, ["random", "k_center"], [5, 20], **FEW)
     for row in first.rows:
-        assert row_of(second, row.selector, row.budget).readings == row.readings
+        assert row_of(second, row.selector, row.budget).metrics == row.metrics
 
 
 def test_the_seed_reaches_draws_and_selectors_that_have_none_of_their_own():
@@ -230,15 +237,15 @@ def test_the_seed_reaches_draws_and_selectors_that_have_none_of_their_own():
     assert names == ["random", "random(seed=7)"]
     assert values(one.rows[0]) != values(other.rows[0])
     assert values(one.rows[1]) == values(other.rows[1])
-    bands = [c.rows[1].readings[0].random.random_median for c in (one, other)]
+    bands = [c.rows[1].metrics[0].random.random_median for c in (one, other)]
     assert bands[0] != bands[1]
 
 
 def test_above_the_sample_metrics_look_at_a_part_and_say_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(yardstick, "SAMPLE", 50)
+    monkeypatch.setattr(baseline_module, "SAMPLE", 50)
     found = compare(DISTINCT, ["random"], [9], **FEW)
     assert found.measured_on == 50
-    assert [r.random.measured_on for r in found.rows[0].readings] == [50, 120, 120]
+    assert [r.random.measured_on for r in found.rows[0].metrics] == [50, 120, 120]
     assert "Metrics are measured on 50 records drawn at random." in found.headline
     monkeypatch.undo()
     assert compare(DISTINCT, ["random"], [9], **FEW).measured_on == 120
@@ -251,9 +258,9 @@ def test_tokens_are_counted_where_the_budget_counts_them():
     assert in_tokens.tokens == DISTINCT.costs[chosen].sum() <= 500
     assert in_tokens.records == len(chosen)
     assert row_of(found, "k_center", "9 records").tokens is None
-    header, rows = found.table()
-    assert header[-2:] == ["tokens", "seconds"]
-    assert {len(row) for row in rows} == {len(header)}
+    for table in found.main_tables().values():
+        assert table.columns[-2:] == ["tokens", "seconds"]
+        assert {len(row) for row in table.rows} == {len(table.columns)}
 
 
 # What the selections have in common, and their gains.
@@ -299,7 +306,7 @@ def test_a_prefix_has_the_numbers_of_a_run_of_its_own(name: str, pool: Pool):
     for row, budget in zip(together.rows, budgets, strict=True):
         alone = compare(pool, [name], [budget], target=target, **FEW).rows[0]
         assert (alone.error, row.error) == (None, None)
-        assert alone.readings == row.readings
+        assert alone.metrics == row.metrics
 
 
 def test_a_nested_selector_runs_once_for_plain_budgets_and_others_for_each():
@@ -357,7 +364,8 @@ def test_the_graph_of_neighbors_is_shared_by_all_who_cover_and_made_once(searche
 @pytest.mark.parametrize("name", ["random", "facility_location", "density_balanced"])
 def test_nothing_is_held_for_a_single_run(name: str, searches: list[int]):
     pool = replace(DISTINCT, space=Space(DISTINCT.space.vectors))
-    found = compare(pool, [name], [5, 20], **FEW)
+    # Of vectors near each other the bands would search too.
+    found = compare(pool, [name], [5, 20], n_draws=2, metrics=["vendi"])
     assert found.shared_seconds == 0
     assert len([k for k in searches if k > 1]) == (name != "random")
 
@@ -371,14 +379,14 @@ def test_a_selector_that_cannot_run_has_a_row_that_says_why():
     failed = row_of(found, "quality_diversity", "5 records")
     assert failed.error is not None
     assert "needs a score for each row" in failed.error
-    assert (failed.readings, failed.records, failed.seconds) == ([], None, None)
+    assert (failed.metrics, failed.records, failed.seconds) == ([], None, None)
     assert row_of(found, "random", "9 records").records == 9
     assert found.overlap[0].selectors == ["random"]
     assert [curve.selector for curve in found.curves] == ["random"]
     assert "Could not run: quality_diversity." in found.headline
-    header, rows = found.table()
-    assert header[-1] == "note"
-    assert {len(row) for row in rows} == {len(header)}
+    for table in found.main_tables().values():
+        assert table.columns[-1] == "note"
+        assert {len(row) for row in table.rows} == {len(table.columns)}
     assert "cannot run: quality_diversity needs a score" in found.to_markdown()
 
 
@@ -440,7 +448,7 @@ def test_what_is_wrong_is_said_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(idv.Random, "pick", lambda *_: pytest.fail("the work was begun"))
-    monkeypatch.setattr(comparison_module, "Yardstick", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(baseline_module.RandomBaseline, "rows", lambda *_: pytest.fail("measured"))
     with pytest.raises(error) as raised:
         compare(DISTINCT, selectors, budgets, **more)
     assert said in str(raised.value)
@@ -468,8 +476,8 @@ def test_it_is_one_json_object_that_can_be_read_back():
     found = compare(DISTINCT, ["random", "k_center"], [5, Budget(tokens=90)], n_draws=3)
     assert Comparison.model_validate_json(found.to_json()) == found
     read = json.loads(found.to_json())
-    first = read["rows"][0]["readings"][0]
-    assert first["verdict"] in ("better than random", "like random", "worse than random")
+    first = read["rows"][0]["metrics"][0]
+    assert first["random"]["verdict"] in ("better than random", "like random", "worse than random")
 
 
 def test_markdown_has_the_bands_the_overlap_and_the_gains():
@@ -486,11 +494,11 @@ def test_markdown_has_the_bands_the_overlap_and_the_gains():
 
 def test_a_notebook_shows_it_as_a_table():
     found = compare(DISTINCT, ["random"], [5], **FEW)
-    assert repr(found) == str(found)
-    assert found._repr_markdown_() == found.to_markdown()
+    assert "\n" not in repr(found)
+    assert "<td" in found._repr_html_()
     lines = str(found).splitlines()
-    assert lines[2].startswith("budget     selector")
-    assert len(lines) == 6
+    assert (lines[2], lines[3].split()[0]) == ("5 records", "selector")
+    assert len(lines) == 7
 
 
 @pytest.mark.parametrize("ending", ["json", "md"])
@@ -516,6 +524,6 @@ def test_with_a_target_what_covers_it_comes_nearest_to_it():
     aimed, usual = (values(row_of(found, s)) for s in ("test_centric", "k_center"))
     assert aimed["mean_nearest_similarity"] > usual["mean_nearest_similarity"] + 0.05
     assert found.measured_on == len(target)
-    assert f"measured on {len(target)} records of a target" in found.headline
+    assert f"measured on {len(target)} records of the target" in found.headline
     with pytest.raises(ShapeError, match="4 dimensions"):
         compare(DISTINCT, ["random"], [6], target=TINY, **FEW)

@@ -10,14 +10,14 @@ import numpy as np
 from instructdiv.core.files import MANIFEST, new_folder
 from instructdiv.core.wording import encodable
 from instructdiv.report.rendering.projection import Projection, project
-from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.summary_facts import Ground, SummaryFacts
 
 _NEIGHBORS = 10
 _LABELS = 60
 
 
 def save_atlas(
-    summary: Summary,
+    summary: SummaryFacts,
     ground: Ground,
     folder: str | Path,
     projection: Projection,

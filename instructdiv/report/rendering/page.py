@@ -19,7 +19,7 @@ from instructdiv.report.rendering.charts import (
 from instructdiv.report.rendering.pool_map import pool_map
 from instructdiv.report.rendering.projection import Projection
 from instructdiv.report.rendering.sheet import filled
-from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.summary_facts import Ground, SummaryFacts
 from instructdiv.report.tables import heat_table, histogram_table, reference_table
 
 
@@ -40,7 +40,7 @@ class Figure:
     """Its place among random draws, in words."""
 
 
-def page(summary: Summary, ground: Ground | None, projection: Projection = "auto") -> str:
+def page(summary: SummaryFacts, ground: Ground | None, projection: Projection = "auto") -> str:
     """The page of a summary; the same for the same summary.
 
     Parameters
@@ -78,18 +78,18 @@ def page(summary: Summary, ground: Ground | None, projection: Projection = "auto
     )
 
 
-def _title(summary: Summary) -> str:
+def _title(summary: SummaryFacts) -> str:
     names = [start_of(name, 60) for name in summary.schemas]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"Coverage report: {shown}" if shown else "Coverage report"
 
 
-def _target(summary: Summary) -> str:
+def _target(summary: SummaryFacts) -> str:
     name = summary.target.name if summary.target else ""
     return "the target" if name in ("", "target") else name
 
 
-def _charts(summary: Summary, names: dict[int, str]) -> Iterator[Chart]:
+def _charts(summary: SummaryFacts, names: dict[int, str]) -> Iterator[Chart]:
     yield curve_chart(summary.curve, summary.selected)
     if summary.groups:
         yield group_chart(summary.groups, summary.selected)
@@ -101,7 +101,7 @@ def _charts(summary: Summary, names: dict[int, str]) -> Iterator[Chart]:
         yield histogram_chart(histogram)
 
 
-def _figures(summary: Summary) -> Iterator[Figure]:
+def _figures(summary: SummaryFacts) -> Iterator[Figure]:
     n, kept = summary.records, summary.selected
     left_out = f"{summary.quarantined:,} more could not be used" if summary.quarantined else ""
     yield Figure("Records", f"{n:,}", [left_out] if left_out else ["in the pool"])
@@ -131,7 +131,7 @@ def _figures(summary: Summary) -> Iterator[Figure]:
         if not groups:
             continue
         touched = sum(bool(group.kept) for group in groups)
-        drawn_too = assessed.get(f"{kind.lower()}_touched")
+        drawn_too = assessed.get(f"{kind.lower()}_covered")
         if kept is None:
             yield Figure(kind, f"{len(groups):,}", [f"largest: {groups[0].share:.1%}"])
         else:
@@ -155,7 +155,7 @@ def _figures(summary: Summary) -> Iterator[Figure]:
     )
 
 
-def _provenance(summary: Summary) -> Iterator[tuple[str, list[str]]]:
+def _provenance(summary: SummaryFacts) -> Iterator[tuple[str, list[str]]]:
     """What the report was made from and by, name by name."""
     made = summary.provenance
     yield "instructdiv", [made.version]

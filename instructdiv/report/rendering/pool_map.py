@@ -14,7 +14,7 @@ from instructdiv.pool import Pool
 from instructdiv.report.facts import ClusterRow
 from instructdiv.report.rendering.charts import called
 from instructdiv.report.rendering.projection import Projection, drawn, project
-from instructdiv.report.summary import Ground, Summary
+from instructdiv.report.summary_facts import Ground, SummaryFacts
 
 _COLORED = 10
 # All hover texts together, compressed and in base64, in bytes: longer ones are cut shorter.
@@ -42,7 +42,7 @@ class PoolMap:
     """The clusters that have a color."""
 
 
-def pool_map(summary: Summary, ground: Ground, projection: Projection) -> PoolMap:
+def pool_map(summary: SummaryFacts, ground: Ground, projection: Projection) -> PoolMap:
     """Lay out the pool behind a summary."""
     pool, clusters = ground.pool, ground.clusters
     rows = drawn(clusters, ground.kept, seed=summary.provenance.seed)

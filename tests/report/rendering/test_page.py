@@ -19,7 +19,7 @@ from instructdiv.report import coverage
 from instructdiv.report.rendering.charts import label
 from instructdiv.report.rendering.page import page
 from instructdiv.report.rendering.projection import MOST_DRAWN, drawn, project
-from instructdiv.report.summary import Ground
+from instructdiv.report.summary_facts import Ground
 from tests.pages import HOSTILE, chosen, hostile_summary, odd_pools, plain_summary
 from tests.pools import DISTINCT, POOLS, clustered, labels
 

@@ -6,19 +6,19 @@ import pytest
 from instructdiv import Pool, Space
 from instructdiv.core import neighbors
 from instructdiv.errors import ShapeError
-from instructdiv.metrics import Draws
-from instructdiv.metrics import draws as draws_module
+from instructdiv.metrics import RandomBaseline
+from instructdiv.metrics import random_baseline as draws_module
 from tests.pools import COPIES, DISTINCT, POOLS, clustered
 
 FEW = clustered(60, 8, 3, seed=9)
 FEW_COPIES = FEW.take(np.random.default_rng(0).integers(0, 20, 60))
 
 
-def obvious(n_draws: Draws, size: int) -> np.ndarray:
+def obvious(baseline: RandomBaseline, size: int) -> np.ndarray:
     """The nearest of each draw, one draw at a time and from all products."""
-    target = n_draws.target.space.vectors
-    vectors = n_draws.pool.space.vectors
-    return np.array([(target @ vectors[rows].T).max(axis=1) for rows in n_draws.rows(size)])
+    target = baseline.target.space.vectors
+    vectors = baseline.pool.space.vectors
+    return np.array([(target @ vectors[rows].T).max(axis=1) for rows in baseline.rows(size)])
 
 
 @pytest.mark.parametrize("pool", [FEW, FEW_COPIES, POOLS["one"], POOLS["equal"]])
@@ -31,25 +31,27 @@ def test_nearest_similarity_is_that_of_all_products(
     monkeypatch.setattr(draws_module, "_LONGEST", longest)
     target = Pool.from_embeddings(np.concatenate([pool.space.vectors, -pool.space.vectors]))
     for size in range(1, len(pool) + 1):
-        n_draws = Draws(pool, target, 4, seed=size)
+        baseline = RandomBaseline(pool, target, n_draws=4, seed=size)
         np.testing.assert_allclose(
-            n_draws.nearest_similarity(size), obvious(n_draws, size), atol=1e-5
+            baseline.nearest_similarity(size), obvious(baseline, size), atol=1e-5
         )
 
 
 def test_one_set_of_draws_serves_all_sizes_in_any_order():
-    n_draws = Draws(COPIES, COPIES, 8, seed=0)
+    baseline = RandomBaseline(COPIES, COPIES, n_draws=8, seed=0)
     sizes = np.random.default_rng(0).permutation(np.arange(1, len(COPIES) + 1)).tolist()
     for size in sizes:
         np.testing.assert_allclose(
-            n_draws.nearest_similarity(size), obvious(n_draws, size), atol=1e-5
+            baseline.nearest_similarity(size), obvious(baseline, size), atol=1e-5
         )
 
 
 def test_a_row_that_is_drawn_is_as_near_as_can_be():
-    n_draws = Draws(COPIES, COPIES, 8, seed=0)
+    baseline = RandomBaseline(COPIES, COPIES, n_draws=8, seed=0)
     for size in (3, 60, 120):
-        for rows, nearest in zip(n_draws.rows(size), n_draws.nearest_similarity(size), strict=True):
+        for rows, nearest in zip(
+            baseline.rows(size), baseline.nearest_similarity(size), strict=True
+        ):
             assert (nearest[rows] == 1).all()
 
 
@@ -62,26 +64,26 @@ def test_the_lists_are_made_once(monkeypatch: pytest.MonkeyPatch):
         return nearest(space, queries, n_neighbors)
 
     monkeypatch.setattr(Space, "nearest", counted)
-    n_draws = Draws(DISTINCT, DISTINCT, 8, seed=0)
+    baseline = RandomBaseline(DISTINCT, DISTINCT, n_draws=8, seed=0)
     for size in (119, 3, 60, 16):
-        n_draws.nearest_similarity(size)
+        baseline.nearest_similarity(size)
     assert len(made) == 1
-    assert Draws(DISTINCT, DISTINCT, 8, seed=0).nearest_similarity(15).shape == (8, 120)
+    assert RandomBaseline(DISTINCT, n_draws=8).nearest_similarity(15).shape == (8, 120)
     assert len(made) == 1, "few small draws are compared with the target themselves"
 
 
 def test_a_smaller_draw_is_the_start_of_a_larger_one():
-    n_draws = Draws(DISTINCT, DISTINCT, 6, seed=3)
-    for few, more in zip(n_draws.rows(10), n_draws.rows(40), strict=True):
+    baseline = RandomBaseline(DISTINCT, DISTINCT, n_draws=6, seed=3)
+    for few, more in zip(baseline.rows(10), baseline.rows(40), strict=True):
         assert set(few) < set(more)
         assert len(set(more)) == 40
         assert (np.diff(more) > 0).all()
-    near = [n_draws.nearest_similarity(size) for size in (5, 10, 40, 90, 120)]
+    near = [baseline.nearest_similarity(size) for size in (5, 10, 40, 90, 120)]
     assert (np.diff(near, axis=0) >= -1e-6).all()
 
 
 def test_draws_are_all_different_and_the_seed_decides():
-    one, same, other = (Draws(DISTINCT, DISTINCT, 5, seed) for seed in (0, 0, 1))
+    one, same, other = (RandomBaseline(DISTINCT, n_draws=5, seed=seed) for seed in (0, 0, 1))
     rows = [tuple(r) for r in one.rows(30)]
     assert len(set(rows)) == 5
     assert rows == [tuple(r) for r in same.rows(30)]
@@ -89,7 +91,7 @@ def test_draws_are_all_different_and_the_seed_decides():
 
 
 def test_every_row_is_drawn_as_often_as_any_other():
-    drawn = np.concatenate(list(Draws(FEW, FEW, 2000, seed=0).rows(15)))
+    drawn = np.concatenate(list(RandomBaseline(FEW, n_draws=2000).rows(15)))
     counts = np.bincount(drawn, minlength=60)
     assert counts.sum() == 2000 * 15
     assert abs(counts - 500).max() < 5 * np.sqrt(2000 * 0.25 * 0.75)
@@ -98,6 +100,6 @@ def test_every_row_is_drawn_as_often_as_any_other():
 @pytest.mark.parametrize("size", [0, 121, -1])
 def test_a_size_that_cannot_be_drawn_is_refused(size: int):
     with pytest.raises(ShapeError, match=r"must lie in 1\.\.120, got"):
-        Draws(DISTINCT, DISTINCT, 2, 0).nearest_similarity(size)
+        RandomBaseline(DISTINCT, n_draws=2).nearest_similarity(size)
     with pytest.raises(ShapeError, match="at least 1 draw"):
-        Draws(DISTINCT, DISTINCT, 0, 0)
+        RandomBaseline(DISTINCT, n_draws=0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.described import Described
 from instructdiv.core.files import MANIFEST, write_text
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.pool import Pool
@@ -16,8 +17,8 @@ from instructdiv.pool import Pool
 Rows = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Arrangement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Arrangement(Described):
     """Rows of a pool in training order.
 
     Examples
@@ -76,6 +77,13 @@ class Arrangement:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "records": len(self),
+            "turns": len(self.turn_sizes),
+            "arranger": self.arranger.get("name"),
+        }
 
     @property
     def turn_sizes(self) -> Rows:

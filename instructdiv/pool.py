@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.budget import Budget
 from instructdiv.clusterers import KMeans
+from instructdiv.core.described import Described
 from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
 from instructdiv.data.columns import as_costs, as_groups, as_quality
@@ -32,8 +33,8 @@ CLUSTER = "cluster"
 """Stands for the clusters of a pool where a column of groups is named."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pool(Described):
     """Records with their vectors, groups, costs and quality, row by row; read-only.
 
     Build one with :meth:`of` from records or :meth:`from_embeddings` from vectors.
@@ -159,7 +160,10 @@ class Pool:
         if "seed" in reading.model_fields_set:
             embedder = embedder.seeded(reading.seed)
         texts = [text for part in parts for text in part.texts]
-        space = Space.of(embedder.embed(texts, reading.progress))
+        firsts = np.cumsum([0, *(part.n_read for part in parts)])
+        kept = np.concatenate([part.kept + n for part, n in zip(parts, firsts, strict=False)])
+        vectors = embedder.embed_kept(texts, kept, int(firsts[-1]), reading.progress)
+        space = Space.of(vectors)
         ends = np.cumsum([len(part.texts) for part in parts])
         call = uuid.uuid4().hex
         return [
@@ -245,6 +249,16 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.space)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "records" if self.records is not None else "vectors": len(self),
+            "dimensions": self.space.n_dimensions,
+            "embedder": None if self.embedder is None else self.embedder.title,
+            "view": None if self.records is None else self.view,
+            "groups": None if self.groups is None else len(np.unique(self.groups)),
+            "left out": (self.records and len(self.records.quarantine)) or None,
+        }
 
     def take(self, indices: ArrayLike) -> "Pool":
         """The pool of these rows, in this order."""
@@ -389,6 +403,16 @@ class Pool:
         if self.records is not None and all(self._own_ids):
             return self.records.column("id")
         return list(range(len(self)))
+
+    @property
+    def source_rows(self) -> NDArray[np.int64]:
+        """Row of each record in the data that were given, (n,) int64.
+
+        Records that cannot be used are left out of a pool, so that row 7 of the pool need not
+        be row 7 of the data; see :attr:`Records.source_rows`. Of vectors alone it is the row
+        of the pool.
+        """
+        return np.arange(len(self)) if self.records is None else self.records.source_rows
 
     @property
     def _trained_on(self) -> list[str]:

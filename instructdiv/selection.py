@@ -5,15 +5,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
+from instructdiv.core.described import Described
 from instructdiv.core.files import write_text
+from instructdiv.data.records import Records
 from instructdiv.errors import BudgetError, InputError, ShapeError
 from instructdiv.pool import Pool
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 _FARTHER = 4
 
@@ -93,10 +98,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The pool a selection was made from, and how to go on choosing beyond its budget."""
-
-    pool: Pool
-    """Everything that could be chosen."""
+    """How a selection was made, and how to go on choosing beyond its budget."""
 
     go_on: Callable[[int], "Selection"]
     """The selection of so many records that the same selector makes, without floors and caps."""
@@ -111,9 +113,12 @@ class Origin:
     """Rows that could not be chosen."""
 
 
-@dataclass(frozen=True, eq=False)
-class Selection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection(Described):
     """Rows of a pool, best first, with the gain of each.
+
+    The rows are those of the pool, from which records that cannot be used were left out.
+    :attr:`dataset`, :attr:`records` and :attr:`source_rows` lead back to the data.
 
     Examples
     --------
@@ -142,8 +147,11 @@ class Selection:
     change: Change | None = None
     """What it changed against an earlier selection, if one was to be kept."""
 
-    origin: Origin | None = field(default=None, repr=False)
+    pool: Pool | None = None
     """The pool it was made from; not saved."""
+
+    origin: Origin | None = None
+    """How it was made, for :meth:`why` and :meth:`why_not`; not saved."""
 
     def __post_init__(self) -> None:
         if np.asarray(self.indices).dtype.kind not in "iu":
@@ -164,6 +172,66 @@ class Selection:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "records": len(self),
+            "of": None if self.pool is None else len(self.pool),
+            "selector": self.selector.get("name"),
+            "budget": self.budget,
+        }
+
+    @cached_property
+    def records(self) -> Records:
+        """The chosen records with all their columns, best first.
+
+        Raises
+        ------
+        ShapeError
+            The selection does not know its pool, or that has vectors alone.
+        """
+        records = self._known_pool.records
+        if records is None:
+            raise ShapeError(
+                "a pool of vectors alone has no records; take the rows of your data with indices"
+            )
+        return records.take(self.indices)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The chosen records as a ``datasets.Dataset``, best first.
+
+        Examples
+        --------
+        >>> from instructdiv import KCenter
+        >>> rows = [{"instruction": text, "output": "."} for text in ("Add 1.", "", "Sing a song.")]
+        >>> KCenter().select(Pool.of(rows, embedder="lexical"), 1).dataset["instruction"][:]
+        ['Add 1.']
+        """
+        return self.records.to_dataset()
+
+    @property
+    def source_rows(self) -> NDArray[np.int64]:
+        """Row of each chosen record in the data that were given, (b,) int64.
+
+        ``train.select(selection.source_rows)`` takes them from the data set that the pool was
+        made of; see :attr:`Pool.source_rows`.
+
+        Raises
+        ------
+        ShapeError
+            The selection does not know its pool.
+        """
+        return self._known_pool.source_rows[self.indices]
+
+    @property
+    def _known_pool(self) -> Pool:
+        if self.pool is None:
+            raise ShapeError(
+                "this selection does not know its pool; read it with the pool it was made from, "
+                "as in Selection.load(path, pool)"
+            )
+        return self.pool
+
     def prefix(self, n_records: int) -> "Selection":
         """The first rows of this selection: with a nested selector, its choice at that budget."""
         if not 0 <= n_records <= len(self):
@@ -180,9 +248,9 @@ class Selection:
     @property
     def keys(self) -> tuple[str, ...]:
         """What tells the chosen records apart in a later pool too: see :meth:`Pool.keys`."""
-        if self.saved_keys or self.origin is None:
+        if self.saved_keys or self.pool is None:
             return self.saved_keys
-        return tuple(self.origin.pool.keys(self.indices))
+        return tuple(self.pool.keys(self.indices))
 
     def rows_in(self, pool: Pool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Where the chosen records stand in another pool, and the keys of those that do not.
@@ -282,7 +350,7 @@ class Selection:
 
     def _ranking(self, look_ahead: int | None) -> "Selection":
         assert self.origin is not None  # noqa: S101
-        free = len(self.origin.pool) - len(self.origin.given) - len(self.origin.never_keep)
+        free = len(self._known_pool) - len(self.origin.given) - len(self.origin.never_keep)
         least = max(1, len(self.origin.must_keep))
         wanted = max(0, min(_FARTHER * len(self) if look_ahead is None else look_ahead, free))
         n_records = max(wanted, least)
@@ -296,18 +364,18 @@ class Selection:
         return {}
 
     def _checked(self, row: int) -> Origin:
+        n = len(self._known_pool)
         if self.origin is None:
-            raise ShapeError("this selection does not know its pool: reasons need both")
+            raise ShapeError("reasons are told by the selection that a selector gives, not a file")
         whole = isinstance(row, int | np.integer) and not isinstance(row, bool)
-        if not whole or not 0 <= row < len(self.origin.pool):
-            raise ShapeError(f"the pool has rows 0..{len(self.origin.pool) - 1}, got {row!r}")
+        if not whole or not 0 <= row < n:
+            raise ShapeError(f"the pool has rows 0..{n - 1}, got {row!r}")
         return self.origin
 
     def _reason(
         self, row: int, rank: int | None, gain: float | None, note: str, *, chosen: bool
     ) -> Reason:
-        assert self.origin is not None  # noqa: S101
-        pool = self.origin.pool
+        pool = self._known_pool
         others = np.sort(self.indices[self.indices != row])
         nearest = similarity = None
         if len(others):
@@ -330,15 +398,38 @@ class Selection:
         }
         return write_text(path, json.dumps(content) + "\n")
 
+    def of_pool(self, pool: Pool) -> "Selection":
+        """The same choice in a pool that holds its records, whatever their rows there.
+
+        Raises
+        ------
+        ShapeError
+            A record of it is not in the pool.
+        """
+        rows, missing = self.rows_in(pool) if self.keys else (self.indices, ())
+        if missing or (len(rows) and rows.max() >= len(pool)):
+            raise ShapeError(
+                f"{len(missing) or 'rows'} of the {len(self):,} records chosen are not in this "
+                "pool; give the pool that the selection was made from"
+            )
+        return replace(self, indices=rows, pool=pool)
+
     @classmethod
-    def load(cls, path: str | Path) -> "Selection":
-        """Read what :meth:`save` wrote.
+    def load(cls, path: str | Path, pool: Pool | None = None) -> "Selection":
+        """Read what :meth:`save` wrote; with its pool it leads back to the records.
 
         Raises
         ------
         InputError
             The file cannot be read, or is not a selection.
+        ShapeError
+            A record of it is not in the pool.
         """
+        found = cls._load(path)
+        return found if pool is None else found.of_pool(pool)
+
+    @classmethod
+    def _load(cls, path: str | Path) -> "Selection":
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             indices = np.array(content["indices"] or np.empty(0, np.int64))

@@ -105,8 +105,8 @@ class Arranger(Part):
             missing, has no record or another dimension, or comes from another embedder.
         """
         if isinstance(selection, Selection):
-            origin = selection.origin
-            if origin is not None and origin.pool.fingerprint != pool.fingerprint:
+            made_from = selection.pool
+            if made_from is not None and made_from.fingerprint != pool.fingerprint:
                 raise ShapeError("the selection was made from another pool than is given here")
             selection = selection.indices
         every = np.arange(len(pool))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from instructdiv.arrangement import Arrangement
 from instructdiv.arrangers import Arranger
 from instructdiv.budget import Budget
+from instructdiv.core.described import Described
 from instructdiv.core.files import MANIFEST, sha256, write_text
 from instructdiv.curation.holdout import alike, held_out
 from instructdiv.curation.recipe import Recipe
@@ -62,8 +63,8 @@ _PACKAGES = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Mix:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mix(Described):
     """What was chosen, ready to be written: pool, selection, and how they came about."""
 
     recipe: Recipe
@@ -86,6 +87,16 @@ class Mix:
 
     arrangement: Arrangement | None = None
     """The order of what was chosen, where it is not that of the selection."""
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "records": len(self.order),
+            "of": len(self.pool),
+            "selector": self.recipe.selector.name,
+            "arranger": self.recipe.arranger and self.recipe.arranger.name,
+            "target": self.target and len(self.target),
+            "trainer": self.recipe.trainer,
+        }
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -554,6 +565,6 @@ def rebalance(
     if mix.target is not None and (leaks := leak_check(mix.pool, mix.target)):
         _log.warning("%s", leaks.headline)
     if is_dataset(data) and not any(schema.unfolds for schema in mix.pool.schemas):
-        return data.select(mix.records.lines - 1)
+        return data.select(mix.records.source_rows)
     rows = isinstance(data, Sequence) and not names_files(data)
     return mix.records.rows if rows else mix.dataset

@@ -97,6 +97,7 @@ def read(data: Any, *, strict: bool = False, encoding: str = "utf-8") -> Records
         tuple(part.unit for part in parts),
         tuple(quarantine),
         tuple((str(file), sha256(file)) for part in parts for file in part.files),
+        places=np.arange(len(rows)) if names_files(data) else None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.core.described import Described, few
 from instructdiv.core.rows import row_numbers
 from instructdiv.errors import InputError
 from instructdiv.schemas import Schema
@@ -41,8 +42,8 @@ class Quarantined:
         return f"{self.unit} {self.line}: {self.reason}"
 
 
-@dataclass(frozen=True, eq=False)
-class Records:
+@dataclass(frozen=True, eq=False, repr=False)
+class Records(Described):
     """Rows with all their columns, unchanged, and where each came from."""
 
     rows: Sequence[Row]
@@ -81,8 +82,28 @@ class Records:
     excluded: tuple[tuple[str, int], ...] = ()
     """Why records were left out that could have been used, and how many for each reason."""
 
+    places: NDArray[np.int64] | None = None
+    """(n,) int64: see source_rows; one below the lines if not given."""
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def source_rows(self) -> NDArray[np.int64]:
+        """Row of each record in the list or data set that was given, from 0, (n,) int64.
+
+        Of files it is the row in what :func:`instructdiv.load` makes of them. Where several
+        data sets were joined, it is the row in its own; :attr:`source_of` says which.
+        """
+        return self.lines - 1 if self.places is None else self.places
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "records": len(self),
+            "source": few(list(dict.fromkeys(self.names or self.sources))),
+            "columns": few(self.columns, 12),
+            "left out": len(self.quarantine) or None,
+        }
 
     @classmethod
     def joined(cls, parts: "Sequence[Records]") -> "Records":
@@ -96,6 +117,7 @@ class Records:
                 [part.source_of + first for part, first in zip(parts, firsts, strict=False)]
             ),
             lines=np.concatenate([part.lines for part in parts]),
+            places=np.concatenate([part.source_rows for part in parts]),
             columns=tuple(dict.fromkeys(columns)),
             units=tuple(unit for part in parts for unit in part.units),
             quarantine=tuple(bad for part in parts for bad in part.quarantine),
@@ -142,7 +164,11 @@ class Records:
             else self.rows.select(indices)  # type: ignore[attr-defined]
         )
         return replace(
-            self, rows=rows, source_of=self.source_of[indices], lines=self.lines[indices]
+            self,
+            rows=rows,
+            source_of=self.source_of[indices],
+            lines=self.lines[indices],
+            places=self.source_rows[indices],
         )
 
     def pruned(self) -> "Records":
@@ -164,6 +190,7 @@ class Records:
             rows=list(rows),
             source_of=self.source_of[origins],
             lines=self.lines[origins],
+            places=self.source_rows[origins],
             columns=tuple(columns_of(rows)),
         )
 

@@ -32,6 +32,12 @@ class Usable:
     texts: tuple[str, ...]
     """Text of each record that is embedded."""
 
+    kept: NDArray[np.int64]
+    """(n,) int64: place of each record among those that were read."""
+
+    n_read: int
+    """Number of records that were read."""
+
     groups: NDArray[np.str_] | None
     """(n,) group of each record, where it was asked for."""
 
@@ -88,6 +94,8 @@ class Usable:
             schemas,
             view,
             tuple(texts),
+            rows,
+            n_read,
             as_groups(values_of(group, "groups", records, rows, n_read), n),
             as_costs(values_of(costs, "costs", records, rows, n_read), n),
             as_quality(values_of(quality, "quality scores", records, rows, n_read), n),
@@ -98,9 +106,10 @@ class Usable:
         if left_out := self.records.quarantine:
             n = len(left_out)
             _log.warning(
-                "%s%s left out that cannot be used; the first: %s",
+                "%s%s cannot be used and %s left out; the first: %s",
                 f"{called}: " if called else "",
-                "1 record is" if n == 1 else f"{n:,} records are",
+                "1 record" if n == 1 else f"{n:,} records",
+                "is" if n == 1 else "are",
                 left_out[0],
             )
 

@@ -69,6 +69,16 @@ class Embedder(Part):
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """Vectors of these texts, (n, d) float32, not yet normalized."""
 
+    def embed_kept(
+        self,
+        texts: Sequence[str],
+        kept: NDArray[np.int64],
+        n_read: int,
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
+        """Vectors of texts that stand at some places, kept (n,), among the records read."""
+        return self.embed(texts, progress)
+
     def shares_space(self, other: "Embedder") -> bool:
         """Whether vectors of this one can be compared with those of another call of another."""
         return self == other

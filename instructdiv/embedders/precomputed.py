@@ -55,6 +55,8 @@ class Vectors:
 class Precomputed(Embedder):
     """Vectors from a ``.npy`` file or an array, row i for record i.
 
+    There is a row for each record that is read, or for each of those that can be used.
+
     Examples
     --------
     >>> import tempfile
@@ -79,14 +81,24 @@ class Precomputed(Embedder):
         return self
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        return self.embed_kept(texts, np.arange(len(texts)), len(texts), progress)
+
+    def embed_kept(
+        self,
+        texts: Sequence[str],
+        kept: NDArray[np.int64],
+        n_read: int,
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
         called = self.path or "the array of vectors"
         vectors = self._from_file() if self.vectors is None else self.vectors.array
-        if vectors.ndim != 2 or len(vectors) != len(texts):
+        if vectors.ndim != 2 or len(vectors) not in (len(texts), n_read):
             raise ShapeError(
                 f"{called} has shape {vectors.shape}, but there are {len(texts)} records; "
-                "one row is needed for each record that can be used"
+                "one row is needed for each record that is read, or each that can be used"
             )
-        return np.asarray(_real(vectors, called), np.float32)
+        found = np.asarray(_real(vectors, called), np.float32)
+        return found if len(found) == len(texts) else found[kept]
 
     def _from_file(self) -> NDArray[Any]:
         try:

@@ -121,8 +121,15 @@ class Selector(Part):
         change = None
         if keep is not None and earlier is not None:
             change = _change(earlier, indices, keep.keys, missing, pool)
-        origin = Origin(pool, go_on, **rows)
-        return Selection(indices, gains, self.to_mapping(), budget, change=change, origin=origin)
+        return Selection(
+            indices,
+            gains,
+            self.to_mapping(),
+            budget,
+            change=change,
+            pool=pool,
+            origin=Origin(go_on, **rows),
+        )
 
     @staticmethod
     def _allowance(pool: Pool, budget: Budget, rows: Rows) -> Allowance:

@@ -218,7 +218,7 @@ def test_records_of_a_target_that_cannot_be_used_are_not_lost(
         '{"instruction": "", "output": "x"}\n{"instruction": "Bake it.", "output": ""}\n'
     )
     result = _done(*_select(data, out, "--selector", "test_centric", "--target", bad))
-    assert "target: 1 record is left out" in result.stderr
+    assert "target: 1 record cannot be used" in result.stderr
     assert "bad.jsonl" in (out / "quarantine.jsonl").read_text()
     assert _manifest(out)["target"]["quarantined"] == 1
     assert _manifest(out)["counts"]["quarantined"] == 0

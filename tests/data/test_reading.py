@@ -77,6 +77,19 @@ def test_an_array_of_vectors_rebalances():
     assert chosen == [ROWS[i] for i in expected.indices]
 
 
+def test_vectors_of_records_that_cannot_be_used_are_left_out():
+    rows = [*ROWS[:5], {"instruction": "", "output": "x"}, *ROWS[5:]]
+    vectors = np.random.default_rng(0).standard_normal((13, 5))
+    pools = idv.Pool.together({"a": rows, "b": rows}, embedder=np.concatenate([vectors, -vectors]))
+    kept = np.delete(vectors, 5, axis=0)
+    expected = idv.Space.of(kept).vectors
+    np.testing.assert_allclose(pools["a"].space.vectors, expected, rtol=1e-5)
+    np.testing.assert_allclose(pools["b"].space.vectors, -expected, rtol=1e-5)
+    np.testing.assert_array_equal(
+        idv.Pool.of(rows, embedder=kept).space.vectors, pools["a"].space.vectors
+    )
+
+
 @pytest.mark.parametrize("values", [[1] * 12, np.ones(12), tuple(range(12))])
 def test_one_value_a_row_stands_in_a_reading_but_not_in_a_recipe(values: Any):
     assert Reading(costs=values) == Reading(costs=list(values))

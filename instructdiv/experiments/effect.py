@@ -1,4 +1,4 @@
-"""Effect: which question a user's results can answer, and the answer."""
+"""Effect: the question that results of training runs can answer, and the answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
@@ -26,7 +26,7 @@ def effect(
     n_draws: int = 1000,
     seed: int = 0,
 ) -> Emergence | SweetSpot | RunComparison:
-    """Answer what results can answer, by their columns.
+    """Analyze results of training runs; their columns tell the question.
 
     Rows with `instructions` go to :func:`emergence`, with `share` to :func:`sweet_spot`, with
     `name` and `total` to :func:`compare_runs`.
@@ -36,18 +36,18 @@ def effect(
     results
         Mappings, or a path to CSV or JSON.
     what
-        emergence, sweet_spot or runs; told by the columns if not given.
+        emergence, sweet_spot or runs; found from the columns if not given.
     columns
-        Columns of the score; only runs can have several.
+        Columns of the score; only `runs` takes several.
     n_draws
-        Bootstrap draws.
+        Number of bootstrap draws.
     seed
         Seed of the draws.
 
     Raises
     ------
     InputError
-        The results cannot be read, or their columns do not tell what they are.
+        The results cannot be read, or their columns fit no question, or several.
     ParameterError
         There is no such question, or it has one score and several columns were given.
 
@@ -56,6 +56,11 @@ def effect(
     >>> print(effect([{"share": 0, "score": 64.2}, {"share": 0.1, "score": 67.1}]))
     best share 10 %, +2.9 against the 0 % control; one seed, so there is no interval; it is the
     end of the grid, so try more
+    <BLANKLINE>
+    Shares
+    share  score  gain
+     0.0%   64.2    +0
+    10.0%   67.1  +2.9
     """
     if isinstance(results, Iterator):
         results = list(results)

@@ -1,17 +1,16 @@
 """Emergence: from how many instructions on a model generalizes, and how sharp the rise is."""
 
-import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.experiments.run_table import cell, number, rows_of
+from instructdiv.results import Result
 from instructdiv.training.loss_monitor import whole
 
 Doubles = NDArray[np.float64]
@@ -28,51 +27,52 @@ _BAD_FIT = 0.1
 _CELLS = 4_000_000
 
 
-@dataclass(frozen=True)
-class Emergence:
+class Emergence(Result):
     """Where accuracy rises with the number of instructions. Made by :func:`emergence`."""
 
+    title: ClassVar[str] = "Emergence"
+
     emerged: bool
-    """Whether accuracy rises to anything at all."""
+    """Whether accuracy rises above 0.1."""
 
-    threshold: float | None
-    """Instructions at which half the plateau is reached; None where nothing emerged, or where
-    the first point is already above that."""
+    threshold: float | None = None
+    """Number of instructions at half of the plateau; None where nothing emerged, or where the
+    first point is already above half."""
 
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = None
     """5th and 95th percentile of the threshold over bootstrap draws. Where no point lies on the
-    slope, at least the two points that it lies between. None without several values a point."""
+    slope, at least the two points around it. None without several values a point."""
 
-    width: float | None
+    width: float | None = None
     """Decades of instructions from 10 % to 90 % of the plateau; where no point lies on the
-    slope, those between the two points that it lies between."""
+    slope, those between the two points around it."""
 
-    plateau: float | None
-    """Accuracy that the curve comes to; where the first point is already there, the mean."""
+    plateau: float | None = None
+    """Accuracy at the end of the curve; where the first point is already there, the mean."""
 
-    is_step: bool | None
+    is_step: bool | None = None
     """Whether the rise takes at most one decade; None where the points cannot tell."""
 
-    resolved: bool
+    resolved: bool = False
     """Whether a point lies on the slope, between 10 and 90 % of the plateau."""
 
-    at_plateau: bool
-    """Whether two points or more are on the plateau. If not, it and the threshold are a guess
-    beyond what was measured."""
+    at_plateau: bool = False
+    """Whether two points or more are on the plateau. If not, plateau and threshold are an
+    extrapolation."""
 
-    agreement: float | None
+    agreement: float | None = None
     """Share of the bootstrap draws in which a threshold is found too."""
 
     n_points: int
-    """Different numbers of instructions."""
+    """Number of different numbers of instructions."""
 
     n_seeds: int
-    """Different seeds; most values a point where there are none."""
+    """Number of different seeds; largest number of values a point where there are none."""
 
-    note: str
+    note: str = ""
     """What limits the answer; empty if nothing does."""
 
-    def __str__(self) -> str:
+    def _said(self) -> str:
         if not self.emerged:
             return f"no emergence: {self.note}"
         if self.threshold is None or self.width is None:
@@ -87,10 +87,6 @@ class Emergence:
         text += f", from 10 % to 90 % of it within {most}{self.width:.2f} decades{kind}"
         return f"{text}. {self.note[0].upper()}{self.note[1:]}." if self.note else text
 
-    def to_json(self) -> str:
-        """All of it as a JSON object."""
-        return json.dumps(asdict(self), allow_nan=False)
-
 
 def emergence(
     points: Points, *, accuracy: str | None = None, n_draws: int = 1000, seed: int = 0
@@ -99,12 +95,12 @@ def emergence(
 
     Fits accuracy = plateau / (1 + exp(-(log10(I) - t) / w)) to the mean at each number of
     instructions I, by least squares, with t between the first and the last point and a plateau
-    of at most 1. The threshold is 10 ** t. Accuracy is taken to begin at 0: of a task that can
-    be guessed, subtract first what guessing gives.
+    of at most 1. The threshold is 10 ** t. The curve starts at an accuracy of 0: for a task that
+    can be guessed, subtract the accuracy of guessing first.
 
     The interval is a bootstrap over seeds: whole seeds where each was run at every point, else
-    values within each point. Every point stays in every draw. Of three seeds there are few
-    different draws: such an interval is too narrow rather than too wide.
+    values within each point. Every draw contains every point. Three seeds give few different
+    draws, so that the interval is too narrow rather than too wide.
 
     In experiments with string rewriting the rise was a step between 300 and 1,000 instructions,
     whatever the number of examples of each [1]_. That is a finding on a small model trained from
@@ -120,7 +116,7 @@ def emergence(
         Column of the accuracy on unseen instructions, from 0 to 1; `accuracy`, else `unseen`, if
         not given.
     n_draws
-        Bootstrap draws.
+        Number of bootstrap draws.
     seed
         Seed of the draws.
 
@@ -134,7 +130,7 @@ def emergence(
         A point has not two or three values, or there are fewer than 3 different numbers of
         instructions.
     ParameterError
-        `n_draws` or `seed` is no whole number, or there is no draw.
+        `n_draws` or `seed` is no whole number, or `n_draws` is below 1.
 
     References
     ----------
@@ -158,7 +154,7 @@ def emergence(
             f"{', '.join(map(_count, sizes))}; train at more of them"
         )
     runs = [values[size] for size in sizes.tolist()]
-    return _read_off(np.log10(sizes), runs, seeded, n_draws, seed)
+    return _result(np.log10(sizes), runs, seeded, n_draws, seed)
 
 
 def _values(
@@ -190,7 +186,7 @@ def _values(
 
 
 def _in_order(runs: dict[Hashable, float], seeded: bool) -> dict[Hashable, float]:
-    """The same runs whatever order they came in."""
+    """The runs in an order that does not depend on that of the rows."""
     if seeded:
         return dict(sorted(runs.items(), key=lambda run: str(run[0])))
     return dict(zip(runs, sorted(runs.values()), strict=True))
@@ -215,10 +211,10 @@ def _point(where: str, row: Any, accuracy: str | None) -> tuple[float, float, An
     return number(where, "instructions", size), number(where, name, value), seed
 
 
-def _read_off(
+def _result(
     at: Doubles, runs: list[dict[Hashable, float]], seeded: bool, n_draws: int, seed: int
 ) -> Emergence:
-    """What the curve says, and what keeps it from saying more.
+    """The result of a curve, with what limits it.
 
     `at` (K,) are the logarithms of the numbers of instructions, ascending.
     """
@@ -228,16 +224,9 @@ def _read_off(
     first, last = _count(10 ** at[0]), _count(10 ** at[-1])
 
     def found(emerged: bool, note: str, **more: Any) -> Emergence:
-        nothing = dict.fromkeys(
-            ("threshold", "interval", "width", "plateau", "is_step", "agreement")
-        )
-        known = {
-            "resolved": False,
-            "at_plateau": False,
-            "n_points": len(at),
-            "n_seeds": len(labels),
-        }
-        return Emergence(**(nothing | known | more), emerged=emerged, note=note)  # type: ignore[arg-type]
+        sizes = {"n_points": len(at), "n_seeds": len(labels)}
+        draft = Emergence(headline="", emerged=emerged, note=note, **sizes, **more)
+        return draft.model_copy(update={"headline": draft._said()})
 
     if means.max() < _LEAST:
         return found(
@@ -251,7 +240,7 @@ def _read_off(
         return found(
             True,
             f"emerged before the first point: at {first} instructions accuracy is {means[0]:.2f}, "
-            f"of at most {means.max():.2f}; train at fewer, or subtract what guessing gives",
+            f"of at most {means.max():.2f}; train at fewer, or subtract the accuracy of guessing",
             at_plateau=True,
             plateau=float(means.mean()),
         )
@@ -394,5 +383,5 @@ def _bootstrap(
 
 
 def _count(value: float) -> str:
-    """A number of instructions, as it is read."""
+    """A number of instructions as text."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"

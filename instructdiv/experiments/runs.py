@@ -1,60 +1,88 @@
-"""Runs: training runs set beside the controls that they must beat."""
+"""Runs: training runs compared with the controls that they must beat."""
 
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from instructdiv.errors import InputError, ParameterError
 from instructdiv.experiments.run_table import cell, number, rows_of
+from instructdiv.results import Cell, Facts, Number, Result, Table, count, rounded
 
 Runs = str | Path | Iterable[Mapping[str, Any]] | Mapping[str, Any]
 _NO_SCORES = ("name", "total", "control", "family", "seed", "scores")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0", "")
 
 
-@dataclass(frozen=True)
-class RunGain:
-    """One run, or several of the same name and total, and what it gains."""
+class RunGain(Facts):
+    """One run, or several of the same name and total, and its gains on the controls."""
 
     name: str
-    """Its name."""
+    """Name of the run."""
 
     family: str
-    """Runs are compared within a family alone; empty where there are none."""
+    """Family within which runs are compared; empty where there are none."""
 
     total: float
-    """Records trained on."""
+    """Number of records trained on."""
 
     control: bool
-    """Whether it is a control itself."""
+    """Whether the run is a control itself."""
 
-    scores: Mapping[str, float]
-    """Each score, the mean if there are several runs."""
-
-    same_total: Mapping[str, float | None]
-    """Gain of each score in percent of that of the control with the same total; empty if there
-    is none or this is it. None where the control scores 0 or less."""
-
-    smaller_total: Mapping[str, float | None]
-    """The same, against the control with the next smaller total."""
-
-    loses: tuple[str, ...]
-    """Scores below those of the control with the same total."""
-
-    loses_to_smaller: tuple[str, ...]
-    """Scores below those of the control with the next smaller total: more records, and worse."""
+    scores: dict[str, float]
+    """Each score, the mean of several runs."""
 
     n_runs: int
-    """Runs that the scores are means of."""
+    """Number of runs that the scores are means of."""
+
+    same_total: dict[str, float | None] = Field(default_factory=dict)
+    """Gain of each score in percent of that of the control with the same total; empty without
+    one. None where the control scores 0 or less."""
+
+    smaller_total: dict[str, float | None] = Field(default_factory=dict)
+    """The same, against the control with the next smaller total."""
+
+    loses: tuple[str, ...] = ()
+    """Scores below those of the control with the same total."""
+
+    loses_to_smaller: tuple[str, ...] = ()
+    """Scores below those of the control with the next smaller total: more records, and worse."""
+
+    def beside(self, same: "RunGain | None", smaller: "RunGain | None") -> "RunGain":
+        """The same run with its gains on two controls."""
+        return self.model_copy(
+            update={
+                "same_total": self._gains(same),
+                "smaller_total": self._gains(smaller),
+                "loses": self._losses(same),
+                "loses_to_smaller": self._losses(smaller),
+            }
+        )
+
+    def _gains(self, control: "RunGain | None") -> dict[str, float | None]:
+        theirs = {} if control is None else control.scores
+        return {
+            name: 100 * (self.scores[name] / other - 1) if other > 0 else None
+            for name, other in theirs.items()
+        }
+
+    def _losses(self, control: "RunGain | None") -> tuple[str, ...]:
+        theirs = {} if control is None else control.scores
+        return tuple(name for name, other in theirs.items() if self.scores[name] < other)
 
 
-@dataclass(frozen=True)
-class RunComparison:
+class RunComparison(Result):
     """All runs, with two columns of gains for each score. Made by :func:`compare_runs`."""
 
-    rows: tuple[RunGain, ...]
+    title: ClassVar[str] = "Runs and their controls"
+    legend: ClassVar[str] = (
+        "Gains are in percent: on the control with the same total, and on the control with the "
+        "next smaller total."
+    )
+
+    rows: list[RunGain]
     """The runs by family, then total, controls first."""
 
     scores: tuple[str, ...]
@@ -62,50 +90,41 @@ class RunComparison:
 
     @property
     def loses(self) -> dict[str, tuple[RunGain, ...]]:
-        """For each score the runs that are below the control with the same total."""
+        """For each score the runs below the control with the same total."""
         return {s: tuple(row for row in self.rows if s in row.loses) for s in self.scores}
 
-    @property
-    def headline(self) -> str:
-        """How many runs lose, score by score, and whether that could be chance."""
-        compared = sum(bool(row.same_total) for row in self.rows)
-        lost = ", ".join(f"{len(rows)} in {score}" for score, rows in self.loses.items())
-        text = f"beside a control of the same total: {compared} of {len(self.rows)} runs"
+    @classmethod
+    def of(cls, rows: list[RunGain], scores: Sequence[str]) -> "RunComparison":
+        """The result of these runs, with its headline."""
+        found = cls(headline="", rows=rows, scores=tuple(scores))
+        compared = sum(bool(row.same_total) for row in rows)
+        lost = ", ".join(f"{len(losing)} in {score}" for score, losing in found.loses.items())
+        said = f"compared with a control of the same total: {compared} of {len(rows)} runs"
         if compared:
-            text += f"; that lose to it: {lost}"
-        if any(row.n_runs == 1 for row in self.rows):
-            text += "; single runs, so that small gains may be chance"
-        return text
+            said += f"; of these lose: {lost}"
+        if any(row.n_runs == 1 for row in rows):
+            said += "; single runs, so that small gains may be chance"
+        return found.model_copy(update={"headline": said})
 
-    def __str__(self) -> str:
-        lines = [self.headline]
+    def tables(self) -> dict[str, Table]:
+        """A row for each run, with three columns for each score."""
+        families = ["family"] if any(row.family for row in self.rows) else []
+        columns = [*families, "run", "control", "records"]
+        for score in self.scores:
+            columns += [score, f"{score}, same total", f"{score}, smaller total"]
+        rows: list[list[Cell]] = []
         for row in self.rows:
-            family = f"{row.family}: " if row.family else ""
-            kind = " (control)" if row.control else ""
-            text = f"{family}{row.name}, {row.total:,g} records{kind}"
+            cells: list[Cell] = [row.family] if families else []
+            cells += [row.name, "control" if row.control else "", count(row.total)]
             for score in self.scores:
-                gains = [
-                    f"{_signed(column.get(score))} % on {words}"
-                    for column, words in (
-                        (row.same_total, "the same total"),
-                        (row.smaller_total, "a smaller one"),
-                    )
-                    if score in column
-                ]
-                told = f" ({', '.join(gains)})" if gains else ""
-                text += f"; {score} {row.scores[score]:.4g}{told}"
-            if row.loses:
-                text += f"; loses in {', '.join(row.loses)}"
-            lines.append(text)
-        return "\n".join(lines)
-
-    def to_json(self) -> str:
-        """All of it as a JSON object."""
-        return json.dumps({"headline": self.headline} | asdict(self), allow_nan=False)
+                gains = (row.same_total.get(score), row.smaller_total.get(score))
+                cells += [rounded(row.scores[score]), *map(_percent, gains)]
+            rows.append(cells)
+        return {"Runs": Table(columns, rows)}
 
 
 def compare_runs(runs: Runs, *, scores: Sequence[str] | None = None) -> RunComparison:
-    """Set each run beside the control of the same total, and that of the next smaller one.
+    """Compare each run with the controls of the same total and of the next smaller total.
 
     The first says whether other records are better than more of the core; the second whether
     adding them was better than adding none. These are the two columns of gains in a table of
@@ -164,9 +183,9 @@ def compare_runs(runs: Runs, *, scores: Sequence[str] | None = None) -> RunCompa
                 )
     if not controls:
         raise InputError("no run is a control; set control to true for the runs on the core alone")
-    rows = [_compared(row, controls) for row in means]
+    rows = [row.beside(*_controls_of(row, controls)) for row in means]
     rows.sort(key=lambda row: (row.family, row.total, not row.control))
-    return RunComparison(tuple(rows), tuple(names))
+    return RunComparison.of(rows, names)
 
 
 def _score_columns(rows: Sequence[tuple[str, Any]]) -> list[str]:
@@ -212,16 +231,12 @@ def _averaged(rows: Sequence[tuple[str, Any]], names: Sequence[str]) -> list[Run
         same.append((control, values))
     return [
         RunGain(
-            name,
-            family,
-            total,
-            same[0][0],
-            {s: sum(values[s] for _, values in same) / len(same) for s in names},
-            {},
-            {},
-            (),
-            (),
-            len(same),
+            name=name,
+            family=family,
+            total=total,
+            control=same[0][0],
+            scores={s: sum(values[s] for _, values in same) / len(same) for s in names},
+            n_runs=len(same),
         )
         for (family, name, total), same in together.items()
     ]
@@ -234,38 +249,18 @@ def _flag(where: str, value: Any) -> bool:
     return text in _YES
 
 
-def _compared(row: RunGain, controls: Mapping[tuple[str, float], RunGain]) -> RunGain:
+def _controls_of(
+    row: RunGain, controls: Mapping[tuple[str, float], RunGain]
+) -> tuple[RunGain | None, RunGain | None]:
+    """The controls with the same total, unless the run is one, and the next smaller total."""
     same = None if row.control else controls.get((row.family, row.total))
-    below = [c for (family, total), c in controls.items() if family == row.family]
-    smaller = max((c for c in below if c.total < row.total), key=lambda c: c.total, default=None)
-    return RunGain(
-        row.name,
-        row.family,
-        row.total,
-        row.control,
-        row.scores,
-        _gains(row, same),
-        _gains(row, smaller),
-        _losses(row, same),
-        _losses(row, smaller),
-        row.n_runs,
-    )
+    smaller = [
+        control
+        for (family, total), control in controls.items()
+        if family == row.family and total < row.total
+    ]
+    return same, max(smaller, key=lambda control: control.total, default=None)
 
 
-def _gains(row: RunGain, control: RunGain | None) -> dict[str, float | None]:
-    if control is None:
-        return {}
-    return {
-        name: 100 * (score / control.scores[name] - 1) if control.scores[name] > 0 else None
-        for name, score in row.scores.items()
-    }
-
-
-def _losses(row: RunGain, control: RunGain | None) -> tuple[str, ...]:
-    if control is None:
-        return ()
-    return tuple(name for name, score in row.scores.items() if score < control.scores[name])
-
-
-def _signed(gain: float | None) -> str:
-    return "?" if gain is None else f"{gain:+.1f}"
+def _percent(gain: float | None) -> Number:
+    return Number("", -math.inf) if gain is None else Number(f"{gain:+.1f}%", gain)

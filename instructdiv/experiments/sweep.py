@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from instructdiv.budget import Budget
 from instructdiv.core.files import MANIFEST, check_free, new_folder, sha256, write_lines, write_text
@@ -25,8 +26,7 @@ from instructdiv.exporters import Exporter, Jsonl
 from instructdiv.exporters.llama_factory import LlamaFactory, dataset_info
 from instructdiv.pool import Pool
 from instructdiv.report.profile import instruction_numbers
-from instructdiv.results import Cell as Written
-from instructdiv.results import Facts, Result, Table, count, rounded, share
+from instructdiv.results import Facts, Result, Share
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
 
@@ -40,29 +40,29 @@ SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
 _DRAWS = 16
 
 
-class Cell(Facts):
+class SweepRow(Facts):
     """One mix of a sweep."""
 
-    name: str
-    """Its name, that of its folder."""
+    name: str = Field(title="mix")
+    """Name of the mix and of its folder."""
 
-    beyond_share: float | None
-    """Share of records beyond the core, as asked for; none where something else is varied."""
+    beyond_share: Share | None = Field(None, title="beyond the core")
+    """Share of records beyond the core; None where domains or instructions are varied."""
 
-    records: int
-    """Its records; 0 of one that cannot be made."""
+    records: int = 0
+    """Number of records; 0 for a mix that cannot be made."""
 
-    domains: int
-    """Domains that they are of."""
+    domains: int = 0
+    """Number of domains."""
 
-    instructions: int
-    """Different instructions, near copies merged."""
+    instructions: int = 0
+    """Number of different instructions, near copies merged."""
 
-    examples_per_instruction: float
-    """Records of each instruction, on average."""
+    examples_per_instruction: float = Field(0.0, title="records each")
+    """Mean number of records of an instruction."""
 
-    why_not: str | None = None
-    """Why it cannot be made."""
+    why_not: str | None = Field(None, title="why not")
+    """Why the mix cannot be made."""
 
 
 class SweepPlan(Result):
@@ -71,46 +71,16 @@ class SweepPlan(Result):
     title: ClassVar[str] = "Sweep"
 
     varies: Literal["beyond_share", "domains", "instructions"]
-    """What its mixes differ in."""
+    """The quantity that the mixes differ in."""
 
     budget: int
-    """Records of each."""
-
-    cells: list[Cell]
-    """The mixes."""
+    """Number of records of each mix."""
 
     notes: list[str]
-    """What did not go as asked for."""
+    """Requests that could not be met, and additions."""
 
-    def tables(self) -> dict[str, Table]:
-        """Everything that is a table, by its title."""
-        by_share = self.varies == "beyond_share"
-        failed = any(cell.why_not for cell in self.cells)
-        rows: list[list[Written]] = [
-            [
-                cell.name,
-                *([share(cell.beyond_share or 0.0)] if by_share else []),
-                count(cell.records),
-                count(cell.domains),
-                count(cell.instructions),
-                rounded(cell.examples_per_instruction),
-                *([cell.why_not or ""] if failed else []),
-            ]
-            for cell in self.cells
-        ]
-        columns = [
-            "mix",
-            *(["beyond the core"] if by_share else []),
-            "records",
-            "domains",
-            "instructions",
-            "records each",
-            *(["why not"] if failed else []),
-        ]
-        return {
-            "Notes": Table(["note"], [[note] for note in self.notes]),
-            "Mixes": Table(columns, rows),
-        }
+    rows: list[SweepRow] = Field(title="mixes")
+    """The mixes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,17 +225,17 @@ def share_grid(
     ground = Ground.of(core, pools, group, embedder, view, seed, strict, progress)
     made = {name: ground.exchange(budget, one) for name, one in choosers.items()}
     numbers = instruction_numbers(ground.pool)
-    cells = [
-        _cell(name, ground.pool, done.mix.selection, numbers, done.plan.beyond_share)
+    rows = [
+        _row(name, ground.pool, done.mix.selection, numbers, done.plan.beyond_share)
         for name, done in made.items()
     ]
     notes += dict.fromkeys(note for done in made.values() for note in done.plan.notes)
     plan = SweepPlan(
-        headline=f"{len(cells)} mixes of {cells[0].records:,} records, from 0 to "
+        headline=f"{len(rows)} mixes of {rows[0].records:,} records, from 0 to "
         f"{asked[-1]:.0%} beyond the core.",
         varies="beyond_share",
-        budget=cells[0].records,
-        cells=cells,
+        budget=rows[0].records,
+        rows=rows,
         notes=notes,
     )
     return Sweep(plan, {name: _one_of_many(done.mix) for name, done in made.items()})
@@ -324,9 +294,9 @@ def budget_curve(
     --------
     >>> pool = Pool.from_embeddings(np.eye(6), groups=["a", "a", "a", "b", "b", "c"])
     >>> sweep = budget_curve(pool, 2)
-    >>> [(cell.name, cell.records, cell.domains) for cell in sweep.plan.cells]
+    >>> [(row.name, row.records, row.domains) for row in sweep.plan.rows]
     [('domains-0001', 2, 1), ('domains-0002', 2, 2), ('domains-0003', 0, 0)]
-    >>> sweep.plan.cells[-1].why_not
+    >>> sweep.plan.rows[-1].why_not
     '2 records are fewer than 3 domains'
     """
     spent = _in_records(budget)
@@ -339,7 +309,7 @@ def budget_curve(
     order = np.concatenate([order[largest], order[~largest]])
     numbers = instruction_numbers(pool)
     mixes: dict[str, Mix] = {}
-    cells = []
+    table: list[SweepRow] = []
     for n in counts:
         name = f"domains-{n:04d}"
         first = order[:n]
@@ -350,7 +320,7 @@ def budget_curve(
                 if held < budget
                 else f"{budget:,} records are fewer than {n:,} domains"
             )
-            cells.append(_no_cell(name, why_not))
+            table.append(SweepRow(name=name, why_not=why_not))
             continue
         shares = dict.fromkeys(domains[np.sort(first)].tolist(), 1.0)
         selector = GroupBalanced.model_validate(
@@ -359,8 +329,8 @@ def budget_curve(
         selection = selector.select(pool, spent)
         recipe = recipe_of(pool, spent, selector, seed)
         mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
-        cells.append(_cell(name, pool, selection, numbers))
-    return _curve("domains", budget, cells, mixes)
+        table.append(_row(name, pool, selection, numbers))
+    return _curve("domains", budget, table, mixes)
 
 
 def instructions_vs_examples(
@@ -413,7 +383,7 @@ def instructions_vs_examples(
     --------
     >>> pool = Pool.from_embeddings(np.repeat(np.eye(3), [4, 2, 2], axis=0))
     >>> sweep = instructions_vs_examples(pool, 4, [1, 2, 3])
-    >>> [(cell.instructions, cell.examples_per_instruction) for cell in sweep.plan.cells]
+    >>> [(row.instructions, row.examples_per_instruction) for row in sweep.plan.rows]
     [(1, 4.0), (2, 2.0), (3, 1.0)]
     """
     _in_records(budget)
@@ -428,7 +398,7 @@ def instructions_vs_examples(
     shuffled = shuffled[np.argsort(numbers[shuffled], kind="stable")]
     starts = np.cumsum(sizes) - sizes
     mixes: dict[str, Mix] = {}
-    cells = []
+    table: list[SweepRow] = []
     for n in counts:
         name = f"instructions-{n:06d}"
         each = budget // n
@@ -439,7 +409,7 @@ def instructions_vs_examples(
                 if each
                 else f"{budget:,} records are fewer than {n:,} instructions"
             )
-            cells.append(_no_cell(name, why_not))
+            table.append(SweepRow(name=name, why_not=why_not))
             continue
         # Record by record, so that every prefix has as many of each.
         rows = np.concatenate([shuffled[starts[order[:n]] + place] for place in range(each)])
@@ -448,8 +418,8 @@ def instructions_vs_examples(
         selection = Selection(rows, np.zeros(len(rows)), chooser, spent, keys)
         recipe = recipe_of(pool, spent, Random(seed=seed), seed)
         mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
-        cells.append(_cell(name, pool, selection, numbers))
-    return _curve("instructions", budget, cells, mixes)
+        table.append(_row(name, pool, selection, numbers))
+    return _curve("instructions", budget, table, mixes)
 
 
 def _in_records(budget: int) -> Budget:
@@ -521,16 +491,16 @@ def _grouped(pools: Any, group: str | None, *rest: Any) -> Pool:
     return pool
 
 
-def _cell(
+def _row(
     name: str,
     pool: Pool,
     selection: Selection,
     numbers: Rows,
     beyond_share: float | None = None,
-) -> Cell:
+) -> SweepRow:
     rows = selection.indices
     n_instructions = len(np.unique(numbers[rows]))
-    return Cell(
+    return SweepRow(
         name=name,
         beyond_share=beyond_share,
         records=len(rows),
@@ -540,38 +510,26 @@ def _cell(
     )
 
 
-def _no_cell(name: str, why_not: str) -> Cell:
-    return Cell(
-        name=name,
-        beyond_share=None,
-        records=0,
-        domains=0,
-        instructions=0,
-        examples_per_instruction=0.0,
-        why_not=why_not,
-    )
-
-
 def _curve(
     varies: Literal["domains", "instructions"],
     budget: int,
-    cells: list[Cell],
+    rows: list[SweepRow],
     mixes: dict[str, Mix],
 ) -> Sweep:
     if not mixes:
         raise BudgetError(
-            f"no mix of {budget:,} records can be made: {cells[0].name}: {cells[0].why_not}; take "
+            f"no mix of {budget:,} records can be made: {rows[0].name}: {rows[0].why_not}; take "
             "a smaller budget, or other numbers"
         )
-    made = [getattr(cell, varies) for cell in cells if cell.why_not is None]
-    failed = [cell.name for cell in cells if cell.why_not]
-    most = "at most " if any(cell.records < budget for cell in cells if not cell.why_not) else ""
+    made = [getattr(row, varies) for row in rows if row.why_not is None]
+    failed = [row.name for row in rows if row.why_not]
+    most = "at most " if any(row.records < budget for row in rows if not row.why_not) else ""
     plan = SweepPlan(
         headline=f"{len(mixes)} mixes of {most}{budget:,} records, from {min(made):,} to "
         f"{max(made):,} {varies}.",
         varies=varies,
         budget=budget,
-        cells=cells,
+        rows=rows,
         notes=[f"cannot be made: {', '.join(failed)}"] if failed else [],
     )
     return Sweep(plan, mixes)

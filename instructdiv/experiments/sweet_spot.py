@@ -1,17 +1,17 @@
-"""SweetSpot: which share of records beyond the core scores best, and how sure that is."""
+"""Sweet spot: the share of records beyond the core with the best score, and how sure that is."""
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.experiments.run_table import cell, number, rows_of
+from instructdiv.results import Facts, Number, Result, Share, Shown
 from instructdiv.training.loss_monitor import whole
 
 Doubles = NDArray[np.float64]
@@ -20,70 +20,98 @@ Shares = str | Path | Mapping[float, ArrayLike] | Iterable[Any]
 _CONTROL = "the 0 % control is never left out: run the core alone with the same total"
 
 
-@dataclass(frozen=True)
-class SweetSpot:
+def _signed(value: float) -> Number:
+    return Number(f"{value:+.3g}", value)
+
+
+class ShareRow(Facts):
+    """One share of the grid, over seeds."""
+
+    share: Share
+    """Share of records beyond the core."""
+
+    score: float
+    """Mean score."""
+
+    gain: Annotated[float, Shown(_signed)]
+    """Mean score minus that of the control; below 0 where the share hurts."""
+
+    low: Annotated[float | None, Shown(_signed, up_to="high")] = None
+    """5th percentile of the gain over bootstrap draws; None with a single seed."""
+
+    high: float | None = None
+    """95th percentile of the gain over bootstrap draws; None with a single seed."""
+
+    best_in: Annotated[float | None, Share] = None
+    """Share of the bootstrap draws in which this share is the best; None with a single seed."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """5th and 95th percentile of the gain; None with a single seed."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+class SweetSpot(Result):
     """Scores of a grid of shares, each against the 0 % control. Made by :func:`sweet_spot`."""
 
-    shares: tuple[float, ...]
-    """Shares of records beyond the core, ascending; the first is 0."""
+    title: ClassVar[str] = "Sweet spot"
 
-    scores: tuple[float, ...]
-    """Mean score at each share."""
-
-    gains: tuple[float, ...]
-    """What each mean score is above that of the control; below 0 where the share hurts."""
-
-    intervals: tuple[tuple[float, float], ...] | None
-    """5th and 95th percentile of each gain over bootstrap draws; None with a single seed."""
-
-    best: float
-    """Share with the highest mean score, of equal ones the lowest."""
-
-    interior: bool
-    """Whether shares on both sides of the best score less. If not, it may lie beyond the grid."""
-
-    best_in: tuple[float, ...] | None
-    """Share of the bootstrap draws in which each share is the best; None with a single seed."""
+    rows: list[ShareRow] = Field(title="shares")
+    """The shares, ascending; the first is 0."""
 
     n_seeds: int
-    """Runs of each share."""
+    """Number of runs of each share."""
+
+    @property
+    def best_row(self) -> ShareRow:
+        """The share with the highest mean score, of equal ones the lowest."""
+        return max(self.rows, key=lambda row: row.score)
+
+    @property
+    def best(self) -> float:
+        """Share with the highest mean score, of equal ones the lowest."""
+        return self.best_row.share
 
     @property
     def gain(self) -> float:
-        """What the best share scores above the control."""
-        return self.gains[self.shares.index(self.best)]
+        """Gain of the best share over the control."""
+        return self.best_row.gain
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """5th and 95th percentile of that gain; None with a single seed."""
-        return None if self.intervals is None else self.intervals[self.shares.index(self.best)]
+        return self.best_row.interval
+
+    @property
+    def interior(self) -> bool:
+        """Whether shares on both sides of the best score less; if not, try a wider grid."""
+        return self.best_row not in (self.rows[0], self.rows[-1])
 
     @property
     def loses(self) -> tuple[float, ...]:
         """Shares that score less than the control."""
-        return tuple(s for s, gain in zip(self.shares, self.gains, strict=True) if gain < 0)
+        return tuple(row.share for row in self.rows if row.gain < 0)
 
-    def __str__(self) -> str:
-        place = self.shares.index(self.best)
-        if self.best == 0:
-            text = "no share scores above the 0 % control"
+    @classmethod
+    def of(cls, rows: list[ShareRow], n_seeds: int) -> "SweetSpot":
+        """The result of these shares, with its headline."""
+        found = cls(headline="", rows=rows, n_seeds=n_seeds)
+        best = found.best_row
+        if best.share == 0:
+            said = "no share scores above the 0 % control"
         else:
-            text = f"best share {_percent(self.best)}, {self.gain:+.3g} against the 0 % control"
-            text += "" if self.interval is None else f" (90 % interval {_range(self.interval)})"
-        if self.best_in is None:
-            text += "; one seed, so there is no interval"
+            said = f"best share {_percent(best.share)}, {best.gain:+.3g} against the 0 % control"
+            if best.interval is not None:
+                said += f" (90 % interval {best.low:+.3g} to {best.high:+.3g})"
+        if best.best_in is None:
+            said += "; one seed, so there is no interval"
         else:
-            text += f"; best in {_percent(self.best_in[place])} of draws over {self.n_seeds} seeds"
-        if self.best > 0 and not self.interior:
-            text += "; it is the end of the grid, so try more"
-        if self.loses:
-            text += f"; below the control: {', '.join(map(_percent, self.loses))}"
-        return text
-
-    def to_json(self) -> str:
-        """All of it as a JSON object."""
-        more = {"gain": self.gain, "interval": self.interval, "loses": self.loses}
-        return json.dumps(asdict(self) | more, allow_nan=False)
+            said += f"; best in {_percent(best.best_in)} of draws over {n_seeds} seeds"
+        if best.share > 0 and not found.interior:
+            said += "; it is the end of the grid, so try more"
+        if found.loses:
+            said += f"; below the control: {', '.join(map(_percent, found.loses))}"
+        return found.model_copy(update={"headline": said})
 
 
 def sweet_spot(
@@ -96,9 +124,9 @@ def sweet_spot(
 ) -> SweetSpot:
     """Find the share of records beyond the core that scores best at the same total.
 
-    The bootstrap draws whole seeds, so that each draw compares shares run with the same ones.
-    Of few seeds it is too sure; and the best of several shares is a little lucky, so that its
-    gain is more than a new run will give.
+    The bootstrap draws whole seeds, so that each draw compares shares run with the same seeds.
+    With few seeds its intervals are too narrow; and the best of several shares is a little
+    lucky, so that a new run will gain less.
 
     Two code models were best with 10 % of 20,000 records from beyond the core, and one with 3 %
     of 75,000; more hurt again [1]_. Those were single runs.
@@ -136,7 +164,7 @@ def sweet_spot(
     Examples
     --------
     >>> grid = [0.0, 0.05, 0.10, 0.15, 0.20, 0.25]
-    >>> print(sweet_spot(grid, [64.2, 66.2, 67.1, 66.2, 66.0, 64.5]))
+    >>> print(sweet_spot(grid, [64.2, 66.2, 67.1, 66.2, 66.0, 64.5]).headline)
     best share 10 %, +2.9 against the 0 % control; one seed, so there is no interval
     >>> sweet_spot({0.0: [50, 52], 0.1: [54, 55], 0.5: [49, 50]}).loses
     (0.5,)
@@ -144,25 +172,22 @@ def sweet_spot(
     n_draws, seed = whole("n_draws", n_draws, least=1), whole("seed", seed)
     grid, table = _table(shares, scores, score)
     means = table.mean(axis=0)
-    gains = means - means[0]
-    best = int(means.argmax())
-    intervals, best_in = None, None
+    columns: dict[str, list[float]] = {
+        "share": grid.tolist(),
+        "score": means.tolist(),
+        "gain": (means - means[0]).tolist(),
+    }
     if len(table) > 1:
         drawn = np.random.default_rng(seed).integers(len(table), size=(n_draws, len(table)))
         again = table[drawn].mean(axis=1)  # (draws, k)
         low, high = np.percentile(again - again[:, :1], [5, 95], axis=0).tolist()
-        intervals = tuple(zip(low, high, strict=True))
-        best_in = tuple((np.bincount(again.argmax(axis=1), minlength=len(grid)) / n_draws).tolist())
-    return SweetSpot(
-        tuple(grid.tolist()),
-        tuple(means.tolist()),
-        tuple(gains.tolist()),
-        intervals,
-        float(grid[best]),
-        0 < best < len(grid) - 1,
-        best_in,
-        len(table),
-    )
+        best_in = np.bincount(again.argmax(axis=1), minlength=len(grid)) / n_draws
+        columns |= {"low": low, "high": high, "best_in": best_in.tolist()}
+    rows = [
+        ShareRow(**dict(zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    return SweetSpot.of(rows, len(table))
 
 
 def _table(shares: Shares, scores: ArrayLike | None, score: str) -> tuple[Doubles, Doubles]:
@@ -220,7 +245,7 @@ def _by_share(shares: Mapping[float, Any]) -> tuple[Doubles, Doubles]:
     }
     if len({len(scores) for scores in runs.values()} | {0}) > 2 or not all(runs.values()):
         told = ", ".join(f"{share:g}: {len(scores)}" for share, scores in runs.items())
-        raise ShapeError(f"every share needs a score for each seed, got so many: {told}")
+        raise ShapeError(f"every share needs a score for each seed; number of scores: {told}")
     return grid, np.array(list(runs.values()), np.float64).reshape(len(runs), -1).T
 
 
@@ -253,7 +278,3 @@ def _of_rows(rows: Any, score: str) -> tuple[Doubles, Doubles]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
-
-
-def _range(interval: Sequence[float]) -> str:
-    return f"{interval[0]:+.3g} to {interval[1]:+.3g}"

@@ -215,7 +215,7 @@ def _summed_up(
         if study.name == "emergence":
             points = [Point.of(run) for of in own.values() for run in of]
             found = emergence([point.model_dump() for point in points])
-            told.append(f"Unseen rules: {str(found).rstrip('.')}.")
+            told.append(f"Unseen rules: {found.headline.rstrip('.')}.")
             continue
         rows = [ConditionRow.of(label, of) for label, of in own.items()]
         most = max(len(of) for of in own.values())

@@ -98,7 +98,7 @@ def test_files_by_name_are_the_domains_that_may_come(folder: Path):
 def test_a_grid_is_a_folder_of_mixes_and_scripts_with_the_core_alone_among_them(folder: Path):
     arguments = ("--core", "code", "--group", "domain", "--grid", "--output", "grid", "--json")
     told = found(lexical("diversify", "all.jsonl", *arguments))
-    names = [cell["name"] for cell in told["plan"]["cells"]]
+    names = [cell["name"] for cell in told["plan"]["rows"]]
     assert names == [f"share-{percent:02d}" for percent in (0, 5, 10, 15, 20, 25)]
     for name in names:
         n_lines = (folder / "grid" / name / "mix.jsonl").read_text().count("\n")

@@ -51,7 +51,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_a_file_tells_by_its_columns_what_it_answers(file: Path):
     found = effect(file)
     assert isinstance(found, ANSWERS[file.stem])
-    assert found == effect(file, file.stem)  # type: ignore[arg-type]
+    assert found == effect(file, file.stem)
 
 
 def test_the_command_prints_the_answer(file: Path):

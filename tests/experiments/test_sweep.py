@@ -45,10 +45,10 @@ def groups_of(sweep: Any, name: str) -> list[str]:
 
 
 def test_the_published_shares_are_the_default_and_all_mixes_are_of_one_size(sweep: Any):
-    assert [cell.beyond_share for cell in sweep.plan.cells] == SHARES
+    assert [cell.beyond_share for cell in sweep.plan.rows] == SHARES
     assert list(sweep.mixes) == [f"share-{round(100 * share):02d}" for share in SHARES]
     assert [len(mix.order) for mix in sweep.mixes.values()] == [40] * 6
-    assert [cell.records for cell in sweep.plan.cells] == [40] * 6
+    assert [cell.records for cell in sweep.plan.rows] == [40] * 6
     for share, name in zip(SHARES, sweep.mixes, strict=True):
         assert groups_of(sweep, name).count("core") == 40 - round(40 * share)
     assert sweep.plan.notes == [
@@ -84,7 +84,7 @@ def test_a_mix_of_a_grid_is_what_diversify_makes_at_its_share(sweep: Any):
 
 
 def test_cells_count_what_is_in_the_mix(sweep: Any):
-    for cell, (name, mix) in zip(sweep.plan.cells, sweep.mixes.items(), strict=True):
+    for cell, (name, mix) in zip(sweep.plan.rows, sweep.mixes.items(), strict=True):
         assert cell.name == name
         assert cell.domains == len(set(groups_of(sweep, name)))
         texts = {row["instruction"] for row in mix.records.rows}
@@ -138,12 +138,12 @@ def test_more_domains_hold_those_of_fewer_at_one_size(case: tuple[dict[str, int]
     sizes, budget, seed = case
     pools = far(sizes)
     found = budget_curve(pools, budget, range(1, len(sizes) + 1), seed=seed)
-    assert [cell.name for cell in found.plan.cells] == [
+    assert [cell.name for cell in found.plan.rows] == [
         f"domains-{n:04d}" for n in range(1, len(sizes) + 1)
     ]
     before: set[str] = set()
     rows_of: dict[str, set[int]] = {}
-    for n, cell in enumerate(found.plan.cells, 1):
+    for n, cell in enumerate(found.plan.rows, 1):
         if cell.why_not is not None:
             assert cell.name not in found.mixes
             assert cell.records == 0
@@ -164,21 +164,21 @@ def test_more_domains_hold_those_of_fewer_at_one_size(case: tuple[dict[str, int]
             assert inside <= rows_of.get(name, inside)
             rows_of[name] = inside
     # One domain holds the budget, so that the first mix can be made.
-    assert found.plan.cells[0].why_not is None
+    assert found.plan.rows[0].why_not is None
 
 
 def test_numbers_of_domains_go_by_twos_and_end_with_all():
     pools = far(dict.fromkeys("abcdefghijk", 12))
     found = budget_curve(pools, 12)
-    assert [cell.domains for cell in found.plan.cells] == [1, 2, 4, 8, 11]
+    assert [cell.domains for cell in found.plan.rows] == [1, 2, 4, 8, 11]
     assert str(found) == "5 mixes of 12 records, from 1 to 11 domains."
     once = budget_curve(pools, 12, [3])
-    assert [cell.domains for cell in once.plan.cells] == [3]
+    assert [cell.domains for cell in once.plan.rows] == [3]
 
 
 def test_domains_that_cannot_hold_the_budget_are_said_and_the_others_made():
     found = budget_curve(far({"a": 3, "b": 3, "c": 3}), 5)
-    assert [cell.why_not for cell in found.plan.cells] == [
+    assert [cell.why_not for cell in found.plan.rows] == [
         "its 1 domains hold 3 of 5 records",
         None,
         None,
@@ -223,7 +223,7 @@ def test_each_instruction_has_the_same_number_of_records(case: tuple[list[int], 
     of = np.repeat(np.arange(len(sizes)), sizes)
     found = instructions_vs_examples(pool, budget, range(1, len(sizes) + 1), seed=seed)
     before: set[int] = set()
-    for n, cell in enumerate(found.plan.cells, 1):
+    for n, cell in enumerate(found.plan.rows, 1):
         each = budget // n
         feasible = bool(each) and sum(size >= each for size in sizes) >= n
         assert (cell.why_not is None) is feasible
@@ -243,7 +243,7 @@ def test_each_instruction_has_the_same_number_of_records(case: tuple[list[int], 
         )
         # Every prefix has as many of each.
         assert len(set(of[rows[:n]].tolist())) == n
-    assert found.plan.cells[0].why_not is None
+    assert found.plan.rows[0].why_not is None
 
 
 def test_fewer_records_of_an_instruction_are_among_the_more():
@@ -258,10 +258,10 @@ def test_fewer_records_of_an_instruction_are_among_the_more():
 def test_numbers_of_instructions_go_by_ones_twos_and_fives():
     pool = Pool.from_embeddings(np.repeat(np.eye(30), 2, axis=0))
     found = instructions_vs_examples(pool, 60)
-    assert [cell.name for cell in found.plan.cells] == [
+    assert [cell.name for cell in found.plan.rows] == [
         f"instructions-{n:06d}" for n in (1, 2, 5, 10, 20, 30)
     ]
-    assert [cell.why_not for cell in found.plan.cells][:2] == [
+    assert [cell.why_not for cell in found.plan.rows][:2] == [
         "0 instructions have 60 records",
         "0 instructions have 30 records",
     ]
@@ -269,16 +269,16 @@ def test_numbers_of_instructions_go_by_ones_twos_and_fives():
     with pytest.raises(BudgetError, match="no mix of 60 records can be made: instructions-000002"):
         instructions_vs_examples(pool, 60, [2, 5])
     few = instructions_vs_examples(pool, 2)
-    assert few.plan.cells[-1].why_not == "2 records are fewer than 30 instructions"
+    assert few.plan.rows[-1].why_not == "2 records are fewer than 30 instructions"
 
 
 def test_near_copies_are_one_instruction_of_a_curve():
     pool = Pool.from_embeddings([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [0.0, 1.0]])
     found = instructions_vs_examples(pool, 4, [2])
-    assert found.plan.cells[0].examples_per_instruction == 2
+    assert found.plan.rows[0].examples_per_instruction == 2
     with pytest.raises(ParameterError, match="from 1 to the 2 there are"):
         instructions_vs_examples(pool, 4, [3])
-    assert instructions_vs_examples(pool, 3, [3], similarity_threshold=1).plan.cells[0].records == 3
+    assert instructions_vs_examples(pool, 3, [3], similarity_threshold=1).plan.rows[0].records == 3
 
 
 @pytest.mark.parametrize("curve", [budget_curve, instructions_vs_examples])
@@ -300,7 +300,7 @@ def test_budgets_that_are_none_are_refused(curve: Any, budget: Any):
 @pytest.mark.parametrize("curve", [budget_curve, instructions_vs_examples])
 def test_a_curve_may_have_one_point(curve: Any):
     one = Pool.from_embeddings([[1.0, 0.0]], groups=["a"])
-    assert [cell.records for cell in curve(one, 1).plan.cells] == [1]
+    assert [cell.records for cell in curve(one, 1).plan.rows] == [1]
 
 
 # What is written.

@@ -497,7 +497,7 @@ def test_earlier_rows_may_be_barred_as_long_as_enough_are_left(bar):
     assert not set(earlier.indices[:2].tolist()) & set(now.indices.tolist())
     assert now.change is not None
     assert now.change.share_kept == 0.8
-    with pytest.raises(ShapeError, match="9 of 10 earlier rows are to be kept, but 2 of them"):
+    with pytest.raises(ShapeError, match="9 of 10 earlier rows, but 2 of them"):
         idv.KCenter().select(pool, 10, keep=earlier, **barred)
 
 
@@ -505,7 +505,7 @@ def test_earlier_rows_may_be_barred_as_long_as_enough_are_left(bar):
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_stability_that_is_no_share_is_refused(stability, kept):
     keep = idv.KCenter().select(SMALL, 5) if kept else None
-    with pytest.raises(ShapeError, match=f"stability is a share, 0 to 1, got {stability}"):
+    with pytest.raises(ShapeError, match=f"stability .*, got {stability}"):
         idv.KCenter().select(SMALL, 5, keep=keep, stability=stability)
 
 

@@ -9,41 +9,39 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.arrangement import Arrangement
 from instructdiv.clusterers import Clusterer
-from instructdiv.core.rows import row_numbers
+from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.errors import ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
 from instructdiv.selection import Selection
 
-Rows = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class ArrangedRows:
-    """Rows in a new order, with what is known of each."""
+    """Rows in a new order, with the turn, query and similarity of each."""
 
     rows: Rows
     """(b,) int64 rows of the pool."""
 
     turn: Rows
-    """(b,) int64, from 0, never falling."""
+    """(b,) int64 number of the turn, from 0, never decreasing."""
 
     query: Rows
-    """(b,) int64 rows of the target; -1 for none."""
+    """(b,) int64 row of the target that asked for each; -1 for none."""
 
     similarity: NDArray[np.float32]
-    """(b,) float32; NaN for none."""
+    """(b,) float32 similarity of each row to its query; NaN for none."""
 
     @classmethod
     def of(cls, rows: Rows, turn: Rows | None = None) -> "ArrangedRows":
-        """An order that no target asked for, in one turn if not told otherwise."""
+        """Rows in an order without queries; in one turn if `turn` is not given."""
         b = len(rows)
         turn = np.zeros(b, np.int64) if turn is None else turn
         return cls(rows, turn, np.full(b, -1, np.int64), np.full(b, np.nan, np.float32))
 
     @classmethod
     def joined(cls, orders: "list[ArrangedRows]") -> "ArrangedRows":
-        """One after the other; the turns count on."""
+        """Orders one after another; turns are renumbered to continue."""
         begin = 0
         turns = []
         for order in orders:
@@ -57,7 +55,7 @@ class ArrangedRows:
         )
 
     def take(self, places: NDArray[np.integer] | slice) -> "ArrangedRows":
-        """What stands at these places, in this order, in the turns that are left, from 0."""
+        """Rows at these places, in this order; turns are renumbered from 0."""
         turn = self.turn[places]
         steps = np.append(0, np.diff(turn) != 0)[: len(turn)]
         return replace(
@@ -70,7 +68,7 @@ class ArrangedRows:
 
     @property
     def reversed(self) -> "ArrangedRows":
-        """The last first."""
+        """The order from last to first."""
         return self.take(slice(None, None, -1))
 
 
@@ -79,7 +77,7 @@ class Arranger(Part):
 
     family = "arranger"
     needs_target: ClassVar[bool] = False
-    """Whether it arranges for a target only."""
+    """Whether `target` is required."""
 
     def arrange(
         self,
@@ -92,22 +90,22 @@ class Arranger(Part):
         Parameters
         ----------
         pool
-            Where the rows are.
+            Pool of the rows.
         selection
-            What was chosen, or rows of the pool; all of it if not given.
+            A selection, or row numbers; all rows of the pool if not given.
         target
-            What training should be good for: a pool, vectors, or several of them by name.
+            Records to train for: a pool, vectors, or a mapping of names to these.
 
         Raises
         ------
         ShapeError
-            A row is not one of the pool, or is given twice; there is none; the target is
-            missing, has no record or another dimension, or comes from another embedder.
+            There is no row, a row is not one of the pool, or occurs twice; the target is
+            missing, is empty, or has other dimensions or another embedder than the pool.
         """
         if isinstance(selection, Selection):
             made_from = selection.pool
             if made_from is not None and made_from.fingerprint != pool.fingerprint:
-                raise ShapeError("the selection was made from another pool than is given here")
+                raise ShapeError("the selection is of another pool; give the one it was made from")
             selection = selection.indices
         every = np.arange(len(pool))
         rows = every if selection is None else row_numbers(selection, len(pool))
@@ -117,7 +115,7 @@ class Arranger(Part):
             twice = np.flatnonzero(np.bincount(rows) > 1)[0]
             raise ShapeError(f"rows to arrange must be distinct, but row {twice} is given twice")
         if target is None and (needing := self._needing_target()):
-            raise ShapeError(f"{needing} arranges for a target; give one with target=")
+            raise ShapeError(f"{needing} needs a target to arrange for; give one with target=")
         aim = None if target is None else as_target(target)
         if aim is not None:
             pool.check_comparable(aim)
@@ -132,7 +130,7 @@ class Arranger(Part):
         )
 
     def _needing_target(self) -> str | None:
-        """Name of the arranger, this or one within it, that cannot do without a target."""
+        """Name of the arranger, this or one inside it, that needs a target."""
         if self.needs_target:
             return self.name
         within = [getattr(self, field) for field in type(self).model_fields]
@@ -141,11 +139,11 @@ class Arranger(Part):
 
     @abstractmethod
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
-        """These distinct rows (b,) of a pool in their order, with checked arguments."""
+        """These distinct rows (b,) of a pool in a new order; arguments are checked."""
 
 
-def parts_of(pool: Pool, rows: Rows, clusterer: Clusterer) -> Rows:
-    """Part of each of these rows (b,), numbered by the first row that is in it."""
+def labels_of(pool: Pool, rows: Rows, clusterer: Clusterer) -> Rows:
+    """Cluster or group of each of these rows (b,), numbered in order of first appearance."""
     labels = clusterer.cluster(pool.space, pool.groups)[rows]
     _, first, number = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)

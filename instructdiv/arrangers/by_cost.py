@@ -1,15 +1,16 @@
-"""By cost: short records first."""
+"""By cost: short records first, or long ones."""
 
 from typing import Literal
 
 import numpy as np
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class ByCost(Arranger):
-    """Order rows by their tokens, in one turn; rows of one length keep their order.
+    """Order rows by their number of tokens, in one turn; rows of equal length keep their order.
 
     Time O(n log n), once the tokens are counted.
 
@@ -21,7 +22,7 @@ class ByCost(Arranger):
     """
 
     first: Literal["short", "long"] = "short"
-    """What comes first."""
+    """Whether short records come first, or long ones."""
 
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         costs = pool.costs[rows]

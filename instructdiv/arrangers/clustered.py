@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows, parts_of
+from instructdiv.arrangers._base import ArrangedRows, Arranger, labels_of
 from instructdiv.clusterers import ByLabel, Clusterer
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class Clustered(Arranger):
-    """Train on one part after another, a turn each, in the order of their first rows.
+    """Train on one group or cluster after another, a turn each, in order of their first rows.
 
-    The order that files often come in, and the one to avoid: what was learned of the first
-    parts fades while the last are trained on. Within a part the rows keep their order. Time
-    that of the clusterer.
+    The order that files often come in, and the one to avoid: what was learned from the first groups
+    fades while the last are trained on. Within a group the rows keep their order. Time: the
+    clusterer.
 
     Examples
     --------
@@ -22,9 +23,9 @@ class Clustered(Arranger):
     """
 
     clusterer: Clusterer = ByLabel()
-    """What the parts are: the groups of the pool, or clusters."""
+    """What is kept together: the groups of the pool (by_label), or clusters (k_means)."""
 
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
-        part = parts_of(pool, rows, self.clusterer)
-        places = np.argsort(part, kind="stable")
-        return ArrangedRows.of(rows[places], part[places])
+        label = labels_of(pool, rows, self.clusterer)
+        places = np.argsort(label, kind="stable")
+        return ArrangedRows.of(rows[places], label[places])

@@ -1,16 +1,18 @@
-"""Coverage first: however early training stops, what was seen covers the rows."""
+"""Coverage first: every prefix of the order covers as much as it can."""
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors import FacilityLocation, Selector
 
 
 class CoverageFirst(Arranger):
-    """Order rows as a selector chooses them, so that every prefix is a choice at its size.
+    """Order rows as a selector chooses them, so that stopping early loses little coverage.
 
-    With the default each prefix covers the rows to at least 1 - 1/e of the best that so many
-    can; with a target, the target. In one turn. Time and memory as the selector.
+    Every prefix is a selection of its size: with the default it covers the rows, or the target if
+    there is one, to at least 1 - 1/e of the best at that size. In one turn. Time and memory as the
+    selector.
 
     Examples
     --------
@@ -20,12 +22,12 @@ class CoverageFirst(Arranger):
     """
 
     selector: Selector = FacilityLocation()
-    """What chooses; a smaller budget must give a prefix."""
+    """Selector that gives the order; a smaller budget must give a prefix."""
 
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         if not self.selector.nested:
             raise ShapeError(
-                f"{self.selector.name} does not choose in an order: a smaller budget is no prefix; "
+                f"{self.selector.name} gives no order: its smaller selections are no prefixes; "
                 "take another selector"
             )
         part = pool.take(rows)

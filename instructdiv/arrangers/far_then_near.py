@@ -1,4 +1,4 @@
-"""Far, then near: the far half farthest first, then on to the nearest."""
+"""Far, then near: half of the rows from the farthest on, then the others up to the nearest."""
 
 from instructdiv.arrangers.near_then_far import NearThenFar
 from instructdiv.arrangers.test_centric import TestCentric
@@ -7,12 +7,12 @@ from instructdiv.arrangers.test_centric import TestCentric
 class FarThenNear(NearThenFar):
     """Begin with the farthest rows, and end with the nearest.
 
-    The start is that of the farthest-first arrangement; what is left follows in the reverse
-    of the test-centric arrangement, as in the FFT of the paper [1]_. On a full pass over the
-    data it leaves the target freshest in mind. Where the target has several kinds, the record
-    farthest from one may be near another, and the far start then uses up near records:
-    with `start_share` 0 the order is the test-centric one turned around, which did better in our
-    own runs (docs/explanation/arrangement.md). Time and memory as ``test_centric``.
+    The start is that of the farthest-first arrangement; the other rows follow in reversed
+    test-centric order, as in the FFT of the paper [1]_. A full pass over the data ends with the
+    rows nearest the target. Where the target holds several kinds of records, the row farthest from
+    one may be near another, and the far start then uses up near rows: with `start_share` 0 the
+    order is the reversed test-centric one, which did better in our own runs
+    (docs/explanation/arrangement.md). Time and memory as ``test_centric``.
 
     References
     ----------
@@ -28,7 +28,7 @@ class FarThenNear(NearThenFar):
     """
 
     start: TestCentric = TestCentric(direction="far")
-    """What arranges the start."""
+    """Arranger of the start."""
 
     end: TestCentric = TestCentric(direction="near")
-    """What arranges the rest, which is then turned around."""
+    """Arranger of the other rows, whose order is then reversed."""

@@ -1,22 +1,22 @@
-"""Near, then far: the near half nearest first, then on to the farthest."""
+"""Near, then far: half of the rows from the nearest on, then the others up to the farthest."""
 
 from typing import ClassVar
 
 from pydantic import Field
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
 from instructdiv.arrangers.test_centric import TestCentric
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class NearThenFar(Arranger):
-    """Begin with the near rows, nearest first, and end with the farthest.
+    """Begin with the nearest rows, and end with the farthest.
 
-    The start is that of the test-centric arrangement; what is left follows in the reverse of
-    the farthest-first arrangement, as in the NFT of the paper [1]_. Loss on the target
-    falls early. A small model at a usual learning rate forgets it again while the far rows
-    are trained on: stop by loss, or take ``far_then_near``. Time and memory as
-    ``test_centric``.
+    The start is that of the test-centric arrangement; the other rows follow in reversed
+    farthest-first order, as in the NFT of the paper [1]_. Loss on the target falls early. A small
+    model at a usual learning rate forgets it again while the far rows are trained on: stop by loss,
+    or take ``far_then_near``. Time and memory as ``test_centric``.
 
     References
     ----------
@@ -33,13 +33,13 @@ class NearThenFar(Arranger):
     needs_target: ClassVar[bool] = True
 
     start: TestCentric = TestCentric(direction="near")
-    """What arranges the start."""
+    """Arranger of the start."""
 
     end: TestCentric = TestCentric(direction="far")
-    """What arranges the rest, which is then turned around."""
+    """Arranger of the other rows, whose order is then reversed."""
 
     start_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of the rows that the start has."""
+    """Share of the rows in the start."""
 
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
         start = self.start.order(pool, rows, target)

@@ -5,17 +5,17 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
 from instructdiv.arrangers.test_centric import TestCentric
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class Replay(Arranger):
-    """Spread a share of the rows evenly through the order of the others.
+    """Spread a share of the rows evenly through the order of the others, against forgetting.
 
-    A remedy against forgetting: among the near rows of the start there are then random ones,
-    or ones from the far end, from the beginning. The spread rows are in the turn of the row
-    before them. Time and memory as the arranger within.
+    Among the near rows at the start there are then random rows, or far ones, from the beginning. A
+    spread row is in the turn of the row before it. Time and memory as the arranger inside.
 
     Examples
     --------
@@ -26,14 +26,14 @@ class Replay(Arranger):
     """
 
     within: Arranger = TestCentric()
-    """What orders the rows."""
+    """Arranger that orders the rows."""
 
     share: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the rows that is spread."""
+    """Share of the rows to spread."""
 
     replayed: Literal["random", "last"] = "random"
-    """Which rows are spread: random ones, or the last of the order, the far ones where it
-    begins with the near."""
+    """Which rows are spread: random ones, or the last of the order (the far ones where it begins
+    with the near)."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the random rows."""

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows, parts_of
+from instructdiv.arrangers._base import ArrangedRows, Arranger, labels_of
 from instructdiv.clusterers import ByLabel, Clusterer
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class RoundRobin(Arranger):
-    """Take one row of each part in turn, as long as it has any.
+    """Take one row of each group or cluster in turn, until all are used.
 
-    Every stretch of training sees all parts, until the small ones are used up. Within a part
-    the rows keep their order. Time that of the clusterer.
+    Every stretch of training mixes all groups, until the small ones are used up. Within a group the
+    rows keep their order. Time: the clusterer.
 
     Examples
     --------
@@ -21,14 +22,14 @@ class RoundRobin(Arranger):
     """
 
     clusterer: Clusterer = ByLabel()
-    """What the parts are: the groups of the pool, or clusters."""
+    """What takes turns: the groups of the pool (by_label), or clusters (k_means)."""
 
     def order(self, pool: Pool, rows: Rows, target: Pool | None) -> ArrangedRows:
-        part = parts_of(pool, rows, self.clusterer)
-        by_part = np.argsort(part, kind="stable")
-        starts = np.searchsorted(part[by_part], part)
+        label = labels_of(pool, rows, self.clusterer)
+        by_label = np.argsort(label, kind="stable")
+        starts = np.searchsorted(label[by_label], label)
         turn = np.empty(len(rows), np.int64)
-        turn[by_part] = np.arange(len(rows))
+        turn[by_label] = np.arange(len(rows))
         turn -= starts
-        places = np.lexsort((part, turn))
+        places = np.lexsort((label, turn))
         return ArrangedRows.of(rows[places], turn[places])

@@ -1,14 +1,15 @@
-"""Shuffled: at random, the order that others have to beat."""
+"""Shuffled: a random order, the baseline."""
 
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class Shuffled(Arranger):
-    """Put the rows in a random order, in one turn. Time O(n).
+    """Put the rows in a random order, in one turn: the baseline for every arranger. Time O(n).
 
     Examples
     --------

@@ -1,23 +1,24 @@
-"""Test-centric multi-turn arrangement: in each turn every target takes its nearest record left."""
+"""Test-centric: in each turn every target record takes its nearest record that is left."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from instructdiv.arrangers._base import ArrangedRows, Arranger, Rows
+from instructdiv.arrangers._base import ArrangedRows, Arranger
 from instructdiv.core.nearest_queue import NearestQueue, Turn, Weight, voters
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 
 
 class TestCentric(Arranger):
-    """Give every record of the target one vote a turn, for the nearest record that is left.
+    """Order rows in turns: each target record takes the nearest row that is left.
 
-    Records leave only after all have voted, so two targets may share one, and it counts once:
-    a turn has 1 to as many records as the target [1]_. Near records stand early, and each
-    target has had as many of its own as any other. Exact, without a matrix of all
-    similarities. Time O(n * targets * d) a sweep, of which a whole arrangement needs a few,
-    memory O(targets * depth).
+    Rows leave only after all target records have voted, so two may share one row, and it counts
+    once: a turn has from 1 row to as many as the target has records [1]_. Near rows come early, and
+    each target record has had as many rows of its own as any other. Exact, without a matrix of all
+    similarities. Time O(n * targets * d) a sweep over the rows, of which a whole arrangement needs
+    a few; memory O(targets * depth).
 
     References
     ----------
@@ -37,17 +38,17 @@ class TestCentric(Arranger):
     needs_target: ClassVar[bool] = True
 
     direction: Literal["near", "far"] = "near"
-    """Whether a target takes the nearest record that is left, or the farthest."""
+    """Whether a target record takes the nearest row that is left, or the farthest."""
 
     within_turn: Literal["shuffle", "similarity", "query", "index"] = "shuffle"
-    """Order within a turn: at random; the most similar first (the least for far); by the row
-    of the target that asked; or by row, as the paper's code has it, which serves the
-    tasks of a file one after another where it is sorted by task."""
+    """Order within a turn. shuffle: at random; similarity: the most similar first (the least for
+    far); query: by the row of the target that asked; index: by row, as in the paper's code, which
+    keeps tasks together where the file is sorted by task."""
 
     weights: dict[str, Weight] | Literal["equal"] | None = None
-    """How often the records of a group of the target vote: in every turn with weight 1, in
-    every second with 0.5; of groups not named 1. equal: each group votes equally often,
-    however many records it has."""
+    """How often the records of each group of the target vote: 1 in every turn, 0.5 in every second
+    turn; 1 for groups that are not named. equal: each group casts equally many votes, however many
+    records it has."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the order within a turn."""

@@ -1,4 +1,4 @@
-"""Clusterers: parts of a space, one file each."""
+"""Clusterers: divide a space into clusters, one file each."""
 
 from instructdiv.clusterers._base import Clusterer
 from instructdiv.clusterers.by_label import ByLabel

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.part import Part
 
@@ -15,5 +16,5 @@ class Clusterer(Part):
     family = "clusterer"
 
     @abstractmethod
-    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
+    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> Rows:
         """Cluster of each row, (n,) int64; `groups` (n,) are the known groups, if any."""

@@ -1,15 +1,16 @@
-"""Clusters that are known from the data."""
+"""By label: the known groups as clusters."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.clusterers._base import Clusterer
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
 
 
 class ByLabel(Clusterer):
-    """Takes the known groups for clusters, numbered in alphabetical order.
+    """Takes the known groups (source, task, language) as clusters, in alphabetical order.
 
     Examples
     --------
@@ -18,9 +19,11 @@ class ByLabel(Clusterer):
     [1, 0, 1]
     """
 
-    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> NDArray[np.int64]:
+    def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> Rows:
         if groups is None:
-            raise ShapeError("by_label needs groups; name the column that holds them")
+            raise ShapeError("by_label needs the group of each record; name its column with group=")
         if len(groups) != len(space):
-            raise ShapeError(f"{len(groups)} groups do not fit {len(space)} rows")
+            raise ShapeError(
+                f"by_label needs one group a row, got {len(groups)} for {len(space)} rows"
+            )
         return np.unique(groups, return_inverse=True)[1].astype(np.int64)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.core.rows import Rows
 from instructdiv.errors import BudgetError
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
+from instructdiv.core.rows import Rows
 
-Rows = NDArray[np.int64]
 Picks = tuple[Rows, NDArray[np.float64]]
 
 _NONE = np.empty(0, np.int64)

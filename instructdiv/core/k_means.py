@@ -1,14 +1,11 @@
 """k-means: spherical, in the same order whatever the order of the rows."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.space import Space
 from instructdiv.core.threads import in_tiles
 from instructdiv.errors import ShapeError
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 _TILE = 8192
 # k-means has come to rest when the mean similarity to the centroids rises by less.
@@ -81,3 +78,21 @@ def _sums(vectors: Floats, labels: Rows, n_labels: int) -> Floats:
     ones = np.ones(len(labels), np.float32)
     members = csr_array((ones, order, starts), shape=(n_labels, len(labels)))
     return np.asarray(members @ vectors)
+
+
+def means_of(space: Space, labels: Rows) -> Space:
+    """Mean of the rows of each label, as a space; where they cancel out, the first of them.
+
+    Parameters
+    ----------
+    space
+        Vectors of the rows.
+    labels
+        (n,) int64 label of each row, 0..c-1, every number used.
+    """
+    sums = np.zeros((int(labels.max()) + 1, space.n_dimensions))
+    np.add.at(sums, labels, space.vectors)
+    lost = np.linalg.norm(sums, axis=1) < 1e-6
+    first = np.unique(labels, return_index=True)[1]
+    sums[lost] = space.vectors[first[lost]]
+    return Space.of(sums)

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from instructdiv.core.k_means import centroids_of
 from instructdiv.core.neighbors import similarities_between
+from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.space import Space
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 # Near copies are found among all pairs up to this many vectors, and in tiles of so many rows.
 _EXACT_PAIRS = 16_384

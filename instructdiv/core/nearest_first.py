@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.space import Space
 from instructdiv.core.threads import in_tiles
 
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float32]
 Keys = NDArray[np.uint64]
 """A similarity and a row in one number: sorted, the nearest come first, and of equally near
 rows the lowest."""

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.nearest_first import Keys, nearest_first, rows_of, similarities_of
+from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.space import Space
 from instructdiv.errors import ShapeError
 
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float32]
 Weight = Annotated[float, Field(gt=0, le=1)]
 
 # Rows that are found for all targets together: as many cost little beside the comparison.

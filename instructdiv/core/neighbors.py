@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.threads import in_tiles, products
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 Digests = NDArray[np.uint64]
 
 _TILE = 4096

@@ -5,6 +5,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.errors import ShapeError
 
+Rows = NDArray[np.int64]
+"""Row numbers of a pool or a space, (m,) int64."""
+
+Floats = NDArray[np.float32]
+"""Vectors or similarities, float32."""
+
 
 def row_numbers(indices: ArrayLike, n_rows: int) -> NDArray[np.int64]:
     """Whole numbers 0..n_rows-1, or a mask of n_rows truth values, as rows (m,) int64.

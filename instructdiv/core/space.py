@@ -15,15 +15,12 @@ from instructdiv.core.neighbors import (
     similarities_between,
     tiles,
 )
-from instructdiv.core.rows import row_numbers
+from instructdiv.core.rows import Floats, Rows, row_numbers
 from instructdiv.core.threads import products
 from instructdiv.errors import ShapeError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 
 class Space:

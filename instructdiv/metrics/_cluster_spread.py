@@ -3,9 +3,9 @@
 from abc import abstractmethod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.metrics._base import Metric, Score
 from instructdiv.metrics._remembered import remembered
@@ -24,7 +24,7 @@ class ClusterSpread(Metric):
     """What finds the clusters of the target."""
 
     @abstractmethod
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         """The metric of the rows of the subset in each cluster, (c,)."""
 
     def against(self, target: Pool) -> Score:
@@ -53,6 +53,6 @@ def _middles(target: Pool, clusterer: Clusterer) -> Space:
 
 
 @remembered
-def _counts(subset: Space, middles: Space) -> NDArray[np.int64]:
+def _counts(subset: Space, middles: Space) -> Rows:
     nearest = middles.nearest(subset, 1)[1][:, 0]
     return np.bincount(nearest, minlength=len(middles)).astype(np.int64)

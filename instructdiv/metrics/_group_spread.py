@@ -4,8 +4,8 @@ from abc import abstractmethod
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from instructdiv.core.rows import Rows
 from instructdiv.metrics._base import Metric, Score
 from instructdiv.pool import Pool
 
@@ -19,7 +19,7 @@ class GroupSpread(Metric):
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "groups"
 
     @abstractmethod
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         """The metric of the rows of the subset in each group of the target, (g,)."""
 
     def against(self, target: Pool) -> Score:

@@ -1,8 +1,9 @@
 """The entropy of how a subset is spread over clusters."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from instructdiv.core.rows import Rows
 from instructdiv.metrics._cluster_spread import ClusterSpread
 
 
@@ -40,5 +41,5 @@ class ClusterEntropy(ClusterSpread):
     0.693
     """
 
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         return entropy(counts)

@@ -1,8 +1,9 @@
 """The effective number of clusters that a subset touches."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from instructdiv.core.rows import Rows
 from instructdiv.metrics._cluster_spread import ClusterSpread
 from instructdiv.metrics.cluster_entropy import entropy
 
@@ -42,5 +43,5 @@ class EffectiveClusters(ClusterSpread):
     2.0
     """
 
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         return effective_number(counts)

@@ -1,8 +1,6 @@
 """How evenly a subset is spread over the known groups."""
 
-import numpy as np
-from numpy.typing import NDArray
-
+from instructdiv.core.rows import Rows
 from instructdiv.metrics._group_spread import GroupSpread
 from instructdiv.metrics.effective_clusters import effective_number
 
@@ -28,5 +26,5 @@ class GroupBalance(GroupSpread):
     0.5
     """
 
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         return effective_number(counts) / len(counts) if counts.any() else 0.0

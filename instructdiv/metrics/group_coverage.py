@@ -1,8 +1,8 @@
 """How many of the known groups a subset touches."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from instructdiv.core.rows import Rows
 from instructdiv.metrics._group_spread import GroupSpread
 
 
@@ -25,5 +25,5 @@ class GroupCoverage(GroupSpread):
     0.3333333333333333
     """
 
-    def value_of(self, counts: NDArray[np.int64]) -> float:
+    def value_of(self, counts: Rows) -> float:
         return float(np.count_nonzero(counts) / len(counts))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.metrics._base import Metric, Score
@@ -89,7 +90,7 @@ class NovelSum(Metric):
             novelties *= np.array([known[digest] for digest in digests]) ** self.density_power
         return novelties
 
-    def _measured(self, subset: Space) -> NDArray[np.int64]:
+    def _measured(self, subset: Space) -> Rows:
         if len(subset) <= self.n_sampled:
             return np.arange(len(subset))
         # A row is in by a number made of what it holds: in any order it is the same sample.
@@ -97,7 +98,7 @@ class NovelSum(Metric):
         lots = (subset.digests ^ shift) * (odd | np.uint64(1))
         return np.sort(np.argsort(lots, kind="stable")[: self.n_sampled])
 
-    def _distances(self, subset: Space, rows: NDArray[np.int64]) -> Numbers:
+    def _distances(self, subset: Space, rows: Rows) -> Numbers:
         """Weighted mean distance of each row to the rows of the subset, (s,)."""
         n_ranks = len(subset) if self.include_self else len(subset) - 1
         if not n_ranks:
@@ -117,7 +118,7 @@ class NovelSum(Metric):
             )[:, 0]
         return means
 
-    def _densities(self, subset: Space, rows: NDArray[np.int64], target: Space) -> Numbers:
+    def _densities(self, subset: Space, rows: Rows, target: Space) -> Numbers:
         """One over the mean squared distance to the nearest others of the target, (s,)."""
         held = np.isin(subset.digests[rows], target.digests)
         measured = Space(subset.vectors[rows])

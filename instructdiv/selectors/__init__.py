@@ -72,7 +72,7 @@ __all__ = [
 
 
 def default_selector() -> Selector:
-    """The selector that is used when none is named.
+    """Give the selector that is used when none is named.
 
     Examples
     --------

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target
@@ -18,23 +19,23 @@ from instructdiv.selection import Change, Origin, Selection
 
 
 class Selector(Part):
-    """Chooses distinct rows of a pool, best first, and spends the budget.
+    """Chooses distinct rows of a pool under a budget, best first.
 
-    A budget of records is spent exactly; a budget of tokens leaves less than the shortest
-    record that may still be chosen. With a budget of records a smaller budget gives a
-    prefix, unless the selector says otherwise or groups have floors or caps. Ties go to the
+    A budget of records is spent exactly. A budget of tokens is spent until no row that may be
+    chosen fits into what is left. A smaller budget of records gives a prefix of the larger
+    selection, unless the selector states otherwise or groups have floors or caps. Ties go to the
     lowest row.
     """
 
     family = "selector"
     covers_target: ClassVar[bool] = False
-    """Whether it can cover another target than the pool itself."""
+    """Whether `target` may be another set than the pool itself."""
 
     needs_target: ClassVar[bool] = False
-    """Whether it chooses for a target only."""
+    """Whether `target` is required."""
 
     nested: ClassVar[bool] = True
-    """Whether a smaller budget of records gives a prefix."""
+    """Whether a smaller budget of records gives a prefix of a larger selection."""
 
     def select(
         self,
@@ -53,39 +54,40 @@ class Selector(Part):
         Parameters
         ----------
         pool
-            Everything that may be chosen.
+            Records to choose from.
         budget
-            What may be spent; a whole number counts records.
+            Number of records to choose, or a :class:`instructdiv.Budget`.
         target
-            What should be covered: a pool, vectors, or several pools by name, whose names are
-            then the groups of the target; the pool itself if not given.
+            Records to cover: a pool, vectors, or a mapping of names to pools or vectors, whose
+            names become the groups of the target. The pool itself if not given.
         given
             Rows that are already in the training set: they count as chosen, and are not
             chosen again.
         must_keep
-            Rows that are chosen before all others, whatever they add; they cost what they cost.
+            Rows to choose before all others, whatever their gain. The budget counts them.
         never_keep
-            Rows that are not chosen; what they hold still has to be covered.
+            Rows not to choose. They still count as rows to cover.
         keep
-            An earlier selection, of this pool or of one that shares records with it.
+            Earlier selection to change little, of this pool or of one that shares records
+            with it.
         stability
-            Share of the earlier selection that is kept, of what is still in the pool: its
-            best rows first. The others have to earn their place again. What changed stands
-            in ``change`` of the result.
+            Share of the earlier selection to keep, counted over its rows that are still in the
+            pool, best rows first. The other rows compete again. ``change`` of the result
+            lists what changed.
 
         Raises
         ------
         BudgetError
-            The pool holds less than the budget asks for; floors and caps cannot be met;
-            what must be kept costs more than the budget.
+            The pool holds less than the budget; floors and caps cannot be met; rows of
+            `must_keep` cost more than the budget.
         ShapeError
-            The target has another dimension, or comes from another embedder, or is not
-            taken by this selector, or is missing; a row is not one of the pool, or is asked
-            for in two ways; stability is not a share.
+            The target is missing, is not taken by this selector, or has other dimensions or
+            another embedder than the pool; a row is not one of the pool, or is in two of
+            `given`, `must_keep` and `never_keep`; stability is outside 0..1.
         """
         budget = Budget.of(budget)
         if not 0 <= stability <= 1:
-            raise ShapeError(f"stability is a share, 0 to 1, got {stability!r}")
+            raise ShapeError(f"stability must be a share from 0 to 1, got {stability!r}")
         aim = self._target(target, pool)
         rows = {
             "given": _rows_of(given, "given", len(pool)),
@@ -102,7 +104,7 @@ class Selector(Part):
         free[rows["given"]] = free[rows["never_keep"]] = False
         if not free.any():
             raise BudgetError(
-                "every row of the pool is given or never to be kept: nothing is left to choose"
+                f"no row is left to choose: all {len(pool):,} are in given or never_keep"
             )
         allowance = self._allowance(pool, budget, np.flatnonzero(free))
         allowance.check(rows["must_keep"])
@@ -142,7 +144,7 @@ class Selector(Part):
     def _target(self, target: Target | None, pool: Pool) -> Pool:
         if target is None:
             if self.needs_target:
-                raise ShapeError(f"{self.name} chooses for a target; give one with target=")
+                raise ShapeError(f"{self.name} needs a target to choose for; give one with target=")
             return pool
         if not self.covers_target:
             able = ", ".join(n for n, s in Selector.known().items() if s.covers_target)
@@ -154,7 +156,7 @@ class Selector(Part):
     def _choose(
         self, pool: Pool, allowance: Allowance, target: Pool, given: Rows, must_keep: Rows
     ) -> Picks:
-        """Rows that must be kept, in row order and without a gain; then what they leave to pick."""
+        """Rows of `must_keep` in row order with gain 0, then rows picked with the rest."""
         if not len(must_keep):
             return self.pick(pool, allowance, target, given)
         left = allowance.after(must_keep)
@@ -167,14 +169,12 @@ class Selector(Part):
         )
 
     @abstractmethod
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
-        """Rows (b,) int64, best first, and their gains (b,) float64, with checked arguments."""
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
+        """Rows (b,) int64, best first, and their gains (b,) float64; arguments are checked."""
 
 
 def quality_of(pool: Pool, selector: Selector) -> NDArray[np.float64]:
-    """The scores of a pool, or an error that says who needs them."""
+    """Quality score of each row of a pool, (n,) float64, which the selector cannot do without."""
     if pool.quality is None:
         raise ShapeError(
             f"{selector.name} needs a score for each row; give the pool its quality, "
@@ -184,7 +184,7 @@ def quality_of(pool: Pool, selector: Selector) -> NDArray[np.float64]:
 
 
 def scaled(quality: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores moved to 0..1, the worst at 0; all 1 where they are all the same."""
+    """Scores rescaled to 0..1, the lowest at 0; all 1 where all are equal."""
     low, high = float(quality.min()), float(quality.max())
     if high == low:
         return np.ones(len(quality))
@@ -218,13 +218,13 @@ def _check_disjoint(rows: dict[str, Rows]) -> None:
 
 
 def _stable(earlier: Rows, stability: float, barred: Rows) -> Rows:
-    """The best of an earlier selection, so many that its share is kept."""
+    """Best rows of an earlier selection, as many as `stability` keeps, ascending."""
     wanted = math.ceil(stability * len(earlier) - 1e-9)
     open_rows = earlier[~np.isin(earlier, barred)]
     if wanted > len(open_rows):
         raise ShapeError(
-            f"{wanted:,} of {len(earlier):,} earlier rows are to be kept, but "
-            f"{len(earlier) - len(open_rows):,} of them are given or never to be kept"
+            f"stability {stability:g} keeps {wanted:,} of {len(earlier):,} earlier rows, but "
+            f"{len(earlier) - len(open_rows):,} of them are in given or never_keep; lower stability"
         )
     return np.sort(open_rows[:wanted])
 

@@ -1,4 +1,4 @@
-"""What nearest_to_any and weighted_similarity share: one number a record, sorted."""
+"""BySimilarity: base of the selectors that sort records by one similarity to the target."""
 
 from abc import abstractmethod
 from typing import ClassVar, Literal
@@ -8,29 +8,28 @@ from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class BySimilarity(Selector):
-    """Takes the records that are most like a target as a whole."""
+    """Takes the records of highest, or lowest, similarity to a target as a whole."""
 
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
     direction: Literal["near", "far"] = "near"
-    """Whether the records most like the target come first, or the least."""
+    """Whether the records most similar to the target come first, or the least similar."""
 
     @abstractmethod
-    def likeness(self, space: Space, target: Space) -> NDArray[np.float64]:
-        """How like the target each row is, (n,) float64, higher is liker."""
+    def similarity(self, space: Space, target: Space) -> NDArray[np.float64]:
+        """Similarity of each row to the target, (n,) float64, higher is closer."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
-        likeness = self.likeness(pool.space, target.space)
-        worth = likeness if self.direction == "near" else -likeness
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
+        similarity = self.similarity(pool.space, target.space)
+        worth = similarity if self.direction == "near" else -similarity
         rows = allowance.rows
         indices = allowance.fill(rows[np.argsort(-worth[rows], kind="stable")])
-        return indices, likeness[indices]
+        return indices, similarity[indices]

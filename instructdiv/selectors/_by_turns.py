@@ -1,4 +1,4 @@
-"""What test_centric and round_robin share: rows that targets ask for, taken while they fit."""
+"""ByTurns: base of the selectors in which target records take turns to ask for rows."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -8,34 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_queue import NearestQueue
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class ByTurns(Selector):
-    """Lets the targets ask for rows, turn after turn, until the budget is spent."""
+    """Lets the records of the target ask for rows, turn by turn, until the budget is spent."""
 
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
     direction: Literal["near", "far"] = "near"
-    """Whether a target asks for the nearest row that is left, or for the farthest."""
+    """Whether a target record asks for the nearest row that is left, or for the farthest."""
 
     @abstractmethod
     def asked_for(
         self, queue: NearestQueue, target: Pool
     ) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
-        """Turn by turn the rows that are asked for, and how similar each is to who asked for it.
+        """Rows that are asked for in each turn, and their similarity to the target that asked.
 
-        They have left the queue.
+        The rows have left the queue.
         """
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         rows, ledger = allowance.rows, allowance.ledger()
         n_expected = min(len(rows), int(allowance.limit / allowance.costs[rows].mean()) + 1)
         far = self.direction == "far"
@@ -70,7 +69,7 @@ class ByTurns(Selector):
 
 
 def _one_of_each(allowance: Allowance) -> Rows:
-    """A row of each group that has floors or caps."""
+    """One row of each group that has floors or caps."""
     if allowance.groups is None:
         return np.empty(0, np.int64)
     first = np.unique(allowance.groups[allowance.rows], return_index=True)[1]

@@ -1,35 +1,39 @@
-"""Thinning: of rows that are too much alike, only the first in a given order."""
+"""Deduplicate: keep only the first of rows that are too similar."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Ledger
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 
-Rows = NDArray[np.int64]
 _TILE = 512
 
 
-def thin(
-    space: Space, order: Rows, most: float, held: Rows, ledger: Ledger | None = None
+def deduplicate(
+    space: Space,
+    order: Rows,
+    similarity_threshold: float,
+    held: Rows,
+    ledger: Ledger | None = None,
 ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-    """Go through rows in order; keep each whose similarity to all kept before is below `most`.
+    """Keep each row, in order, whose similarity to all rows kept before is below the threshold.
 
-    Whether a row is kept does not depend on how many are compared at a time: a row that was
-    itself left out shuts out no other.
+    A row that is left out excludes no other row, so the result does not depend on how many rows are
+    compared at a time.
 
     Parameters
     ----------
     space
-        The rows.
+        Vectors of the rows.
     order
-        (m,) rows, the one to prefer first.
-    most
-        Similarity from which on two rows are too much alike.
+        (m,) rows, the preferred ones first.
+    similarity_threshold
+        Two rows at least this similar are near-duplicates.
     held
         Rows that are kept already.
     ledger
-        What may be spent; without it everything is kept that is unlike enough.
+        Budget for the kept rows; None keeps every row that is no near-duplicate.
 
     Returns
     -------
@@ -38,7 +42,7 @@ def thin(
     left
         (m - k,) rows, in order, without those behind the last one that the ledger could pay.
     similarities
-        (m,) float32: of each row of `order` to the kept row before it that is most similar,
+        (m,) float32: similarity of each row of `order` to the most similar row kept before it,
         -1 if there is none.
     """
     kept = np.empty(len(held) + len(order), np.int64)
@@ -56,7 +60,7 @@ def thin(
             np.maximum(near, space.similarity(tile, block).max(axis=1), out=near)
         among = space.similarity(tile, tile)
         for i, row in enumerate(tile.tolist()):
-            if near[i] >= most or (ledger is not None and not ledger.fits(row)):
+            if near[i] >= similarity_threshold or (ledger is not None and not ledger.fits(row)):
                 continue
             if ledger is not None:
                 ledger.take(row)

@@ -1,14 +1,14 @@
-"""Maximizer: what the selectors share that grow a submodular objective by greedy choice."""
+"""Maximizer: base of the selectors that maximize a submodular objective greedily."""
 
 from abc import abstractmethod
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.greedy import Objective, Picks, Rows, maximize
-from instructdiv.core.rows import row_numbers
+from instructdiv.core.greedy import Objective, Picks, maximize
+from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool, Target
 from instructdiv.selection import Selection
@@ -16,11 +16,11 @@ from instructdiv.selectors._base import Selector
 
 
 class Maximizer(Selector):
-    """Maximizes an objective greedily; any other choice can be measured by it too."""
+    """Maximizes an objective greedily; `evaluate` measures any choice by the same objective."""
 
     @abstractmethod
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
-        """The set function; some depend on how much may be spent."""
+        """The set function to maximize; some depend on the limit of the allowance."""
 
     def evaluate(
         self,
@@ -30,19 +30,19 @@ class Maximizer(Selector):
         target: Target | None = None,
         budget: Budget | int | None = None,
     ) -> float:
-        """Value of the objective for any rows of a pool, wherever they came from.
+        """Value of the objective for any rows of a pool, however they were chosen.
 
         Parameters
         ----------
         pool
-            Everything that could be chosen.
+            Pool of the rows.
         rows
-            What was chosen.
+            A selection, or row numbers.
         target
-            What should be covered; the pool itself if not given.
+            Records to cover; the pool itself if not given.
         budget
-            What could be spent, for the objectives that depend on it; as many records as
-            there are rows if not given.
+            Budget, for objectives that depend on it; as many records as there are rows if not
+            given.
 
         Raises
         ------
@@ -58,9 +58,7 @@ class Maximizer(Selector):
             allowance = self._allowance(pool, Budget.of(budget), every)
         return self.objective(pool, self._target(target, pool).space, allowance).evaluate(rows)
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         return maximize(self.objective(pool, target.space, allowance), allowance, given)
 
     def _choose(

@@ -1,45 +1,45 @@
-"""Reach: what each row of a pool has a share in, row after row in one array."""
+"""SparseRows: where the entries of each row lie in the arrays of a sparse matrix."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from instructdiv.core.rows import Rows
 
 
-class Reach:
-    """Where the entries of each row lie in arrays that hold those of all rows.
+class SparseRows:
+    """Positions of the entries of each row in arrays that hold the entries of all rows (CSR).
 
     Parameters
     ----------
     starts
-        (n + 1,) where the entries of each row start; those of the next follow.
+        (n + 1,) position of the first entry of each row, and one past the last.
     """
 
     def __init__(self, starts: NDArray[Any]) -> None:
         self._starts = starts.astype(np.int64)
 
     def lengths(self, rows: Rows) -> Rows:
-        """How many entries each of these rows (m,) has, (m,) int64."""
+        """Number of entries of each of these rows (m,), (m,) int64."""
         lengths: Rows = self._starts[rows + 1] - self._starts[rows]
         return lengths
 
     def of(self, row: int) -> slice:
-        """Where the entries of one row lie."""
+        """Positions of the entries of one row."""
         return slice(self._starts[row], self._starts[row + 1])
 
     def places(self, rows: Rows) -> tuple[NDArray[np.bool_], Rows, Rows]:
-        """The entries of several rows, one row after another.
+        """Positions of the entries of several rows, one row after another.
 
         Returns
         -------
         filled
-            (m,) bool: which of the rows have any.
+            (m,) bool: whether the row has entries.
         places
-            (e,) int64: where their entries lie.
+            (e,) int64: positions of the entries.
         firsts
-            (number filled,) int64: where in `places` those of each filled row start.
+            (number of filled rows,) int64: where in `places` each filled row starts.
         """
         lengths = self.lengths(rows)
         filled = lengths > 0

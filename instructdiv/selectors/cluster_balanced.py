@@ -1,19 +1,17 @@
 """Equal quotas for the clusters of a pool."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from instructdiv.clusterers import Clusterer, KMeans
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._balanced import Balanced
 
 
 class ClusterBalanced(Balanced):
-    """Cluster the pool, share the budget out evenly, and choose within each cluster.
+    """Cluster the pool, give each cluster a quota, and choose within each cluster.
 
-    Records are dealt out in turns, so every prefix is balanced. The common practice, here
-    to be compared with: choosing over the whole pool covers more at tight budgets. Time
-    of the clusterer and of the inner selector on each cluster.
+    Common practice, here for comparison: choosing over the whole pool covers more at tight budgets.
+    Clusters take turns, so every prefix is balanced. Time: the clusterer, and the inner selector on
+    each cluster.
 
     Examples
     --------
@@ -24,7 +22,7 @@ class ClusterBalanced(Balanced):
     """
 
     clusterer: Clusterer = KMeans()
-    """What finds the clusters."""
+    """Clusterer that finds the clusters."""
 
-    def parts(self, pool: Pool) -> NDArray[np.int64]:
+    def labels(self, pool: Pool) -> Rows:
         return self.clusterer.cluster(pool.space, pool.groups)

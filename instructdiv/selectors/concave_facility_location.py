@@ -1,4 +1,4 @@
-"""Facility location that pays less for what a well-covered cluster gains further."""
+"""Concave facility location: coverage that counts less in clusters covered well."""
 
 from typing import ClassVar
 
@@ -14,13 +14,12 @@ from instructdiv.selectors.facility_location import Coverage
 
 
 class ConcaveFacilityLocation(Maximizer):
-    """Facility location under a concave transform over clusters.
+    """Facility location that rewards covering clusters which are covered badly.
 
-    Maximizes the sum over clusters c of ( sum over i in c of max over chosen j of s_ij )
-    ^ (1 - concavity), in the line of diversity rewards [1]_ and deep submodular functions
-    [2]_. It is monotone and submodular, so lazy greedy reaches 1 - 1/e of the best value
-    on the neighbor graph. Clusters are those of the target. Time and memory as facility
-    location.
+    Maximizes the sum over clusters c of ( sum over i in c of max over chosen j of s_ij ) ^ (1 -
+    concavity), in the line of diversity rewards [1]_ and deep submodular functions [2]_. It is
+    monotone and submodular, so lazy greedy reaches 1 - 1/e of the best value on the neighbor graph.
+    Clusters are those of the target. Time and memory as facility location.
 
     References
     ----------
@@ -38,14 +37,15 @@ class ConcaveFacilityLocation(Maximizer):
     covers_target: ClassVar[bool] = True
 
     concavity: float = Field(default=0.25, ge=0, lt=1)
-    """How little a cluster gains from what it has enough of: 0 is plain facility location,
+    """How fast the gain from a cluster shrinks as it gets covered: 0 is plain facility location;
     near 1 all clusters count alike, whatever their size."""
 
     clusterer: Clusterer = KMeans()
-    """What finds the clusters; as many as the square root of the rows unless it says otherwise."""
+    """Clusterer that finds the clusters; by default as many as the square root of the number of
+    rows."""
 
     n_neighbors: int = Field(default=128, ge=1)
-    """Nearest records that can represent a record; all of them where there are fewer."""
+    """Number of nearest records that can represent a record; all of them where there are fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         groups = pool.groups if target is pool.space else None

@@ -1,24 +1,24 @@
-"""Density balanced: rare regions as likely as dense ones."""
+"""Density balanced: a random draw that prefers records in sparse regions."""
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class DensityBalanced(Selector):
-    """Draw records with weights that grow as their neighborhood gets emptier.
+    """Draw records at random, those in sparse regions with higher probability.
 
     The weight of a record is its mean distance to its nearest records to the power
-    `sparsity_power`, the inverse of a local density; records are drawn one after another without
-    replacement, by exponential keys [1]_. Density-dependent sampling of this kind is used
-    to thin crowded regions [2]_. No guarantee, and outliers are the likeliest of all: at
-    high powers it finds fewer kinds of records than a uniform draw. Time
-    O(n^2 * d) for the neighbors, memory O(n * neighbors).
+    `sparsity_power`, the inverse of a local density; records are drawn one by one without
+    replacement, by exponential keys [1]_. Density-dependent sampling of this kind is used to thin
+    crowded regions [2]_. No guarantee, and outliers are drawn most: at high powers it finds fewer
+    kinds of records than a uniform draw. Time O(n^2 * d) for the neighbors, memory O(n *
+    neighbors).
 
     References
     ----------
@@ -35,17 +35,15 @@ class DensityBalanced(Selector):
     """
 
     sparsity_power: float = Field(default=0.25, ge=0)
-    """Power of the mean distance: 0 draws uniformly, larger values prefer empty regions more."""
+    """Power of the mean distance: 0 draws uniformly, higher values prefer sparse regions more."""
 
     n_neighbors: int = Field(default=16, ge=1)
-    """Nearest other records that the distance is the mean over."""
+    """Number of nearest other records whose distances are averaged."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the draw."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         distance = 1 - pool.space.local_similarity(self.n_neighbors).astype(np.float64)
         weights = np.maximum(distance, 1e-12) ** self.sparsity_power
         keys = np.random.default_rng(self.seed).exponential(size=len(pool)) / weights

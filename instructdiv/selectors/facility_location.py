@@ -9,22 +9,23 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
 from instructdiv.core.neighbors import neighbor_graph
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._maximizer import Maximizer
-from instructdiv.selectors._sparse_rows import Reach
+from instructdiv.selectors._sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
 class FacilityLocation(Maximizer):
-    """Maximize the sum over the target of the similarity to the nearest chosen record.
+    """Choose the records that cover the target best: high similarity to the nearest chosen one.
 
-    Lazy greedy on the graph of nearest neighbors: at least 1 - 1/e of the best value on
-    that graph [1]_ [2]_, on which similarity to rows beyond the neighbors counts as zero.
-    Time O(n^2 * d) for the neighbors and about O(budget * neighbors) after; memory
-    O(n * neighbors).
+    Maximizes the sum over the target of the similarity to the nearest chosen record, by lazy greedy
+    on the graph of nearest neighbors: at least 1 - 1/e of the best value on that graph [1]_ [2]_,
+    where similarity to rows beyond the neighbors counts as zero. Time O(n^2 * d) for the neighbors
+    and about O(budget * neighbors) after; memory O(n * neighbors).
 
     References
     ----------
@@ -43,16 +44,16 @@ class FacilityLocation(Maximizer):
     covers_target: ClassVar[bool] = True
 
     n_neighbors: int = Field(default=128, ge=1)
-    """Nearest records that can represent a record; all of them where there are fewer."""
+    """Number of nearest records that can represent a record; all of them where there are fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return Coverage(target, pool.space, self.n_neighbors)
 
 
 class Coverage(Objective):
-    """Sum over clusters of ( sum over its rows of the best similarity to the set ) ^ power.
+    """Sum over clusters of ( sum over its rows of the highest similarity to the set ) ^ power.
 
-    With one cluster and power 1, facility location.
+    With one cluster and power 1 this is facility location.
 
     Parameters
     ----------
@@ -61,14 +62,14 @@ class Coverage(Objective):
     space
         The rows that may cover them.
     n_neighbors
-        Rows that can cover a target row, the nearest; similarity to others counts as zero.
+        Number of nearest rows that can cover a target row; similarity to others counts as 0.
     clusters
         (t,) int64 cluster of each target row, 0..c-1.
     power
         Above 0, at most 1.
     covered
-        (t,) similarity of each target row to what is there already, 0 or more; only what goes
-        beyond it counts. None if there is nothing.
+        (t,) similarity of each target row to records that are there already; only similarity
+        above it counts. None where there are no such records.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Coverage(Objective):
         target: Space,
         space: Space,
         n_neighbors: int,
-        clusters: NDArray[np.int64] | None = None,
+        clusters: Rows | None = None,
         power: float = 1.0,
         covered: NDArray[np.float32] | None = None,
     ) -> None:
@@ -85,26 +86,26 @@ class Coverage(Objective):
         self._power = power
         graph = nearest_graph(target, space, min(n_neighbors, len(space)))
         if power < 1:
-            # Rows of one cluster side by side: then each column holds a cluster in one piece.
+            # Sorted by cluster, so that each column holds the rows of a cluster side by side.
             order = np.argsort(self._clusters, kind="stable")
             graph, self._clusters, before = graph[order], self._clusters[order], before[order]
         self._covered = before.astype(np.float64)
         by_column = graph.tocsc()
-        self._reach = Reach(by_column.indptr)
+        self._entries = SparseRows(by_column.indptr)
         self._rows = by_column.indices
         self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         self.clear()
 
     @property
     def most(self) -> float:
-        """Value of the set of all rows, with one cluster and power 1."""
+        """Value of the set of all rows, for one cluster and power 1."""
         best = np.zeros(len(self._clusters), np.float32)
         np.maximum.at(best, self._rows, self._similarities)
         return float(best.sum(dtype=np.float64))
 
-    def reaches(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each of these rows (m,) is among the nearest of any target row, (m,) bool."""
-        return self._reach.lengths(rows) > 0
+    def reaches(self, rows: Rows) -> NDArray[np.bool_]:
+        """Whether each of these rows (m,) is a neighbor of any target row, (m,) bool."""
+        return self._entries.lengths(rows) > 0
 
     def clear(self) -> None:
         self._best = self._covered.copy()
@@ -114,9 +115,9 @@ class Coverage(Objective):
     def value(self) -> float:
         return float((self._mass**self._power).sum())
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        filled, places, firsts = self._reach.places(rows)
+        filled, places, firsts = self._entries.places(rows)
         if not len(places):
             return gains
         covered = self._rows[places]
@@ -135,7 +136,7 @@ class Coverage(Objective):
         return gains
 
     def add(self, row: int) -> None:
-        places = self._reach.of(row)
+        places = self._entries.of(row)
         covered = self._rows[places]
         excess = np.maximum(self._similarities[places] - self._best[covered], 0)
         self._best[covered] += excess

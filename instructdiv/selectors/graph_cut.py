@@ -1,4 +1,4 @@
-"""Graph cut: like many records, unlike one another."""
+"""Graph cut: similar to many records, and little to one another."""
 
 from typing import ClassVar
 
@@ -8,24 +8,23 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._maximizer import Maximizer
-from instructdiv.selectors._sparse_rows import Reach
+from instructdiv.selectors._sparse_rows import SparseRows
 from instructdiv.selectors.facility_location import nearest_graph
 
 
 class GraphCut(Maximizer):
-    """Be similar to many records of the target, and little to each other.
+    """Choose records that are similar to many records, and little to each other.
 
-    Maximizes the sum over the target i and chosen j of s_ij, less `redundancy_weight` times
-    the sum over ordered pairs of different chosen j, k of s_jk [1]_ [2]_. Similarity
-    counts between nearest neighbors only. Submodular, and up to a weight of 0.5 monotone
-    where the target is the pool: there greedy reaches 1 - 1/e of the best value. Beyond, it
-    has no such guarantee, and gains may be negative; but at a small weight the records that
-    are like the most others are chosen first, and they are like each other. Time
-    O(n^2 * d) for the neighbors and about O(budget * neighbors) after; memory
-    O(n * neighbors).
+    Maximizes the sum over the target i and chosen j of s_ij, less `redundancy_weight` times the sum
+    over ordered pairs of different chosen j, k of s_jk [1]_ [2]_. Similarity counts between nearest
+    neighbors only. Submodular, and monotone up to a weight of 0.5 where the target is the pool:
+    there greedy reaches 1 - 1/e of the best value. Above 0.5 it has no such guarantee, and gains
+    may be negative; but small weights choose many similar records from dense regions first. Time
+    O(n^2 * d) for the neighbors and about O(budget * neighbors) after; memory O(n * neighbors).
 
     References
     ----------
@@ -44,11 +43,12 @@ class GraphCut(Maximizer):
     covers_target: ClassVar[bool] = True
 
     redundancy_weight: float = Field(default=30.0, ge=0)
-    """How much similarity between chosen records counts against them: 0 not at all, up to 0.5
-    greedy keeps its guarantee, and takes many from dense regions."""
+    """Weight of the similarity between chosen records, which counts against them: 0 ignores it; up
+    to 0.5 greedy keeps its guarantee, and takes many records from dense regions."""
 
     n_neighbors: int = Field(default=128, ge=1)
-    """Nearest records that a record is compared with; all of them where there are fewer."""
+    """Number of nearest records that a record is compared with; all of them where there are
+    fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         return _Cut(target, pool.space, self.n_neighbors, self.redundancy_weight)
@@ -58,16 +58,18 @@ class _Cut(Objective):
     def __init__(self, target: Space, space: Space, n_neighbors: int, weight: float) -> None:
         k = min(n_neighbors, len(space))
         graph = space.neighbors(k)
-        graph = graph.maximum(graph.T.tocsr()).tocsr()  # neighbors of each other, both ways
-        self._reach, self._near = Reach(graph.indptr), graph.indices
+        graph = graph.maximum(
+            graph.T.tocsr()
+        ).tocsr()  # a neighbor in one direction is a neighbor in both
+        self._entries, self._near = SparseRows(graph.indptr), graph.indices
         self._similarities = np.maximum(graph.data, 0)
         self._weight = weight
         if target is space:
             self._mass = np.bincount(self._near, self._similarities, minlength=len(space))
         else:
-            reach = nearest_graph(target, space, k)
-            similarities = np.maximum(reach.data, 0)
-            self._mass = np.bincount(reach.indices, similarities, minlength=len(space))
+            near = nearest_graph(target, space, k)
+            similarities = np.maximum(near.data, 0)
+            self._mass = np.bincount(near.indices, similarities, minlength=len(space))
         self.clear()
 
     def clear(self) -> None:
@@ -78,11 +80,11 @@ class _Cut(Objective):
     def value(self) -> float:
         return self._value
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         gains: NDArray[np.float64] = self._mass[rows] - 2 * self._weight * self._redundancy[rows]
         return gains
 
     def add(self, row: int) -> None:
         self._value += float(self._mass[row] - 2 * self._weight * self._redundancy[row])
-        places = self._reach.of(row)
+        places = self._entries.of(row)
         self._redundancy[self._near[places]] += self._similarities[places]

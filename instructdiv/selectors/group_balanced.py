@@ -7,22 +7,23 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.clusterers import ByLabel
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors._balanced import Balanced
 
 
 class GroupBalanced(Balanced):
-    """Share the budget out over the known groups, evenly or as told, and choose within each.
+    """Give each known group (source, task, language) a quota, and choose within each group.
 
-    Records are dealt out in turns, so every prefix is balanced. A group with fewer
-    records than its quota gives all it has, and the others share the rest. Time of the
-    inner selector on each group.
+    Quotas are equal, in proportion to size, or given by `shares`. Groups take turns, so every
+    prefix is balanced. A group with fewer records than its quota gives all it has, and the others
+    share the rest. Time: the inner selector on each group.
 
     Raises
     ------
     ShapeError
-        The pool has no groups, or none of the name of a share.
+        The pool has no groups, or lacks one that `shares` names.
 
     Examples
     --------
@@ -34,13 +35,13 @@ class GroupBalanced(Balanced):
     """
 
     shares: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    """Share of the budget for groups by name, or any weights in proportion to them; those that
-    are not named get nothing. As `balance` says if not given."""
+    """Share of the budget for each group by name, or weights in proportion to it; groups that are
+    not named get nothing. If not given, `balance` decides."""
 
-    def parts(self, pool: Pool) -> NDArray[np.int64]:
+    def labels(self, pool: Pool) -> Rows:
         return ByLabel().cluster(pool.space, pool.groups)
 
-    def weights(self, pool: Pool, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    def weights(self, pool: Pool, sizes: Rows) -> NDArray[np.float64]:
         if self.shares is None:
             return super().weights(pool, sizes)
         names = np.unique(pool.groups if pool.groups is not None else []).tolist()
@@ -48,6 +49,6 @@ class GroupBalanced(Balanced):
         if unknown or not any(self.shares.values()):
             raise ShapeError(
                 f"{self.name} needs shares of groups of the pool, one above 0: the groups are "
-                f"{', '.join(names)}, the shares those of {', '.join(self.shares) or 'none'}"
+                f"{', '.join(names)}, but shares names {', '.join(self.shares) or 'none'}"
             )
         return np.array([self.shares.get(name, 0.0) for name in names])

@@ -3,22 +3,21 @@
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class Herding(Selector):
-    """Keep the mean of the chosen vectors near the mean of the target.
+    """Choose records whose mean vector matches the mean of the target.
 
-    Each step adds the record most similar to what the mean still lacks [1]_; the error of
-    the mean falls as 1 / budget where the mean lies well inside of what the records span
-    [2]_. It matches one point, and so keeps the proportions of the pool: it is no help
-    against imbalance. The gain of a record is its similarity to what was lacking. Time
-    O(n * budget * d), memory O(n).
+    Each step adds the record most similar to the difference between the two means [1]_; the error
+    of the mean falls as 1 / budget where the mean lies well inside the span of the records [2]_. It
+    matches one point, and so keeps the proportions of the pool: it does not help against imbalance.
+    The gain of a record is its similarity to that difference. Time O(n * budget * d), memory O(n).
 
     References
     ----------
@@ -34,9 +33,7 @@ class Herding(Selector):
 
     covers_target: ClassVar[bool] = True
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         space, rows, ledger = pool.space, allowance.rows, allowance.ledger()
         candidates = space if len(rows) == len(space) else space.take(rows)
         mean = target.space.mean().astype(np.float64)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
@@ -16,15 +17,15 @@ _WORDS = r"\w+|[^\w\s]+"
 
 
 class ImportanceResampling(Selector):
-    """Draw records by how much likelier their words and word pairs are in the target.
+    """Draw records whose words are more likely in the target than in the pool (DSIR).
 
-    Words and pairs of words are counted in hashed buckets; the weight of a record is the
-    likelihood ratio of its counts under those of the target and of the pool [1]_. The draw is
-    without replacement, by adding Gumbel noise to the logarithm and taking the highest. It
-    looks at texts, not at vectors, and at the target as a whole: no record of it is promised
-    anything. Where no temperature is set the ratios of long records are so extreme that the noise
-    seldom matters. No record is left out for being short. The gain of a record is the
-    logarithm of its weight. Time O(words), memory O(words of the pool).
+    Words and pairs of words are counted in hashed buckets; the weight of a record is the likelihood
+    ratio of its counts under those of the target and of the pool [1]_. The draw is without
+    replacement: Gumbel noise is added to the log weight, and the highest are taken. It reads texts,
+    not vectors, and matches the target as a whole, so single target records may stay uncovered. At
+    the default temperature the ratios of long records are so extreme that the noise seldom matters.
+    Short records are not filtered out. The gain of a record is its log weight. Time O(words),
+    memory O(words of the pool).
 
     References
     ----------
@@ -49,17 +50,15 @@ class ImportanceResampling(Selector):
     """Number of buckets that words and pairs of words are hashed into."""
 
     smoothing: float = Field(default=1e-8, gt=0)
-    """What is added to the share of each bucket, so that none is zero."""
+    """Constant added to the share of each bucket, so that none is zero."""
 
     temperature: float = Field(default=1.0, ge=0)
-    """How much noise is added: 0 takes the records of highest weight, without a draw."""
+    """Amount of noise: 0 takes the records of highest weight without a draw."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the draw."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         weight = self._log_weights(pool, target)
         noise = np.random.default_rng(self.seed).gumbel(size=len(pool))
         score = (weight + self.temperature * noise)[allowance.rows]
@@ -73,7 +72,7 @@ class ImportanceResampling(Selector):
             if not one.has_texts:
                 raise ShapeError(
                     f"{self.name} reads texts, and the {name} has vectors alone; build it with "
-                    "Pool.of, or take a selector that looks at vectors"
+                    "Pool.of, or take a selector that reads vectors"
                 )
         counter = HashingVectorizer(
             n_features=self.n_buckets,

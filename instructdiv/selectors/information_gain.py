@@ -1,4 +1,4 @@
-"""Information gain: information spread over labels that know of each other."""
+"""Information gain: records that spread information over labels."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,27 +9,28 @@ from pydantic import Field
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.errors import InputError
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import scaled
 from instructdiv.selectors._maximizer import Maximizer
-from instructdiv.selectors._sparse_rows import Reach
+from instructdiv.selectors._sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
 class InformationGain(Maximizer):
-    """Maximize information over labels (MIG): each label pays less for more of the same.
+    """Choose records that spread information over tags or clusters (MIG).
 
-    Maximizes the sum over labels l of ( sum over chosen i of A_il ) ^ power [1]_. A record
-    brings its quality, if the pool has any, to each of its labels; a part of it spreads to
-    labels whose mean vectors are alike, in proportion to their similarity. Labels are tags
-    where a column of them is named, else clusters, and then a record brings its similarity
-    to the middle of its cluster. Monotone and submodular; the differences are exact, where
-    the paper's code takes the slope. Greedy reaches 1 - 1/e of the best value. Time that of
-    the clusters and O(n * labels of a record); memory the same.
+    Maximizes the sum over labels l of ( sum over chosen i of A_il ) ^ power [1]_: each further
+    record of a label adds less. Labels are the tags in `tags_column`, or else clusters. A record
+    adds its quality score, if the pool has any, to each of its tags; with clusters, also times its
+    similarity to the center. A part of it spreads to labels with similar mean vectors, in
+    proportion to their similarity. Monotone and submodular; gains are exact differences, where the
+    paper's code takes the slope. Greedy reaches 1 - 1/e of the best value. Time: the clusters, and
+    O(n * labels of a record); memory the same.
 
     References
     ----------
@@ -44,30 +45,32 @@ class InformationGain(Maximizer):
     """
 
     tags_column: str | None = None
-    """Column that holds the tags of each record, a list; clusters if not given."""
+    """Column that holds the list of tags of each record; clusters if not given."""
 
     clusterer: Clusterer = KMeans(resolution=2)
-    """What finds the clusters, where there are no tags."""
+    """Clusterer for pools without tags."""
 
     power: float = Field(default=0.8, gt=0, le=1)
-    """How much more of a label is worth: 1 as much as the first, near 0 nothing."""
+    """How much further records of a label add: 1 as much as the first, near 0 nothing."""
 
     label_similarity_threshold: float = Field(default=0.9, ge=0, le=1)
-    """Least cosine similarity of two labels' mean vectors at which information spreads."""
+    """Least cosine similarity between the mean vectors of two labels for information to spread."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
-        bears = self._labels(pool)
-        middles = _middles(bears, pool.space)
+        labels_of = self._labels(pool)
+        middles = _middles(labels_of, pool.space)
         if self.tags_column is None:
-            labels = bears.indices
+            labels = labels_of.indices
             nearness = np.einsum("ij,ij->i", pool.space.vectors, middles[labels])
-            bears.data = np.maximum(nearness, 0).astype(np.float64)
+            labels_of.data = np.maximum(nearness, 0).astype(np.float64)
         if pool.quality is not None:
-            bears.data *= np.repeat(scaled(pool.quality), np.diff(bears.indptr))
-        return _Information(_spread(bears, middles, self.label_similarity_threshold), self.power)
+            labels_of.data *= np.repeat(scaled(pool.quality), np.diff(labels_of.indptr))
+        return _Information(
+            _spread(labels_of, middles, self.label_similarity_threshold), self.power
+        )
 
     def _labels(self, pool: Pool) -> "csr_array[Any, tuple[int, int]]":
-        """Which labels each row bears, (n, labels) CSR of ones."""
+        """Labels of each row, (n, labels) CSR of ones."""
         from scipy.sparse import csr_array
 
         if self.tags_column is None:
@@ -75,7 +78,10 @@ class InformationGain(Maximizer):
             starts = np.arange(len(pool) + 1)
             return csr_array((np.ones(len(pool)), clusters, starts))
         if pool.records is None:
-            raise InputError(f"a pool of vectors alone has no column {self.tags_column!r} of tags")
+            raise InputError(
+                f"a pool of vectors alone has no column {self.tags_column!r} of tags; "
+                "build it with Pool.of, or leave tags_column out to use clusters"
+            )
         number: dict[str, int] = {}
         columns: list[int] = []
         starts_of = [0]
@@ -87,18 +93,20 @@ class InformationGain(Maximizer):
         return csr_array((np.ones(len(columns)), np.array(columns, np.int64), starts_of), shape)
 
 
-def _middles(bears: "csr_array[Any, tuple[int, int]]", space: Space) -> NDArray[np.float32]:
+def _middles(labels_of: "csr_array[Any, tuple[int, int]]", space: Space) -> NDArray[np.float32]:
     """Unit mean vector of each label, (labels, d)."""
-    sums = np.asarray(bears.T.tocsr() @ space.vectors, np.float64)
+    sums = np.asarray(labels_of.T.tocsr() @ space.vectors, np.float64)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     unit = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
     return np.asarray(unit, np.float32)
 
 
 def _spread(
-    bears: "csr_array[Any, tuple[int, int]]", middles: NDArray[np.float32], least: float
+    labels_of: "csr_array[Any, tuple[int, int]]",
+    middles: NDArray[np.float32],
+    similarity_threshold: float,
 ) -> "csr_array[Any, tuple[int, int]]":
-    """What each row brings to each label, with the share that spreads to labels alike."""
+    """Amount that each row adds to each label, spread to similar labels, (n, labels) CSR."""
     from scipy.sparse import csr_array
 
     from instructdiv.core.threads import one_thread
@@ -107,7 +115,7 @@ def _spread(
     for start in range(0, len(middles), 1024):
         with one_thread():
             similarities = middles[start : start + 1024] @ middles.T
-        label, other = np.nonzero(similarities >= least)
+        label, other = np.nonzero(similarities >= similarity_threshold)
         apart = label + start != other
         rows.append(label[apart] + start)
         columns.append(other[apart])
@@ -121,14 +129,14 @@ def _spread(
         shape=(len(own), len(own)),
     )
     alike.data /= np.repeat(np.asarray(alike.sum(axis=1)), np.diff(alike.indptr))
-    return (bears @ alike).tocsr()
+    return (labels_of @ alike).tocsr()
 
 
 class _Information(Objective):
-    def __init__(self, brings: "csr_array[Any, tuple[int, int]]", power: float) -> None:
-        self._reach = Reach(brings.indptr)
-        self._labels, self._amounts = brings.indices, brings.data
-        self._n_labels, self._power = brings.shape[1], power
+    def __init__(self, amounts: "csr_array[Any, tuple[int, int]]", power: float) -> None:
+        self._entries = SparseRows(amounts.indptr)
+        self._labels, self._amounts = amounts.indices, amounts.data
+        self._n_labels, self._power = amounts.shape[1], power
         self.clear()
 
     def clear(self) -> None:
@@ -138,9 +146,9 @@ class _Information(Objective):
     def value(self) -> float:
         return float((self._mass**self._power).sum())
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        filled, places, firsts = self._reach.places(rows)
+        filled, places, firsts = self._entries.places(rows)
         if not len(places):
             return gains
         mass = self._mass[self._labels[places]]
@@ -149,5 +157,5 @@ class _Information(Objective):
         return gains
 
     def add(self, row: int) -> None:
-        places = self._reach.of(row)
+        places = self._entries.of(row)
         self._mass[self._labels[places]] += self._amounts[places]

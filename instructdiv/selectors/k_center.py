@@ -8,12 +8,13 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
-_FRIENDS = 3
+_N_NEAREST = 3
 _HELD = 1024
 _TILE = 512
 _FARTHEST = 2.0
@@ -21,19 +22,17 @@ _SETTLED = -1.0
 
 
 class KCenter(Selector):
-    """Keep every record as near as can be to a chosen one.
+    """Keep the distance from every record to its nearest chosen record small (k-center).
 
-    Starts at the record nearest the mean, then adds the record farthest from all chosen
-    so far. The coverage radius is at most twice the best possible for the same budget
-    [1]_ and every prefix is itself such a selection. The farthest record is often an
-    outlier, so the loneliest share of the pool is not chosen before all else is, though it
-    still counts as to be covered no further than may be; `ignored_share` 0 is the plain
-    algorithm with its guarantee, and needs no neighbors. Time O(n^2 * d) to tell who is
-    lonely, and O(n * budget * d) at most, memory O(n): distances
-    only shrink, so old ones are upper bounds, and only the rows whose bound is largest are
-    brought up to date. The gain of a record is its distance
-    to the ones chosen before it; the first has none before it, and gains 2, the largest
-    distance there is.
+    Starts at the record nearest the mean, then adds the record farthest from all chosen so far. The
+    coverage radius is at most twice the best possible for the same budget [1]_, and every prefix is
+    itself such a selection. The farthest record is often an outlier, so the most isolated share of
+    the pool is chosen last, though the coverage radius still counts it; `ignored_share` 0 is the
+    plain algorithm with its guarantee, and needs no neighbors. The gain of a record is its distance
+    to the records chosen before it; that of the first is 2, the largest distance.
+
+    Time O(n^2 * d) to find isolated records, and at most O(n * budget * d); memory O(n). Distances
+    only shrink, so old ones are upper bounds, and only the rows of largest bound are recomputed.
 
     References
     ----------
@@ -48,17 +47,15 @@ class KCenter(Selector):
     """
 
     start: Literal["mean", "first"] = "mean"
-    """Where the traversal starts: the record nearest the mean, or the first."""
+    """First record: the one nearest the mean, or row 0."""
 
     ignored_share: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the records, those least similar to their three nearest, that come last."""
+    """Share of the records, those least similar to their three nearest, that are chosen last."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         space, ledger = pool.space, allowance.ledger()
-        # Copies are at distance 0 from each other: the cheapest stands for all of them.
-        rows = self._sociable(space, allowance.rows)
+        # Copies are at distance 0 from each other: the cheapest represents them.
+        rows = self._without_isolated(space, allowance.rows)
         rows = rows[ledger.fitting(rows)]
         if not len(rows):
             rows = allowance.rows[ledger.fitting(allowance.rows)]
@@ -86,14 +83,14 @@ class KCenter(Selector):
         rest = left.fill(left.rows)
         return np.append(indices, rest).astype(np.int64), np.append(gains, np.zeros(len(rest)))
 
-    def _sociable(self, space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _without_isolated(self, space: Space, rows: Rows) -> Rows:
         n_ignored = int(self.ignored_share * len(space))
         if not n_ignored:
             return rows
-        lonely = np.argsort(space.local_similarity(_FRIENDS), kind="stable")[:n_ignored]
-        return np.setdiff1d(rows, lonely, assume_unique=True)
+        isolated = np.argsort(space.local_similarity(_N_NEAREST), kind="stable")[:n_ignored]
+        return np.setdiff1d(rows, isolated, assume_unique=True)
 
-    def _first(self, space: Space, rows: NDArray[np.int64]) -> int:
+    def _first(self, space: Space, rows: Rows) -> int:
         if self.start == "first":
             return int(rows[0])
         return int(rows[space.products(space.mean())[rows].argmax()])
@@ -102,13 +99,13 @@ class KCenter(Selector):
 class _Frontier:
     """The rows that may be farthest from the chosen ones.
 
-    A bound is a distance to some of the chosen rows, so at least the distance to all. The
-    rows of largest bound are held side by side and kept exact; as long as one of them is
-    at least as far as every other bound, no other row has to be looked at.
+    A bound is the distance to some of the chosen rows, so at least the distance to all of them. The
+    rows of largest bound are held side by side and kept exact; as long as one of them is at least
+    as far as every other bound, no other row has to be recomputed.
     """
 
     def __init__(
-        self, space: Space, rows: NDArray[np.int64], bounds: NDArray[np.float32], chosen: list[int]
+        self, space: Space, rows: Rows, bounds: NDArray[np.float32], chosen: list[int]
     ) -> None:
         self._space, self._rows, self._chosen = space, rows, chosen
         self._bounds = bounds
@@ -118,7 +115,7 @@ class _Frontier:
         self._beyond = np.inf
 
     def farthest(self) -> tuple[int, float] | None:
-        """The row farthest from the chosen ones and its distance; none when all are settled."""
+        """The row farthest from the chosen ones and its distance; None when all are settled."""
         while True:
             if len(self._held):
                 place = self._held[self._bounds[self._held].argmax()]
@@ -133,7 +130,7 @@ class _Frontier:
             self._hold()
 
     def settle(self, row: int, *, chosen: bool) -> None:
-        """Take a row out; if it was chosen, the others are at most as far as from it."""
+        """Take a row out; if it was chosen, lower the bounds by the distance to it."""
         self._bounds[np.searchsorted(self._rows, row)] = _SETTLED
         if chosen:
             self._chosen.append(row)
@@ -142,7 +139,7 @@ class _Frontier:
             self._exact_at[self._held] = len(self._chosen)
 
     def _hold(self) -> None:
-        """Hold the rows of largest bound, ties and all, and make them exact."""
+        """Hold the rows of largest bound, ties included, and make their bounds exact."""
         kept = min(_HELD, len(self._rows))
         least = np.partition(self._bounds, len(self._rows) - kept)[len(self._rows) - kept]
         self._held = np.flatnonzero(self._bounds >= least)

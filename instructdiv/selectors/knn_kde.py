@@ -1,21 +1,21 @@
-"""k-nearest-neighbor transport that counts near copies as one."""
+"""k-nearest-neighbor transport that counts near-duplicates as one record."""
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from instructdiv.core.greedy import Rows
+from instructdiv.core.rows import Rows
 from instructdiv.core.threads import in_tiles
 from instructdiv.pool import Pool
 from instructdiv.selectors.knn_uniform import KnnUniform
 
 
 class KnnKde(KnnUniform):
-    """``knn_uniform``, where a record in a dense place receives the less, the denser it is.
+    """Choose as ``knn_uniform`` does, but count near-duplicates as one record (TSDS).
 
-    Each record's share is divided by a kernel estimate of the density around it; so a record
-    and its near copies receive together what one alone would [1]_. The density is that among
-    the records near the same target, where the published method takes those near any, and
+    The share of each record is divided by a kernel estimate of the density around it, so a record
+    and its near-duplicates receive together what one alone would [1]_. The density is taken among
+    the records near the same target record; the published method takes the records near any, and
     finds them with an approximate index. Time O(n * targets * d + targets * neighbors^2 * d),
     memory O(n + targets * neighbors).
 
@@ -33,9 +33,9 @@ class KnnKde(KnnUniform):
     """
 
     bandwidth: float = Field(default=0.3, gt=0)
-    """Euclidean distance between unit vectors from which two records do not count as near
-    copies; 0.3 is a similarity of 0.955. The published code has 0.75: where the records of a
-    task resemble each other, as under one instruction, that makes copies of them all."""
+    """Euclidean distance between unit vectors below which two records count as near-duplicates; 0.3
+    is a similarity of 0.955. The published code has 0.75, which makes near-duplicates of all
+    records that share an instruction."""
 
     def _shares(self, pool: Pool, near: Rows) -> NDArray[np.float64]:
         density = np.empty(near.shape)

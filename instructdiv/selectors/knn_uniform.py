@@ -1,4 +1,4 @@
-"""k-nearest-neighbor transport: the target's mass moved to its nearest records, spread evenly."""
+"""k-nearest-neighbor transport: the mass of the target, spread over its nearest records."""
 
 from typing import ClassVar
 
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
-# What TSDS weighs the distance against: its C.
+# The constant C that TSDS divides the distance by.
 _DISTANCE_SCALE = 5.0
 
 
 class KnnUniform(Selector):
-    """Take the records that receive most of the target's mass in a regularized transport.
+    """Choose the records that are near many target records, by optimal transport (TSDS).
 
-    Each record of the target spreads an equal share of the mass evenly over its k nearest
-    records [1]_. The number k is the same for all, and the best under a cost that weighs the
-    mean distance that mass travels against how unevenly it arrives. Records that many targets
-    share receive most. The published method then draws with replacement; this takes the
-    records by mass, each once, of equal mass the most similar first, and those that receive
-    none last, by their similarity to the nearest target. Records given already receive theirs
-    too. The gain of a record is its mass.
-    Time O(n * targets * d), memory O(n + targets * neighbors).
+    Each target record spreads an equal share of the mass evenly over its k nearest records [1]_. k
+    is the same for all, and the best under a cost that weighs the mean distance that mass travels
+    against how unevenly it arrives. Records near many target records receive most. The published
+    method then draws with replacement; this takes records by mass, each once, those of equal mass
+    by similarity, and last those without mass, by their similarity to the nearest target record.
+    Rows of `given` receive mass too. The gain of a record is its mass. Time O(n * targets * d),
+    memory O(n + targets * neighbors).
 
     References
     ----------
@@ -45,15 +45,13 @@ class KnnUniform(Selector):
     needs_target: ClassVar[bool] = True
 
     similarity_weight: float = Field(default=0.5, gt=0, lt=1)
-    """Weight of nearness against an even spread: towards 1 each target gives to its nearest
-    record alone. The alpha of the paper."""
+    """Weight of similarity against an even spread: near 1 each target record gives all its mass to
+    its nearest record. The alpha of the paper."""
 
     n_neighbors: int = Field(default=1000, ge=1)
-    """Most records that a target spreads its mass over."""
+    """Largest number of records that a target record spreads its mass over."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         rows = np.union1d(allowance.rows, given)
         near, similarities = _nearest(pool, target, rows, min(self.n_neighbors, len(rows)))
         share = self._shares(pool, near)
@@ -66,7 +64,7 @@ class KnnUniform(Selector):
         return by_mass(pool, allowance, target, mass, nearness)
 
     def _shares(self, pool: Pool, near: Rows) -> NDArray[np.float64]:
-        """How much of an even share each of these records may receive, (targets, k) float64."""
+        """Part of an even share that each of these records may receive, (targets, k) float64."""
         return np.ones(near.shape)
 
 
@@ -77,7 +75,7 @@ def by_mass(
     mass: NDArray[np.float64],
     nearness: NDArray[np.float64],
 ) -> Picks:
-    """Rows by mass (n,), of equal mass by nearness (n,); what has none by nearness to any target.
+    """Rows by mass (n,), equal mass by nearness (n,), then rows without mass by similarity.
 
     The gain of a row is its mass.
     """
@@ -94,7 +92,7 @@ def by_mass(
 def _nearest(
     pool: Pool, target: Pool, rows: Rows, n_neighbors: int
 ) -> tuple[Rows, NDArray[np.float64]]:
-    """Each target's nearest rows, in order, (targets, k) int64, and how similar they are."""
+    """Nearest rows of each target record, in order, and their similarities, (targets, k)."""
     depth = n_neighbors
     while True:
         lists = nearest_first(pool.space, target.space, rows, depth)
@@ -107,15 +105,15 @@ def _nearest(
 def _transported(
     similarities: NDArray[np.float64], share: NDArray[np.float64], similarity_weight: float
 ) -> NDArray[np.float64]:
-    """Mass that each of the nearest records receives of its target, (targets, k), 1 in all.
+    """Mass that each near record receives from its target record, (targets, k), 1 in all.
 
-    A target gives each record up to its share over a common depth. The depth is the least at
-    which going on costs more distance than the evener spread is worth.
+    A target record gives each record up to its share, to a common depth: the least depth beyond
+    which the distance costs more than the more even spread is worth.
     """
     m, k = similarities.shape
     distances = np.sqrt(np.maximum(2 - 2 * similarities, 0))
     depth = np.cumsum(share, axis=1)
-    # What it costs a target to go on from each record to the next.
+    # Extra distance from each near record to the next.
     onward = np.diff(distances, axis=1, append=np.inf) if k > 1 else np.full((m, 1), np.inf)
     rises = onward * depth
     order = np.argsort(depth, axis=None, kind="stable")

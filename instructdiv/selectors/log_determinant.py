@@ -1,4 +1,4 @@
-"""Log-determinant: the chosen vectors span as much volume as can be."""
+"""Log-determinant: chosen vectors that span a large volume."""
 
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._maximizer import Maximizer
@@ -17,17 +18,15 @@ _FEW = 96
 
 
 class LogDeterminant(Maximizer):
-    """Span the largest volume: the most probable set of a determinantal point process.
+    """Choose records that span the largest volume (greedy MAP of a determinantal point process).
 
-    Maximizes log det(I + Q S Q / noise) of the similarities S of the chosen records and
-    their quality Q, a diagonal matrix [1]_ [2]_, greedily. Here the quality of a record is
-    how typical it is, its mean similarity to its three nearest, to the power
-    `typicality_power`: volume alone collects outliers. Monotone and submodular, so at least
-    1 - 1/e of the best value; and exact: the vectors have d dimensions, so the variance that
-    a record has left beside the chosen ones comes from one d x d matrix, whatever the
-    budget. Time O(n^2 * d) for who is
-    typical, O(n * d^2) and O(d^2) for
-    each bound that has to be looked at again; memory O(d^2 + n).
+    Maximizes log det(I + Q S Q / noise) of the similarities S of the chosen records and their
+    quality Q, a diagonal matrix [1]_ [2]_, greedily. The quality of a record here is how typical it
+    is: its mean similarity to its three nearest, to the power `typicality_power`; volume alone
+    collects outliers. Monotone and submodular, so at least 1 - 1/e of the best value. It is exact,
+    since the vectors have d dimensions: the variance that a record has left beside the chosen ones
+    comes from one d x d matrix, whatever the budget. Time O(n^2 * d) for the nearest records, O(n *
+    d^2), and O(d^2) for each bound that is recomputed; memory O(d^2 + n).
 
     References
     ----------
@@ -44,11 +43,11 @@ class LogDeterminant(Maximizer):
     """
 
     noise: float = Field(default=0.1, gt=0)
-    """Variance of what similarity does not explain: near 0 a record between chosen ones
-    adds nothing, large values tell records apart less."""
+    """Variance that similarity does not explain: near 0 a record between chosen ones adds nothing;
+    large values make records count alike."""
 
     typicality_power: float = Field(default=0.25, ge=0)
-    """How much typical records are preferred: 0 is volume alone, with outliers first."""
+    """How much typical records are preferred: 0 is volume alone, which takes outliers first."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         if not self.typicality_power:
@@ -58,11 +57,11 @@ class LogDeterminant(Maximizer):
 
 
 class _Volume(Objective):
-    """Variance of each row that the chosen ones leave, brought up to date when asked for.
+    """Variance of each row that the chosen ones leave, recomputed when asked for.
 
-    Each choice takes from a row the square of its product with one direction. A row that
-    was looked at a few choices ago needs those directions only; for one that was not, the
-    covariance that is left gives the variance at once.
+    Each choice takes from a row the square of its product with one direction. A row that was
+    computed a few choices ago needs those directions only; for an older one, the remaining
+    covariance gives the variance at once.
     """
 
     block: ClassVar[int] = 512
@@ -83,7 +82,7 @@ class _Volume(Objective):
     def value(self) -> float:
         return self._value
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         age = self._n_chosen - self._seen[rows]
         self._recall(rows[(age > 0) & (age <= _FEW)])
         self._recompute(rows[age > _FEW])
@@ -102,8 +101,8 @@ class _Volume(Objective):
         self._directions[self._n_chosen % _FEW] = direction
         self._n_chosen += 1
 
-    def _recall(self, rows: NDArray[np.int64]) -> None:
-        """Take away what the choices since each row was last looked at took from it."""
+    def _recall(self, rows: Rows) -> None:
+        """Subtract the variance taken by the choices since each row was last computed."""
         if not len(rows):
             return
         first = int(self._seen[rows].min())
@@ -113,10 +112,10 @@ class _Volume(Objective):
         lost = np.einsum("ij,ij->i", taken, taken, dtype=np.float64)
         self._variance[rows] -= self._quality[rows] ** 2 * lost
 
-    def _recompute(self, rows: NDArray[np.int64]) -> None:
+    def _recompute(self, rows: Rows) -> None:
         vectors = self._vectors(rows)
         self._variance[rows] = np.einsum("ij,ij->i", vectors @ self._covariance, vectors)
 
-    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _vectors(self, rows: Rows) -> NDArray[np.float64]:
         vectors: NDArray[np.float64] = self._space.vectors[rows] * self._quality[rows, None]
         return vectors

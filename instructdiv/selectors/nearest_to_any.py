@@ -1,4 +1,4 @@
-"""Nearest to any: the records that are most similar to some record of the target."""
+"""Nearest to any: the records most similar to any record of the target."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,11 @@ from instructdiv.selectors._by_similarity import BySimilarity
 
 
 class NearestToAny(BySimilarity):
-    """Take the records whose nearest target is nearest.
+    """Choose the records most similar to any record of the target.
 
-    The simplest choice for a target, and the least even: records of the target in a dense
-    part of the pool win everything, and others may get nothing [1]_. The gain of a record is
-    its similarity to the target nearest to it. Time O(n * targets * d), memory O(n).
+    The simplest choice for a target, and the least even: target records in a dense part of the pool
+    take the whole budget, and others may get nothing [1]_. The gain of a record is its similarity
+    to the nearest target record. Time O(n * targets * d), memory O(n).
 
     References
     ----------
@@ -27,5 +27,5 @@ class NearestToAny(BySimilarity):
     [1, 0]
     """
 
-    def likeness(self, space: Space, target: Space) -> NDArray[np.float64]:
+    def similarity(self, space: Space, target: Space) -> NDArray[np.float64]:
         return target.nearest_similarity(space).astype(np.float64)

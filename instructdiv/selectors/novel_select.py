@@ -1,4 +1,4 @@
-"""NovelSelect: the record that is newest to those chosen, where the pool is dense."""
+"""NovelSelect: the record farthest from the chosen ones, where the pool is dense."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,23 +6,23 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.core.threads import products
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class NovelSelect(Selector):
-    """Add the record of most novelty: far from the chosen ones, in a dense part of the pool.
+    """Choose records far from those already chosen, in dense parts of the pool (NovelSelect).
 
-    The novelty of a record is the mean of its distances to the chosen records, the r-th
-    nearest weighted by r ^ -`rank_power`, times its local density ^ `density_power`;
-    the density is the inverse of the mean squared distance between it and its nearest
-    records [1]_. Starts at the densest record. Only the nearest `n_ranks` chosen records
-    count, which is exact for budgets up to that. With the paper's powers, 1 and 0.5, it
-    collects near-copies on vectors of all-MiniLM-L6-v2, so the defaults are others. The
-    objective is not submodular, and greedy
-    has no guarantee. Time O(n^2 * d) for the density and O(n * budget * (d + n_ranks)),
-    memory O(n * n_ranks).
+    The novelty of a record is the mean of its distances to the chosen records, the r-th nearest
+    weighted by r ^ -`rank_power`, times its local density ^ `density_power`; the density is the
+    inverse of the mean squared distance between it and its nearest records [1]_. Starts at the
+    densest record. Only the nearest `n_ranks` chosen records count, which is exact for budgets up
+    to that. With the paper's powers, 1 and 0.5, it collects near-duplicates on vectors of
+    all-MiniLM-L6-v2, so the defaults differ. The objective is not submodular, and greedy has no
+    guarantee. Time O(n^2 * d) for the density and O(n * budget * (d + n_ranks)), memory O(n *
+    n_ranks).
 
     References
     ----------
@@ -37,22 +37,21 @@ class NovelSelect(Selector):
     """
 
     rank_power: float = Field(default=2.0, ge=0)
-    """How fast farther chosen records count for less: 0 all alike, large values the nearest."""
+    """How fast farther chosen records count less: 0 counts all alike, large values count the
+    nearest only."""
 
     density_power: float = Field(default=0.25, ge=0)
-    """How much dense parts of the pool count: 0 not at all."""
+    """How much the density around a record counts: 0 not at all."""
 
     n_neighbors: int = Field(default=10, ge=1)
-    """Nearest other records that the density is taken from."""
+    """Number of nearest other records that the density is computed from."""
 
     n_ranks: int = Field(default=32, ge=1)
-    """Nearest chosen records that count."""
+    """Number of nearest chosen records that count."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         space, rows, ledger = pool.space, allowance.rows, allowance.ledger()
-        # Between unit vectors the squared distance is 2 - 2 s. Copies have no more than a limit.
+        # The squared distance of unit vectors is 2 - 2 s. The density of exact copies is bounded.
         spread = 2 - 2 * space.local_similarity(self.n_neighbors)[rows].astype(np.float64)
         density = np.maximum(spread, 1e-3) ** -self.density_power
         candidates = space if len(rows) == len(space) else space.take(rows)
@@ -84,7 +83,7 @@ class NovelSelect(Selector):
 
 
 def _insert(nearest: NDArray[np.float32], distances: NDArray[np.float32]) -> None:
-    """Put a new distance of each row (n,) in its place among its nearest (n, r), ascending."""
+    """Insert a new distance of each row (n,) into its sorted nearest distances (n, r)."""
     late = np.flatnonzero(distances < nearest[:, -1])
     inserted = nearest[late]
     inserted[:, -1] = distances[late]

@@ -1,4 +1,4 @@
-"""Pairwise deduplication: leave out one of the two most similar records, until enough are left."""
+"""Pairwise deduplication: drop one of the two most similar records, until enough are left."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -10,6 +10,7 @@ from pydantic import Field
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selection import Selection
@@ -19,16 +20,15 @@ _PART = 65_536
 
 
 class PairwiseDedup(Selector):
-    """Deduplicate to exactly the budget: the closest pairs lose one of the two first.
+    """Deduplicate to exactly the budget, without a similarity threshold.
 
-    Of the two most similar records that are left, the less preferred is left out, again and
-    again, until the budget holds the rest; so there is no threshold to guess. It is single
-    elimination, as in agglomerative clustering [1]_ with one record standing for each
-    cluster: what is left has the closest pairs removed, exactly, in whatever order the
-    records stand but for ties. What is left keeps the order of the pool; a smaller budget
-    gives a part of it, not a prefix. The gain of a record is 0, or its distance to the one
-    that it was nearly left out for. Time O(n^2 * d) and again for what is left once
-    the neighbors of a record are all gone; memory O(n * neighbors).
+    Of the two most similar records that are left, the less preferred is dropped, again and again,
+    until the budget holds the rest. It is single elimination, as in agglomerative clustering [1]_
+    with one record representing each cluster, and exact: the order of the pool matters for ties
+    only. Records keep the order of the pool; a smaller budget gives a subset, not a prefix. The
+    gain of a record is 0; where dropped records come back to fill the budget, it is their distance
+    to the record they were dropped for. Time O(n^2 * d), and again for the rest once all neighbors
+    of a record are gone; memory O(n * neighbors).
 
     References
     ----------
@@ -45,20 +45,19 @@ class PairwiseDedup(Selector):
     nested: ClassVar[bool] = False
 
     survivor: Literal["first", "quality"] = "first"
-    """Which of two is kept: the lower row, or the better score, and on a tie the lower row."""
+    """Which of two similar records is kept: the lower row, or the better quality score (on a tie
+    the lower row)."""
 
     n_neighbors: int = Field(default=32, ge=1)
-    """Neighbors of a record that are found at a time; the result does not depend on it."""
+    """Number of neighbors that are found at a time; the result does not depend on it."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         preferred = allowance.rows
         if self.survivor == "quality":
             quality = quality_of(pool, self)
             preferred = preferred[np.argsort(-quality[preferred], kind="stable")]
         rank = np.full(len(pool), len(pool), np.int64)
-        rank[given] = -1  # what is in already is never left out for another
+        rank[given] = -1  # a given record is never dropped for another
         rank[preferred] = np.arange(len(preferred))
         excess = int(allowance.costs[allowance.rows].sum()) - allowance.limit
         dropped, distances = self._drop(pool.space, given, rank, allowance, excess)
@@ -71,12 +70,12 @@ class PairwiseDedup(Selector):
     def _drop(
         self,
         space: Space,
-        given: NDArray[np.int64],
-        rank: NDArray[np.int64],
+        given: Rows,
+        rank: Rows,
         allowance: Allowance,
         excess: int,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows to leave out, the closest to another first, until they cost the excess."""
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        """Rows to drop, the most similar to another first, until their costs reach the excess."""
         alive = np.zeros(len(space), np.bool_)
         alive[allowance.rows] = alive[given] = True
         dropped: list[int] = []
@@ -87,7 +86,7 @@ class PairwiseDedup(Selector):
             graph = part.neighbors(min(self.n_neighbors + 1, len(rows)))
             similarities = graph.data.reshape(len(rows), -1)
             near = rows[graph.indices].reshape(len(rows), -1)
-            # Past the end of its list a row may have others as near as the last of it.
+            # Rows beyond the end of a list may be as similar as the last row of it.
             ends = np.where(rank[rows] >= 0, similarities[:, -1], np.float32(-2))
             if near.shape[1] == len(rows):
                 ends[:] = -2
@@ -108,12 +107,12 @@ class PairwiseDedup(Selector):
 
 
 def _pairs(
-    rows: NDArray[np.int64],
-    near: NDArray[np.int64],
+    rows: Rows,
+    near: Rows,
     similarities: NDArray[np.float32],
-    rank: NDArray[np.int64],
+    rank: Rows,
 ) -> Iterator[tuple[int, int, float]]:
-    """The preferred and the other of each pair that may lose one, the most similar first."""
+    """Row to keep and row to drop of each pair, and their similarity, highest first."""
     one, other = np.repeat(rows, near.shape[1]), near.ravel()
     kept = np.where(rank[one] < rank[other], one, other)
     lost = np.where(rank[one] < rank[other], other, one)
@@ -130,23 +129,23 @@ def _pairs(
 def dedupe_to(
     pool: Pool, budget: Budget | int, *, survivor: Literal["first", "quality"] = "first"
 ) -> Selection:
-    """Leave out near-copies until exactly the budget is left, in the order of the pool.
+    """Drop near-duplicates until exactly the budget is left, in the order of the pool.
 
     Parameters
     ----------
     pool
-        The records.
+        Records to deduplicate.
     budget
-        What may be left; a whole number counts records.
+        Number of records to keep, or a :class:`instructdiv.Budget`.
     survivor
-        Which of two is kept: the lower row, or the one with the better score.
+        Which of two similar records is kept: the lower row, or the better quality score.
 
     Raises
     ------
     BudgetError
         The pool holds less than the budget asks for.
     ShapeError
-        Scores decide, and the pool has none.
+        `survivor` is quality, and the pool has no scores.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import quality_of, scaled
@@ -16,14 +17,13 @@ from instructdiv.selectors.facility_location import Coverage
 
 
 class QualityDiversity(Maximizer):
-    """Facility location and quality, weighed by one number (QDIT).
+    """Choose records that cover the target and have high quality scores (QDIT).
 
-    Maximizes (1 - w) * F(S) / F(all) + w * Q(S) / Q(best) [1]_: F is facility location, Q
-    the sum of the scores, scaled to 0..1 over the pool, and Q(best) that of the best
-    records the budget can buy. So either part is the share reached of what it could reach
-    alone. Monotone and submodular: greedy reaches 1 - 1/e of the best value on the neighbor
-    graph. A smaller budget gives no prefix, as Q(best) is that of the budget. Time and
-    memory as facility location.
+    Maximizes (1 - w) * F(S) / F(all) + w * Q(S) / Q(best) [1]_: F is facility location, Q the sum
+    of the scores, scaled to 0..1 over the pool, and Q(best) that of the best records within the
+    budget. So each term is a share of what it could reach alone. Monotone and submodular: greedy
+    reaches 1 - 1/e of the best value on the neighbor graph. A smaller budget gives no prefix, as
+    Q(best) depends on the budget. Time and memory as facility location.
 
     References
     ----------
@@ -45,7 +45,7 @@ class QualityDiversity(Maximizer):
     """0 is facility location alone, 1 the best scores alone."""
 
     n_neighbors: int = Field(default=128, ge=1)
-    """Nearest records that can represent a record; all of them where there are fewer."""
+    """Number of nearest records that can represent a record; all of them where there are fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         quality = scaled(quality_of(pool, self))
@@ -70,7 +70,7 @@ class _Weighted(Objective):
     def value(self) -> float:
         return self._share * self._coverage.value + self._added
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         return self._share * self._coverage.gains(rows) + self._worth[rows]
 
     def add(self, row: int) -> None:

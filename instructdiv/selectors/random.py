@@ -1,19 +1,19 @@
-"""The baseline: rows drawn at random."""
+"""Random: the baseline, rows drawn at random."""
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
 
 class Random(Selector):
-    """Draw rows uniformly, without replacement.
+    """Draw records uniformly at random, without replacement: the baseline for every selector.
 
-    The floor that every other selector has to beat. Time O(n).
+    Time O(n).
 
     Examples
     --------
@@ -25,8 +25,6 @@ class Random(Selector):
     seed: int = Field(default=0, ge=0)
     """Seed of the draw."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         indices = allowance.fill(np.random.default_rng(self.seed).permutation(allowance.rows))
         return indices, np.zeros(len(indices))

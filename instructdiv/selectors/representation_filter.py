@@ -1,25 +1,24 @@
-"""Representation filter: the best scores that are not too much alike."""
+"""Representation filter: the best quality scores, without near-duplicates."""
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector, quality_of
-from instructdiv.selectors._deduplicate import thin
+from instructdiv.selectors._deduplicate import deduplicate
 
 
 class RepresentationFilter(Selector):
-    """Take the best score first, unless it is too similar to one that was taken (DEITA).
+    """Choose the best quality scores, and skip records too similar to a chosen one (DEITA).
 
-    Goes through the records from the best score down, and keeps each whose similarity to
-    all kept before is below `similarity_threshold` [1]_. A record that was left out shuts out no
-    other, so the result does not depend on how many are compared at once, which in the
-    paper's code it does. Where too few are unlike enough to fill the budget, the best of
-    the others follow, and the gain of each record is its score. No guarantee. Time
-    O(n * budget * d) at most, memory O(n).
+    Goes through the records from the best score down, and keeps each whose similarity to all kept
+    before is below `similarity_threshold` [1]_. A skipped record excludes no other, so the result
+    does not depend on how many are compared at once, which in the paper's code it does. Where too
+    few records pass to fill the budget, the best of the others follow. The gain of a record is its
+    score. No guarantee. Time O(n * budget * d) at most, memory O(n).
 
     Raises
     ------
@@ -40,14 +39,12 @@ class RepresentationFilter(Selector):
     """
 
     similarity_threshold: float = Field(default=0.9, gt=-1, le=1)
-    """Similarity to a kept record from which on a record is left out."""
+    """Records at least this similar to a kept one are near-duplicates, and skipped."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         quality = quality_of(pool, self)
         order = allowance.rows[np.argsort(-quality[allowance.rows], kind="stable")]
-        kept, left, _ = thin(
+        kept, left, _ = deduplicate(
             pool.space, order, self.similarity_threshold, given, allowance.ledger()
         )
         indices = np.concatenate([kept, allowance.after(kept).fill(left)])

@@ -1,25 +1,24 @@
-"""Round robin over the target: each record of it takes its nearest that is left, one by one."""
+"""Round robin: the records of the target take their nearest record left, one by one."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.core.greedy import Rows
 from instructdiv.core.nearest_queue import NearestQueue
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._by_turns import ByTurns
 
 
 class RoundRobin(ByTurns):
-    """Let the records of the target take one record each, one after the other, again and again.
+    """Give every target record equally many records: each takes its nearest that is left, in turn.
 
-    What is gone is gone: who comes later takes its nearest of what is left [1]_. So every
-    target gets as many records as any other, also where they all ask for the same few; with
-    budgets of more than a few times the number of targets it chooses nearly what
-    ``test_centric`` does. The order of the target decides between its records. The gain of a
-    record is its similarity to the target that took it. Time O(n * targets * d), memory
-    O(targets * budget) at most.
+    A record is taken once, so a later target record takes its nearest of what is left [1]_. Every
+    target record gets as many as any other, also where all want the same few. At budgets of more
+    than a few times the number of target records the choice is nearly that of ``test_centric``. The
+    order of the target decides ties between its records. The gain of a record is its similarity to
+    the target record that took it. Time O(n * targets * d), memory O(targets * budget) at most.
 
     References
     ----------

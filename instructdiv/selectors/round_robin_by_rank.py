@@ -1,4 +1,4 @@
-"""Round robin by rank: in round r every target offers the record at its rank r."""
+"""Round robin by rank: in round r each target record offers its r-th nearest record."""
 
 from typing import ClassVar
 
@@ -6,25 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
-from instructdiv.core.greedy import Picks, Rows
+from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_first import nearest_first, rows_of, similarities_of
 from instructdiv.core.nearest_queue import likely_depth
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
 
-# Rows of all targets together that are ranked at a time.
+# Ranked rows of all target records together that are in memory at a time.
 _RANKED = 16_000_000
 
 
 class RoundRobinByRank(Selector):
-    """Take the records by the best rank that any target gives them.
+    """Choose records by the best rank that any target record gives them (RDS+).
 
-    In each round every target offers the next record of its own ranking; what another has
-    taken before is lost to it, and so is its turn [1]_. So targets whose nearest records are
-    wanted by others too get fewer records than the others. Of records with the same best
-    rank the one of the lower target row comes first. The gain of a record is its similarity to
-    the target that took it. Time O(n * targets * d), memory O(n + targets * depth), where
-    depth is the rank of the last record taken.
+    In each round every target record offers the next record of its own ranking; if another has
+    taken it before, the turn is lost [1]_. So target records whose nearest records are wanted by
+    others get fewer. Of records with the same best rank, the one offered by the lower target row
+    comes first. The gain of a record is its similarity to the target record that took it. Time O(n
+    * targets * d), memory O(n + targets * depth), where depth is the rank of the last record taken.
 
     References
     ----------
@@ -42,9 +42,7 @@ class RoundRobinByRank(Selector):
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         rows = np.union1d(allowance.rows, given)
         may_be_chosen = np.zeros(len(pool), np.bool_)
         may_be_chosen[allowance.rows] = True

@@ -1,4 +1,4 @@
-"""Saturated coverage: every record represented enough, and none paid for beyond that."""
+"""Saturated coverage: each record represented by several chosen ones, up to a limit."""
 
 from typing import ClassVar
 
@@ -8,22 +8,22 @@ from pydantic import Field
 
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective
+from instructdiv.core.rows import Rows
 from instructdiv.core.space import Space
 from instructdiv.pool import Pool
 from instructdiv.selectors._maximizer import Maximizer
-from instructdiv.selectors._sparse_rows import Reach
+from instructdiv.selectors._sparse_rows import SparseRows
 from instructdiv.selectors.facility_location import nearest_graph
 
 
 class SaturatedCoverage(Maximizer):
-    """Represent every record of the target by several chosen ones, up to a point.
+    """Represent every target record by several chosen records, up to a limit.
 
-    Maximizes the sum over the target i of min( sum over chosen j of s_ij, saturation * sum
-    over all j of s_ij ) [1]_ on the graph of nearest neighbors. Monotone and submodular, so
-    greedy reaches 1 - 1/e of the best value on that graph. Where `saturation` is unset it is
-    the share of the pool that the budget buys, and a smaller budget then gives no prefix.
-    Time O(n^2 * d) for the neighbors and about O(budget * neighbors) after; memory
-    O(n * neighbors).
+    Maximizes the sum over the target i of min( sum over chosen j of s_ij, saturation * sum over all
+    j of s_ij ) [1]_ on the graph of nearest neighbors. Monotone and submodular, so greedy reaches 1
+    - 1/e of the best value on that graph. Where `saturation` is unset it is the share of the pool
+    within the budget, and a smaller budget then gives no prefix. Time O(n^2 * d) for the neighbors
+    and about O(budget * neighbors) after; memory O(n * neighbors).
 
     References
     ----------
@@ -41,11 +41,11 @@ class SaturatedCoverage(Maximizer):
     nested: ClassVar[bool] = False
 
     saturation: float | None = Field(default=None, gt=0, le=1)
-    """Share of all its similarity at which a record is represented enough; unset: the share
-    of the pool that the budget buys."""
+    """Share of all its similarity at which a record is represented enough; unset: the share of the
+    pool within the budget."""
 
     n_neighbors: int = Field(default=16, ge=1)
-    """Nearest records that can represent a record; all of them where there are fewer."""
+    """Number of nearest records that can represent a record; all of them where there are fewer."""
 
     def objective(self, pool: Pool, target: Space, allowance: Allowance) -> Objective:
         whole = int(allowance.costs.sum())
@@ -56,7 +56,7 @@ class SaturatedCoverage(Maximizer):
 class _Saturated(Objective):
     def __init__(self, target: Space, space: Space, n_neighbors: int, saturation: float) -> None:
         by_column = nearest_graph(target, space, min(n_neighbors, len(space))).tocsc()
-        self._reach = Reach(by_column.indptr)
+        self._entries = SparseRows(by_column.indptr)
         self._rows = by_column.indices
         self._similarities = np.maximum(by_column.data, 0, out=by_column.data)
         whole = np.bincount(self._rows, self._similarities, minlength=len(target))
@@ -70,9 +70,9 @@ class _Saturated(Objective):
     def value(self) -> float:
         return float((self._enough - self._room).sum())
 
-    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def gains(self, rows: Rows) -> NDArray[np.float64]:
         gains = np.zeros(len(rows))
-        filled, places, firsts = self._reach.places(rows)
+        filled, places, firsts = self._entries.places(rows)
         if not len(places):
             return gains
         added = np.minimum(self._similarities[places], self._room[self._rows[places]])
@@ -80,6 +80,6 @@ class _Saturated(Objective):
         return gains
 
     def add(self, row: int) -> None:
-        places = self._reach.of(row)
+        places = self._entries.of(row)
         covered = self._rows[places]
         self._room[covered] -= np.minimum(self._similarities[places], self._room[covered])

@@ -1,29 +1,28 @@
-"""Semantic deduplication: one of each group of near-copies."""
+"""Semantic deduplication: keep one of each set of near-duplicates."""
 
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector, quality_of
-from instructdiv.selectors._deduplicate import thin
+from instructdiv.selectors._deduplicate import deduplicate
 
 
 class SemanticDedup(Selector):
-    """Leave out near-copies, and draw from what survives (SemDeDup).
+    """Drop near-duplicates above a similarity threshold, then draw at random (SemDeDup).
 
-    Within each cluster, a record is a copy when its similarity to a survivor is at least
-    `similarity_threshold`; of the records around a survivor none other is kept, and every copy has
-    its survivor [1]_. The paper's code also drops what is like a record that was dropped
-    itself. From the survivors the budget is drawn at random; only where they do not fill
-    it, copies follow, the least similar first. The gain of a record is its distance to the
-    survivor before it that is most similar. No guarantee beyond that. Time that of the
-    clusters and O(n * cluster size * d), memory O(n).
+    Within each cluster, a record is dropped when its similarity to a survivor is at least
+    `similarity_threshold`, so every dropped record has its survivor [1]_. The paper's code also
+    drops records similar to a dropped one. The budget is drawn at random from the survivors; only
+    where they do not fill it, dropped records follow, the least similar first. The gain of a record
+    is its distance to the most similar survivor before it. No guarantee beyond that. Time: the
+    clusters, and O(n * cluster size * d); memory O(n).
 
     References
     ----------
@@ -38,21 +37,19 @@ class SemanticDedup(Selector):
     """
 
     similarity_threshold: float = Field(default=0.95, gt=-1, le=1)
-    """Similarity to a survivor from which on a record is its copy."""
+    """Records at least this similar to a survivor are near-duplicates, and dropped."""
 
     survivor: Literal["first", "quality", "nearest", "farthest"] = "first"
-    """Which of near-copies is kept: the lowest row, the best score, or the record nearest to
-    or farthest from the middle of its cluster; ties go to the lowest row."""
+    """Which near-duplicate is kept: the lowest row, the best quality score, or the record nearest
+    to or farthest from the center of its cluster; ties go to the lowest row."""
 
     clusterer: Clusterer = KMeans()
-    """What finds the clusters within which records are compared."""
+    """Clusterer that finds the clusters within which records are compared."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the draw from the survivors."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         clusters = self.clusterer.cluster(pool.space, pool.groups)
         preferred = self._preferred(pool, allowance.rows, clusters)
         of = clusters[preferred]
@@ -61,7 +58,9 @@ class SemanticDedup(Selector):
         for cluster in np.unique(of):
             members = preferred[of == cluster]
             held = given[clusters[given] == cluster]
-            kept, _, similarities = thin(pool.space, members, self.similarity_threshold, held)
+            kept, _, similarities = deduplicate(
+                pool.space, members, self.similarity_threshold, held
+            )
             novelty[members] = 1 - similarities
             survives[kept] = True
         random = np.random.default_rng(self.seed)
@@ -71,9 +70,7 @@ class SemanticDedup(Selector):
         indices = allowance.fill(np.concatenate([survivors, copies]))
         return indices, novelty[indices]
 
-    def _preferred(
-        self, pool: Pool, rows: NDArray[np.int64], clusters: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def _preferred(self, pool: Pool, rows: Rows, clusters: Rows) -> Rows:
         if self.survivor == "first":
             return rows
         if self.survivor == "quality":

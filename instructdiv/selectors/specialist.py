@@ -1,36 +1,34 @@
-"""A core domain, and a share of records of the domains that it lacks."""
+"""Specialist: a core domain, and a share of records of domains that the core lacks."""
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from instructdiv.core.apportion import apportion_order
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors._balanced import Balanced
-
-Rows = NDArray[np.int64]
 
 _LAST = 1e-9
 
 
 class Specialist(Balanced):
-    """Choose a core domain, and for a share of the budget what other domains have beyond it.
+    """Choose mostly from a core domain, and give a share of the budget to other domains.
 
-    A model that is to be good at one thing follows unseen instructions better when a part of
-    the core gives way to other domains, at the same number of records; in the published runs a
-    tenth was best at 20,000 records, a thirtieth at 75,000, and much more did harm [1]_. Of the
-    core the records that cover it best are kept, so that its most redundant ones give way. Of
-    the other groups those are open that are farther than `radius` from every record of the
-    core, and each group gets the same quota, as far as it has such records. Records are dealt
-    out in turns, so every prefix holds the share. Where the core or what is beyond it has too
-    few, the other gets the rest, and what is near the core comes last. Time that of the inner
-    selector on each group, and O(n * core * d).
+    A model for one domain follows unseen instructions better when a part of the core gives way to
+    other domains, at the same number of records; in the published runs a tenth was best at 20,000
+    records, a thirtieth at 75,000, and much more did harm [1]_. The core keeps the records that
+    cover it best, so its most redundant records give way. Records of other groups qualify if they
+    are farther than `radius` from every record of the core; each of these groups gets the same
+    quota, as far as it has such records. Core and other groups take turns, so every prefix holds
+    the share. Where one side has too few records, the other gets the rest; records near the core
+    come last. Time: the inner selector on each group, and O(n * core * d).
 
     Raises
     ------
     ShapeError
-        The pool has no groups, or none of the name of the core.
+        The pool has no groups, or no group that `core` names.
 
     References
     ----------
@@ -46,18 +44,18 @@ class Specialist(Balanced):
     """
 
     core: str | None = None
-    """Name of the group that is the core; the largest group if not given."""
+    """Name of the core group; the largest group if not given."""
 
     beyond_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of the budget that goes to other groups."""
+    """Share of the budget for groups beyond the core."""
 
     radius: float = Field(default=0.3, ge=0, le=2)
-    """Distance within which a record of another group is as good as in the core already."""
+    """Distance to the core within which a record of another group adds nothing to it."""
 
-    def parts(self, pool: Pool) -> Rows:
-        """0: the core; 1: what of others is near it; 2, 3, ...: what each other has beyond it."""
+    def labels(self, pool: Pool) -> Rows:
+        """0: core; 1: other records near the core; 2, 3, ...: each other group beyond it."""
         core, groups = self._core(pool)
-        parts = np.where(core, 0, 1)
+        labels = np.where(core, 0, 1)
         others = np.flatnonzero(~core)
         if len(others):
             held = pool.space.take(np.flatnonzero(core))
@@ -66,13 +64,13 @@ class Specialist(Balanced):
             _, number, sizes = np.unique(groups[beyond], return_inverse=True, return_counts=True)
             rank = np.empty(len(sizes), np.int64)
             rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-            parts[beyond] = 2 + rank[number.ravel()]
-        return parts
+            labels[beyond] = 2 + rank[number.ravel()]
+        return labels
 
     def weights(self, pool: Pool, sizes: Rows) -> NDArray[np.float64]:
         evened = super().weights(pool, sizes[2:])
         beyond = self.beyond_share * evened / max(evened.sum(), 1.0)
-        # Nothing is left out for good: what has no share comes last.
+        # Records without a share come last, instead of never.
         weights = np.concatenate([[1 - self.beyond_share, 0], beyond])
         return np.asarray(np.maximum(weights, _LAST), np.float64)
 
@@ -89,14 +87,14 @@ class Specialist(Balanced):
         return np.concatenate([turns, core_left, dealt[n_beyond:], near])[:n]
 
     def _core(self, pool: Pool) -> tuple[NDArray[np.bool_], NDArray[np.str_]]:
-        """Which records are of the core, and the group of each."""
+        """Whether each record is of the core, and its group."""
         if pool.groups is None:
             raise ShapeError(
-                f"{self.name} needs the group of each record; name the column that holds it"
+                f"{self.name} needs the group of each record; name its column with group="
             )
         known, sizes = np.unique(pool.groups, return_counts=True)
         core = str(known[sizes.argmax()]) if self.core is None else self.core
         if core not in known:
             shown = ", ".join(known[:20].tolist()) + (", ..." if len(known) > 20 else "")
-            raise ShapeError(f"no group is named {core!r}, the core; known: {shown}")
+            raise ShapeError(f"core={core!r} is no group of the pool; known: {shown}")
         return pool.groups == core, pool.groups

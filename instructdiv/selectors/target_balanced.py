@@ -1,4 +1,4 @@
-"""Balanced over targets: the budget shared out over the groups of the target."""
+"""Target balanced: a quota for each group of the target."""
 
 from typing import Annotated, ClassVar
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.apportion import apportion_order
 from instructdiv.core.greedy import Picks
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ShapeError
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
@@ -16,13 +17,13 @@ from instructdiv.selectors.test_centric import TestCentric
 
 
 class TargetBalanced(Selector):
-    """Share the budget out over the groups of the target, and choose for each by itself.
+    """Give each group of the target (task, skill, benchmark) a quota, and choose for each.
 
-    Each group has a ranking of the whole pool; turn by turn the group whose share is least
-    spent takes its next record that is left. So a record that two groups want is paid for by
-    the one that comes first, and quotas hold exactly in records; in tokens to within a
-    record. The groups are those of the target, or the names of several targets. Time and
-    memory that of the selector within, once for each group.
+    Each group has a ranking of the whole pool; turn by turn the group that has spent least of its
+    share takes its next record that is left. A record that two groups want is charged to the group
+    that takes it first; quotas hold exactly in records, and to within a record in tokens. Groups
+    are those of the target, or the names of several targets. Time and memory: the inner selector,
+    once for each group.
 
     Examples
     --------
@@ -37,24 +38,22 @@ class TargetBalanced(Selector):
     needs_target: ClassVar[bool] = True
 
     within: Selector = TestCentric()
-    """What chooses for each group of the target; a smaller budget must give a prefix."""
+    """Selector that chooses for each group of the target; a smaller budget must give a prefix."""
 
     shares: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    """Share of the budget for each group of the target, or any weights in proportion to
-    them; equal if not given."""
+    """Share of the budget for each group of the target, or weights in proportion to it; equal if
+    not given."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         if getattr(self.within, "weights", None) is not None:
             raise ShapeError(
-                f"weights of {self.within.name} say nothing within {self.name}, which lets it "
-                "choose for one group at a time; give shares"
+                f"weights of {self.within.name} have no effect within {self.name}, which calls it "
+                "for one group at a time; give shares"
             )
         if not (self.within.covers_target and self.within.nested):
             raise ShapeError(
-                f"{self.within.name} cannot choose within {self.name}: it takes no target, or "
-                "a smaller budget is no prefix"
+                f"{self.within.name} cannot choose within {self.name}: it takes no target, or a "
+                "smaller budget gives no prefix; take test_centric or another"
             )
         names, number = self._groups(target)
         weights = self._weights(names)
@@ -78,7 +77,7 @@ class TargetBalanced(Selector):
             n_ranked = min(4 * n_ranked, n_rows)
         return found
 
-    def _groups(self, target: Pool) -> tuple[list[str], NDArray[np.int64]]:
+    def _groups(self, target: Pool) -> tuple[list[str], Rows]:
         if target.groups is None:
             raise ShapeError(
                 f"{self.name} needs groups of the target: give several targets by name, or a "
@@ -94,13 +93,13 @@ class TargetBalanced(Selector):
         if missing or not any(self.shares.values()):
             raise ShapeError(
                 f"{self.name} needs a share for each group of the target, one above 0: the groups "
-                f"are {', '.join(names)}, the shares those of {', '.join(self.shares) or 'none'}"
+                f"are {', '.join(names)}, but shares names {', '.join(self.shares) or 'none'}"
             )
         return np.array([self.shares[name] for name in names])
 
 
-def _in_turns(turns: NDArray[np.int64], ranked: list[Picks], n_rows: int) -> Picks:
-    """The next record of the ranking whose turn it is, again and again."""
+def _in_turns(turns: Rows, ranked: list[Picks], n_rows: int) -> Picks:
+    """Rows one by one, from the ranking whose turn it is."""
     taken = np.zeros(n_rows, np.bool_)
     place = [0] * len(ranked)
     indices, gains = np.empty(len(turns), np.int64), np.empty(len(turns))
@@ -116,7 +115,7 @@ def _in_turns(turns: NDArray[np.int64], ranked: list[Picks], n_rows: int) -> Pic
 def _by_cost(
     weights: NDArray[np.float64], ranked: list[Picks], allowance: Allowance
 ) -> Picks | None:
-    """The next record that fits of the group that has spent least for its weight.
+    """Rows one by one, from the group that has spent least for its weight.
 
     None if a ranking ends while records that are not in it would fit.
     """

@@ -1,4 +1,4 @@
-"""Test-centric selection: in each turn every target takes its nearest record that is left."""
+"""Test-centric: in each turn every target record takes its nearest record that is left."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -6,23 +6,23 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instructdiv.core.greedy import Rows
 from instructdiv.core.nearest_queue import NearestQueue, Weight, voters
+from instructdiv.core.rows import Rows
 from instructdiv.pool import Pool
 from instructdiv.selectors._by_turns import ByTurns
 
 
 class TestCentric(ByTurns):
-    """Give every record of the target one vote a turn, for the nearest record that is left.
+    """Choose, in turns, the nearest record left for every record of the target.
 
-    Records leave only after all have voted, so two targets may share one, and it counts once
-    [1]_. Targets that lie close together share what they ask for, and the others get as many
-    turns: the choice covers what the target covers, where the globally nearest records may all
-    lie near a few of its records. In a turn the most similar records come first, and so the
-    last turn is cut. Copies of a record are taken in as many turns. Records given already
-    are passed by. The gain of a record is its similarity to the target that took it. Exact,
-    without a matrix of all similarities. Time O(n * targets * d), memory O(targets * budget)
-    at most.
+    Each target record votes once a turn. Records leave only after all have voted, so two target
+    records may share one, and it counts once [1]_. Target records that lie close together share
+    what they ask for, and the others get as many turns, so the choice covers the whole target; the
+    globally nearest records may all lie near a few target records. Within a turn the most similar
+    records come first, so the last turn is cut there. Exact copies of a record are taken in
+    different turns. Rows of `given` are skipped. The gain of a record is its similarity to the
+    target record that took it. Exact, without a matrix of all similarities. Time O(n * targets *
+    d), memory O(targets * budget) at most.
 
     References
     ----------
@@ -39,9 +39,9 @@ class TestCentric(ByTurns):
     __test__: ClassVar[bool] = False  # its name is no invitation to pytest
 
     weights: dict[str, Weight] | Literal["equal"] | None = None
-    """How often the records of a group of the target vote: in every turn with weight 1, in
-    every second with 0.5; of groups not named 1. equal: each group votes equally often,
-    however many records it has."""
+    """How often the records of each group of the target vote: 1 in every turn, 0.5 in every second
+    turn; 1 for groups that are not named. equal: each group casts equally many votes, however many
+    records it has."""
 
     def asked_for(
         self, queue: NearestQueue, target: Pool

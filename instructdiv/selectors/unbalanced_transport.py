@@ -1,4 +1,4 @@
-"""Unbalanced transport: the target's mass moved to the pool, where records may get any of it."""
+"""Unbalanced transport: the mass of the target moved to the pool, with uneven arrivals."""
 
 import warnings
 from typing import ClassVar
@@ -10,6 +10,7 @@ from pydantic import Field
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
 from instructdiv.core.nearest_first import nearest_first, rows_of
+from instructdiv.core.rows import Rows
 from instructdiv.errors import ParameterError, UsageError
 from instructdiv.pool import Pool
 from instructdiv.selectors._base import Selector
@@ -17,14 +18,14 @@ from instructdiv.selectors.knn_uniform import by_mass
 
 
 class UnbalancedTransport(Selector):
-    """Take the records that receive most of the target's mass in an unbalanced transport plan.
+    """Choose the records that receive most mass in an unbalanced optimal transport plan.
 
-    Every record of the target gives away all of its mass; what a record receives may be far
-    from its even share, at a price; an entropy term makes the plan smooth [1]_. Sinkhorn's
-    algorithm finds the plan [2]_, here among the records that are near any target: the others
-    receive nothing and come last, by their similarity to the nearest target. Needs the extra
-    ``transport``, that is, POT. The gain of a record is its mass. Time O(n * targets * d)
-    and O(u * targets) an iteration for the u records near a target, memory O(u * targets).
+    Every target record gives away all of its mass; a record of the pool may receive more or less
+    than its even share, at a price; an entropy term makes the plan smooth [1]_. Sinkhorn's
+    algorithm finds the plan [2]_, here among the records near any target record; the others receive
+    nothing and come last, by their similarity to the nearest target record. Needs POT, the extra
+    ``transport``. The gain of a record is its mass. Time O(n * targets * d) and O(u * targets) an
+    iteration for the u records near a target record, memory O(u * targets).
 
     References
     ----------
@@ -44,20 +45,18 @@ class UnbalancedTransport(Selector):
     needs_target: ClassVar[bool] = True
 
     entropy_weight: float = Field(default=0.01, gt=0)
-    """Weight of the entropy: how smooth the plan is, in units of distance."""
+    """Weight of the entropy, in units of distance: higher values make the plan smoother."""
 
     evenness_weight: float = Field(default=1e-4, gt=0)
-    """Weight of what is paid where a record receives more or less than its even share."""
+    """Weight of the price for a record that receives more or less than its even share."""
 
     n_neighbors: int = Field(default=1000, ge=1)
-    """How many of the records nearest to each target may receive mass."""
+    """Number of records nearest to each target record that may receive mass."""
 
     n_iterations: int = Field(default=1000, ge=1)
-    """Most iterations of Sinkhorn's algorithm."""
+    """Largest number of Sinkhorn iterations."""
 
-    def pick(
-        self, pool: Pool, allowance: Allowance, target: Pool, given: NDArray[np.int64]
-    ) -> Picks:
+    def pick(self, pool: Pool, allowance: Allowance, target: Pool, given: Rows) -> Picks:
         able = np.union1d(allowance.rows, given)
         depth = min(self.n_neighbors, len(able))
         lists = nearest_first(pool.space, target.space, able, depth)
@@ -66,7 +65,7 @@ class UnbalancedTransport(Selector):
         mass[rows] = self._received(pool, target, rows)
         return by_mass(pool, allowance, target, mass, np.zeros(len(pool)))
 
-    def _received(self, pool: Pool, target: Pool, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _received(self, pool: Pool, target: Pool, rows: Rows) -> NDArray[np.float64]:
         try:
             from ot.unbalanced import sinkhorn_unbalanced
         except ImportError:
@@ -78,7 +77,7 @@ class UnbalancedTransport(Selector):
 
         distance = 1 - products(target.space.vectors, pool.space.vectors[rows]).astype(np.float64)
         with one_thread(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what comes of it is looked at below
+            warnings.simplefilter("ignore")  # the result is checked below
             plan = sinkhorn_unbalanced(
                 np.full(len(target), 1 / len(target)),
                 np.full(len(rows), 1 / len(rows)),

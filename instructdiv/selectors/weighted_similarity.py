@@ -1,4 +1,4 @@
-"""Weighted similarity: nearness to the nearest target and to all of them, in one number."""
+"""Weighted similarity: to the nearest target record and to all of them, in one number."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,12 @@ from instructdiv.selectors._by_similarity import BySimilarity
 
 
 class WeightedSimilarity(BySimilarity):
-    """Take the records that are most similar to the target by the weighted similarity distance.
+    """Choose the records most similar to the target by the weighted similarity distance.
 
-    A record's similarity to the nearest target, plus its mean similarity to all of them, the
-    second scaled to the mean of the first over the pool [1]_. The number prefers the middle
-    of the target, so that whole tasks may be left out: prefer ``test_centric``. The gain
-    of a record is the sum. Time O(n * targets * d), memory O(n).
+    A record's similarity to the nearest target record, plus its mean similarity to all of them, the
+    second scaled to the mean of the first over the pool [1]_. The number prefers the center of the
+    target, so that whole tasks may be left out: prefer ``test_centric``. The gain of a record is
+    the sum. Time O(n * targets * d), memory O(n).
 
     References
     ----------
@@ -28,15 +28,15 @@ class WeightedSimilarity(BySimilarity):
     [1, 0]
     """
 
-    def likeness(self, space: Space, target: Space) -> NDArray[np.float64]:
+    def similarity(self, space: Space, target: Space) -> NDArray[np.float64]:
         return weighted_similarities(space, target)
 
 
 def weighted_similarities(space: Space, target: Space) -> NDArray[np.float64]:
-    """Similarity of each row to the nearest target plus that to all, on one scale, (n,) float64.
+    """Similarity to the nearest target record plus that to all, of each row, (n,) float64.
 
-    The negative of the weighted similarity distance. The scale is the ratio of the means, or
-    1 where that says nothing: where a mean is not above zero.
+    The negative of the weighted similarity distance. The mean similarity is scaled by the ratio of
+    the two means, or by 1 where a mean is not above zero.
     """
     nearest = target.nearest_similarity(space).astype(np.float64)
     mean = space.products(target.mean()).astype(np.float64)

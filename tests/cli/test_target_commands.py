@@ -106,7 +106,7 @@ def test_rebalance_takes_a_target_of_any_kind(asked: str) -> None:
 
 
 def test_a_target_may_be_there_for_the_order_alone(data: str, asked: str, out: Path) -> None:
-    _fails(2, "k_center covers the pool itself; for a target use",
+    _fails(2, "k_center covers the pool itself",
            *_select(data, out, "--selector", "k_center", "--target", asked))  # fmt: skip
     _done(
         *_select(data, out, "--selector", "k_center", "--target", asked),
@@ -119,8 +119,8 @@ def test_a_target_may_be_there_for_the_order_alone(data: str, asked: str, out: P
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--selector", "test_centric"], "test_centric chooses for a target; give one"),
-        (["--arranger", "test_centric"], "test_centric arranges for a target; give one"),
+        (["--selector", "test_centric"], "test_centric needs a target"),
+        (["--arranger", "test_centric"], "test_centric needs a target"),
         (["--arranger", "curriculum"], "no arranger is named 'curriculum'; known: by_cost, "),
         (["--trainer", "keras"], "no trainer is named 'keras'; known: "),
         (["--target-group", "kind"], "target_group is a column of a target; give a target too"),

@@ -28,7 +28,7 @@ every_selector = pytest.mark.parametrize("selector", TARGETED, ids=lambda s: s.n
 
 @every_selector
 def test_a_target_is_asked_for(selector: Selector):
-    with pytest.raises(ShapeError, match=f"{selector.name} chooses for a target; give one"):
+    with pytest.raises(ShapeError, match=f"{selector.name} needs a target"):
         selector.select(DISTINCT, 3)
 
 

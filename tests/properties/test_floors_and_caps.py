@@ -295,7 +295,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "nothing left": (
         {"records": 3},
         {"never_keep": range(5), "given": range(5, 10)},
-        r"every row of the pool is given or never to be kept",
+        r"no row is left to choose",
     ),
     "less than the budget left": (
         {"records": 8},

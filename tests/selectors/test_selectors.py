@@ -427,9 +427,9 @@ def test_floors_and_caps_that_parts_with_a_weight_cannot_meet_are_errors() -> No
         np.random.default_rng(0).standard_normal((40, 8)), groups=["a"] * 20 + ["b"] * 20
     )
     only_a = idv.GroupBalanced(shares={"a": 1.0})
-    with pytest.raises(BudgetError, match="floor of 'b' is not met by the parts that have a wei"):
+    with pytest.raises(BudgetError, match="floor of 'b' cannot be met"):
         only_a.select(pool, Budget(records=10, floors={"b": 0.5}))
-    with pytest.raises(BudgetError, match="caps leave 5 of 10 records to the parts that have a we"):
+    with pytest.raises(BudgetError, match="caps leave 5 of 10 records"):
         only_a.select(pool, Budget(records=10, caps={"a": 0.5}))
     assert len(only_a.select(pool, Budget(records=10, floors={"a": 0.5}))) == 10
 

@@ -33,7 +33,7 @@ class ClusterSpread(Metric):
 
 
 @remembered
-def clusters_of(pool: Pool, clusterer: Clusterer) -> NDArray[np.int64]:
+def clusters_of(pool: Pool, clusterer: Clusterer) -> Rows:
     """Number of the cluster of each row, (n,) int64, found once for all who ask."""
     return clusterer.cluster(pool.space, pool.groups)
 

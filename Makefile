@@ -2,6 +2,8 @@
 # make test      lint, types, tests, doctests, README blocks; the page in a real browser
 #                (needs chromium, chromium-driver and npm: installed here as root on Debian)
 # make test-all  the slow tests too, and properties on examples that are others each time
+# make test-lowest  properties, README and docs with the lowest versions that pyproject.toml allows
+# make reference  docs/reference.md and docs/summary.schema.json anew, from the docstrings
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
 # make bench-report  the report on pools of up to 100,000 rows: time, growth, memory, bytes
@@ -10,13 +12,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+LOWEST := .venv-lowest/bin
 DEMO ?= demo-mix
 DATA ?= ../shared/data
 AXE := 4.14.1
 TRAINERS := trl==1.16.0 llamafactory==0.9.5 torchtune==0.6.1 ms-swift==4.6.0 openai==3.57.0 \
   unsloth_zoo==2026.10.9 axolotl==0.19.0,addict==2.4.0,colorama==0.4.6,requests==2.34.2
 
-.PHONY: demo test test-all bench bench-large bench-report bench-target bench-data lint clean
+.PHONY: demo test test-all test-lowest reference bench bench-large bench-report bench-target bench-data lint clean
 
 demo: .venv/demo.installed
 	$(BIN)/instructdiv demo --output $(DEMO) --overwrite
@@ -26,6 +29,13 @@ test: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
 
 test-all: .venv/dev.installed .venv/browser.installed .venv/trainers.installed lint
 	HYPOTHESIS_PROFILE=other $(BIN)/pytest -n 2
+
+test-lowest: .venv-lowest/installed
+	$(LOWEST)/python -m pytest -n 2 tests/properties
+	$(LOWEST)/python -m pytest -n 2 tests/test_documents.py -k "page_run or example_runs"
+
+reference: .venv/dev.installed
+	PYTHONPATH=. $(BIN)/python tests/test_documents.py
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .
@@ -58,6 +68,18 @@ bench-data: .venv/dev.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,dev]"
 	touch $@ .venv/demo.installed
 
+# pip installs torch, of which it may know a CPU build, and what tests are run with; uv the lowest
+# of everything else that pyproject.toml names.
+.venv-lowest/installed: pyproject.toml constraints.txt
+	rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt torch
+	$(LOWEST)/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/python -m uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct \
+	  -c constraints.txt -e ".[offline,map,transport]"
+	$(LOWEST)/python -m uv pip install --quiet --python $(LOWEST)/python -c constraints.txt \
+	  hypothesis pytest pytest-benchmark pytest-xdist
+	touch $@
+
 # Without a browser the tests that need one are skipped, by name.
 .venv/browser.installed: Makefile | .venv/dev.installed
 	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
@@ -82,4 +104,4 @@ bench-data: .venv/dev.installed
 	done; [ -n "$$missing" ] || touch $@
 
 clean:
-	rm -rf .venv .artifacts $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv .venv-lowest .artifacts $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -51,6 +51,8 @@ from .selectors import (
     default_selector,
 )
 
+__version__: str
+
 __all__ = [
     "Arrangement",
     "Budget",

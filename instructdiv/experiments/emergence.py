@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from instructdiv.core.checks import whole_number
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.experiments.run_table import cell, number, rows_of
 from instructdiv.results import Result
-from instructdiv.training.loss_monitor import whole
 
 Doubles = NDArray[np.float64]
 Points = str | Path | Iterable[Sequence[Any] | Mapping[str, Any]] | Mapping[str, Any]
@@ -145,7 +145,7 @@ def emergence(
     >>> print(emergence([(10, 0.0), (100, 0.01), (1000, 0.02)]))
     no emergence: mean accuracy is at most 0.02, below 0.1, at up to 1,000 instructions
     """
-    n_draws, seed = whole("n_draws", n_draws, least=1), whole("seed", seed)
+    n_draws, seed = whole_number("n_draws", n_draws, least=1), whole_number("seed", seed)
     values, seeded = _values(points, accuracy)
     sizes = np.array(sorted(values), np.float64)
     if len(sizes) < _LEAST_POINTS:

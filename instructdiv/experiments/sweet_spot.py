@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from instructdiv.core.checks import whole_number
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.experiments.run_table import cell, number, rows_of
 from instructdiv.results import Facts, Number, Result, Share, Shown
-from instructdiv.training.loss_monitor import whole
 
 Doubles = NDArray[np.float64]
 Shares = str | Path | Mapping[float, ArrayLike] | Iterable[Any]
@@ -169,7 +169,7 @@ def sweet_spot(
     >>> sweet_spot({0.0: [50, 52], 0.1: [54, 55], 0.5: [49, 50]}).loses
     (0.5,)
     """
-    n_draws, seed = whole("n_draws", n_draws, least=1), whole("seed", seed)
+    n_draws, seed = whole_number("n_draws", n_draws, least=1), whole_number("seed", seed)
     grid, table = _table(shares, scores, score)
     means = table.mean(axis=0)
     columns: dict[str, list[float]] = {

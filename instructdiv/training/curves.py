@@ -1,12 +1,13 @@
-"""Curves: numbers that change as training goes on, as a figure and as files."""
+"""Curves: numbers over training, as a figure and as files."""
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pydantic_core
 
 from instructdiv.core.files import write_text
 from instructdiv.errors import InputError
@@ -19,14 +20,14 @@ _PANEL = 260
 
 
 def figure(x: Column, x_name: str, panels: Mapping[str, Mapping[str, Column]]) -> "Figure":
-    """Lines over one axis, in panels one below the other.
+    """Draw lines over one axis, in panels one below the other.
 
     Parameters
     ----------
     x, x_name
-        Where the points stand, and what that counts.
+        Values of the horizontal axis, and its name.
     panels
-        The lines of each panel by name; a value that is missing is a gap.
+        The lines of each panel by name; a missing value is a gap.
     """
     from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
@@ -54,26 +55,27 @@ def save(
     Parameters
     ----------
     path
-        Where to.
+        The file.
     called
-        What it is, for an error.
+        Name of the thing, for an error.
     document
-        What is written as JSON.
+        Content of the JSON file; NaN is written as null.
     columns
-        What is written as CSV; an empty cell is a value that is missing.
+        Columns of the CSV file; a missing value is an empty cell.
     draw
-        Gives what is written as a page, with all that draws it: it needs no network.
+        Makes the figure of the page, which needs no network.
 
     Raises
     ------
     InputError
-        The ending is another.
+        The name has another ending.
     OutputError
         The file cannot be written.
     """
     ending = Path(path).suffix.lower()
     if ending == ".json":
-        return write_text(path, json.dumps(document, allow_nan=False) + "\n")
+        found = pydantic_core.to_json(document, inf_nan_mode="null")
+        return write_text(path, found.decode() + "\n")
     if ending == ".csv":
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
@@ -86,5 +88,5 @@ def save(
 
 
 def known(value: float | int | None) -> float | int | None:
-    """The number, or nothing where it is none."""
+    """The number; None for NaN."""
     return None if value is None or math.isnan(value) else value

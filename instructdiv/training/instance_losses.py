@@ -13,7 +13,7 @@ _IGNORED = -100
 
 def instance_losses(
     rows: Iterable[Mapping[str, Any]], *, batch_size: int = 8
-) -> Callable[[Any], NDArray[np.float64]]:
+) -> "Callable[[Any], NDArray[np.float64]]":
     """What measures a causal language model on each instance of a target.
 
     The loss of an instance is the mean cross-entropy, in nats, over the tokens of its answer

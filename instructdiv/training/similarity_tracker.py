@@ -1,18 +1,20 @@
-"""SimilarityTracker: how near what was trained on so far has come to a target."""
+"""Similarity tracker: similarity to a target of the examples trained on so far."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instructdiv.arrangement import Arrangement
 from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool, Target, as_pool, as_target
+from instructdiv.results import Facts
+from instructdiv.selection import Selection
 from instructdiv.training.bigrams import Bigrams
 from instructdiv.training.curves import Column, figure, save
 
@@ -20,13 +22,19 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Doubles = NDArray[np.float64]
+
+Vectors: TypeAlias = Pool | Space | ArrayLike
+"""Records: a pool, a space, or vectors (n, d)."""
+
+TrainingOrder: TypeAlias = Arrangement | Selection | ArrayLike
+"""An order of training: an arrangement, a selection, or rows of a pool (b,)."""
+
 _ROWS = 1024
 _TARGETS = 4096
 
 
-@dataclass(frozen=True)
-class SimilarityPoint:
-    """How near all that was consumed so far is to the target.
+class SimilarityPoint(Facts):
+    """Similarity to the target of all examples consumed so far.
 
     The paper tracks "cosine distance", which is the negative of the cosine: its `avg`, `min`,
     `max` and `centroid` are here `-mean_similarity`, `-nearest_similarity`,
@@ -34,7 +42,7 @@ class SimilarityPoint:
     """
 
     examples: int
-    """Examples consumed so far; one that is trained on twice counts twice."""
+    """Number of examples consumed so far; an example trained on twice counts twice."""
 
     coverage: float
     """Mean over the target of the similarity to the nearest example so far, -1 to 1."""
@@ -64,26 +72,26 @@ class SimilarityPoint:
     """Euclidean distance of the mean of the examples to the mean of the target."""
 
     bigram_divergence: float | None
-    """Jensen-Shannon divergence of the distributions of word pairs, in bits, 0 to 1; none
-    where the target or some of the examples are vectors alone, or have no pair of words."""
+    """Jensen-Shannon divergence of the distributions of word pairs, in bits, 0 to 1; None
+    where the target or some examples have no texts, or no pair of words."""
 
 
-_NAMES = [field.name for field in fields(SimilarityPoint)]
+_NAMES = list(SimilarityPoint.model_fields)
 
 
 class SimilarityTracker:
-    """The set-to-set measures of a target, kept up to date as records are consumed.
+    """Measures of similarity between a target and the records consumed so far.
 
-    Nine measures between what was consumed so far and the target [1]_ - four of cosine
-    similarity, the same four of Euclidean distance between unit vectors, and the divergence
-    of word pairs - and coverage beside them. A batch of b examples takes O(b * M * d) for M
-    target records, and none is read again; memory is O(M * d), two numbers an example, and
-    the distinct word pairs. How the examples are batched does not matter.
+    Coverage, and nine measures between the two sets [1]_: four of cosine similarity, the same
+    four of Euclidean distance between unit vectors, and the divergence of word pairs. A batch
+    of b examples takes O(b * M * d) for M target records, and no example is read twice; memory
+    is O(M * d), two numbers an example, and the distinct word pairs. The result does not depend
+    on how the examples are batched.
 
     Parameters
     ----------
     target
-        What is to be reached: a pool, a space, vectors (M, d), or several of these by name.
+        Records to cover: a pool, a space, vectors (M, d), or several of these by name.
 
     Raises
     ------
@@ -106,7 +114,7 @@ class SimilarityTracker:
     ([1, 2], [0.5, 0.5])
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: "Target") -> None:
         self.target = as_target(target)
         self._vectors = _unit(self.target.space.vectors)
         self._mean = self._vectors.mean(axis=0)
@@ -126,12 +134,12 @@ class SimilarityTracker:
 
     @property
     def examples(self) -> int:
-        """Examples consumed so far."""
+        """Number of examples consumed so far."""
         return self._points[-1].examples if self._points else 0
 
     @property
     def best_similarity(self) -> Doubles:
-        """How near the nearest example so far is to each target row, (M,) float64; -1 before."""
+        """Similarity of each target row to the nearest example so far, (M,) float64; -1 before."""
         return self._best.copy()
 
     @property
@@ -141,23 +149,23 @@ class SimilarityTracker:
 
     @property
     def similarities(self) -> Doubles:
-        """How near each example is to the target row nearest to it, (examples,) float64."""
+        """Similarity of each example to the nearest target row, (examples,) float64."""
         return np.concatenate(self._similarities) if self._similarities else np.empty(0)
 
-    def update(self, batch: Pool | Space | ArrayLike) -> SimilarityPoint:
+    def update(self, batch: "Vectors") -> SimilarityPoint:
         """Consume the next examples: a pool, a space, or vectors (b, d).
 
         Raises
         ------
         ShapeError
-            There are none, or their vectors cannot be compared with those of the target.
+            The batch is empty, or its vectors cannot be compared with those of the target.
         """
         batch = as_pool(batch)
         self.target.check_comparable(batch)
         return self._consume(batch.space.vectors, batch.texts if batch.has_texts else None)
 
     def table(self) -> dict[str, list[Any]]:
-        """One column for each measure, with one value for each update."""
+        """A column for each measure, with a value for each update."""
         return {name: [getattr(point, name) for point in self._points] for name in _NAMES}
 
     def plot(self) -> "Figure":
@@ -178,12 +186,11 @@ class SimilarityTracker:
         Raises
         ------
         InputError
-            The name ends otherwise.
+            The name has another ending.
         OutputError
             The file cannot be written.
         """
-        document = [asdict(point) for point in self._points]
-        return save(path, "similarity tracker", document, self.table(), self.plot)
+        return save(path, "similarity tracker", self._points, self.table(), self.plot)
 
     def _consume(
         self, vectors: NDArray[np.float32], texts: Sequence[str] | None
@@ -200,7 +207,7 @@ class SimilarityTracker:
         return self._points[-1]
 
     def _compare(self, tile: Doubles) -> None:
-        """Take in some examples (h, d)."""
+        """Compare a tile of examples (h, d) with the target."""
         covered = np.zeros(len(tile))
         nearest = np.full(len(tile), -1.0)
         for start in range(0, len(self._vectors), _TARGETS):
@@ -239,13 +246,13 @@ class SimilarityTracker:
 
 
 def track(
-    pool: Pool | Space | ArrayLike,
-    order: Any,
-    target: Target,
+    pool: "Vectors",
+    order: "TrainingOrder",
+    target: "Target",
     *,
     every: int = 160,
 ) -> SimilarityTracker:
-    """Consume the records of a pool in the order of training, a batch at a time.
+    """Track the similarity to a target along an order of training, batch by batch.
 
     Parameters
     ----------
@@ -254,7 +261,7 @@ def track(
     order
         An arrangement, a selection, or rows of the pool (b,) in the order of training.
     target
-        What is to be reached: a pool, vectors, or several of these by name.
+        Records to cover: a pool, vectors, or several of these by name.
     every
         Examples between two points; the paper measures every 160.
 
@@ -276,7 +283,7 @@ def track(
     pool = as_pool(pool)
     tracker = SimilarityTracker(target)
     tracker.target.check_comparable(pool)
-    if hasattr(order, "check"):  # an arrangement knows its pool
+    if isinstance(order, Arrangement):  # an arrangement knows its pool
         order.check(pool)
     rows = order_rows(order, len(pool))
     texts = pool.texts if pool.has_texts else None
@@ -287,13 +294,13 @@ def track(
     return tracker
 
 
-def order_rows(order: Any, n_rows: int | None = None) -> NDArray[np.int64]:
+def order_rows(order: "TrainingOrder", n_rows: int | None = None) -> NDArray[np.int64]:
     """The rows of an arrangement, a selection, or an array of rows, (b,) int64.
 
     Raises
     ------
     ShapeError
-        There are none, or they are no rows of a pool of so many.
+        There are none, or a row is not below `n_rows`.
     """
     indices = np.asarray(getattr(order, "indices", order))
     if indices.size == 0:

@@ -1,17 +1,16 @@
-"""MonitorCallback: what fills a loss monitor from inside transformers.Trainer.
+"""Trainer callback: records into a loss monitor from inside transformers.Trainer.
 
-The only module that knows transformers; it is imported when a callback is asked for.
+Imports transformers, and is itself imported when a callback is made.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from instructdiv.errors import ShapeError
-from instructdiv.training.loss_monitor import Losses, LossMonitor
+from instructdiv.training.loss_curve import LossCurve, Losses
 
 _log = logging.getLogger("instructdiv")
 
@@ -27,18 +26,16 @@ class MonitorCallback(TrainerCallback):
 
     def __init__(
         self,
-        monitor: LossMonitor,
+        monitor: LossCurve,
         measure: Callable[[Any], Losses] | None,
         every: int,
-        stop: bool,
-        min_delta: float,
-        patience: int,
-        save_to: str | Path | None,
+        stop: tuple[float, int] | None,
+        save: Callable[[], None],
     ) -> None:
         self.monitor = monitor
         self._measure, self._every = measure, every
-        self._stop, self._min_delta, self._patience = stop, min_delta, patience
-        self._save_to = save_to
+        self._stop = stop  # min_delta and patience
+        self._save = save
         self._training = False
         self._tasks: dict[str, float] = {}
         self._known: set[str] = set()
@@ -116,17 +113,18 @@ class MonitorCallback(TrainerCallback):
         self._after(state, control)
 
     def _after(self, state: TrainerState, control: TrainerControl) -> None:
-        if self._save_to is not None and state.is_world_process_zero:
-            self.monitor.save(self._save_to)
-        if self._stop:
-            found = self.monitor.recommend_stop(min_delta=self._min_delta, patience=self._patience)
+        if state.is_world_process_zero:
+            self._save()
+        if self._stop is not None:
+            min_delta, patience = self._stop
+            found = self.monitor.recommend_stop(min_delta=min_delta, patience=patience)
             if found is not None:
                 _log.info("%s", found)
                 control.should_training_stop = True
 
 
 def _task(metrics: Mapping[str, float]) -> tuple[str, str] | None:
-    """What the names of the metrics begin with, and the task that this is of."""
+    """Prefix of the names of the metrics, and the task that they belong to."""
     for name in metrics:
         start = name.removesuffix(_TIMED)
         if name.endswith(_TIMED) and (start == _PREFIX or start.startswith(f"{_PREFIX}_")):
@@ -135,7 +133,7 @@ def _task(metrics: Mapping[str, float]) -> tuple[str, str] | None:
 
 
 def _examples(args: TrainingArguments, state: TrainerState, loader: Any) -> int:
-    """Examples trained on by now; the last batch of a pass may be smaller."""
+    """Number of examples trained on so far; the last batch of an epoch may be smaller."""
     of_step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
     try:
         n = len(loader.dataset)
@@ -147,7 +145,7 @@ def _examples(args: TrainingArguments, state: TrainerState, loader: Any) -> int:
 
 
 def _check_order(loader: Any, n_turns: int) -> None:
-    """Raise or warn where the turns of an arrangement are not those of what is trained on."""
+    """Raise or warn where the turns do not match the training set."""
     from torch.utils.data import SequentialSampler
 
     dataset: Any = getattr(loader, "dataset", None)
@@ -162,7 +160,7 @@ def _check_order(loader: Any, n_turns: int) -> None:
     sampler = getattr(batches, "sampler", None)
     if sampler is not None and not isinstance(sampler, SequentialSampler):
         _log.warning(
-            "the Trainer reads by a %s, so that turns may mean nothing; keep the order with "
+            "the Trainer samples with a %s, so that turns may be wrong; keep the order with "
             'TrainingArguments(train_sampling_strategy="sequential")',
             type(sampler).__name__,
         )

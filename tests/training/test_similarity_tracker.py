@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,7 +83,7 @@ def test_the_tracker_equals_all_pairs_at_once(
     assert [p.examples for p in points] == [*range(every, len(NINETY), every), len(NINETY)]
     for point in points:
         expected = plain_point(NINETY.take(order[: point.examples]), target)
-        assert asdict(point) == pytest.approx(asdict(expected), abs=1e-6)
+        assert point.model_dump() == pytest.approx(expected.model_dump(), abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -94,7 +94,9 @@ def test_how_examples_are_batched_does_not_matter(sizes: list[int], seed: int):
     for end, size in zip(np.cumsum(sizes), sizes, strict=True):
         several.update(NINETY.take(order[end - size : end]))
     at_once = track(NINETY, order, target, every=len(order))
-    assert asdict(several.points[-1]) == pytest.approx(asdict(at_once.points[-1]), abs=1e-9)
+    assert several.points[-1].model_dump() == pytest.approx(
+        at_once.points[-1].model_dump(), abs=1e-9
+    )
     np.testing.assert_allclose(several.coverage_after, at_once.coverage_after, atol=1e-9)
     np.testing.assert_allclose(several.similarities, at_once.similarities, atol=1e-9)
 
@@ -187,7 +189,7 @@ def test_targets_may_come_by_name():
         (50, 2),
         (7, 3),
     }
-    found = attribute_drop(monitored([3.0, 1.0], 9), range(9), pool=NINETY, target=named)
+    found = attribute_drop(monitored([3.0, 1.0], 9), range(9), track(NINETY, range(9), named))
     assert found.coverage_after == expected[0].coverage
 
 
@@ -249,7 +251,7 @@ def test_the_tracker_is_saved_in_each_form(tmp_path: Path):
 def test_the_figure_has_a_line_for_each_measure():
     drawn = track(NINETY, range(20), TARGETS["apart"], every=8).plot()
     names = {str(line.name).replace(" ", "_") for line in drawn.data}
-    assert names == {field.name for field in fields(SimilarityPoint)} - {"examples"}
+    assert names == set(SimilarityPoint.model_fields) - {"examples"}
     bare = track(NINETY.space, range(20), TARGETS["apart"], every=8)
     assert len(bare.plot().data) == len(names) - 1
     SimilarityTracker(NINETY).plot()

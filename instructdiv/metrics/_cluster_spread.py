@@ -31,6 +31,10 @@ class ClusterSpread(Metric):
         middles = _middles(target, self.clusterer)
         return lambda subset: self.value_of(_counts(subset.space, middles))
 
+    def clusters(self, pool: Pool, target: Pool) -> Rows:
+        """Cluster of the target that each row of a pool lies in, (n,) int64."""
+        return _middles(target, self.clusterer).nearest(pool.space, 1)[1][:, 0]
+
 
 @remembered
 def clusters_of(pool: Pool, clusterer: Clusterer) -> Rows:

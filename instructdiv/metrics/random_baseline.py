@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from instructdiv.core.allowance import Allowance
 from instructdiv.errors import ShapeError
 from instructdiv.metrics._base import Metric, Score
+from instructdiv.metrics._cluster_spread import ClusterSpread
 from instructdiv.metrics._nearest import Nearest
 from instructdiv.metrics.assessment import Assessment
 from instructdiv.pool import Pool, Target, as_target
@@ -157,6 +158,7 @@ class RandomBaseline:
         """Each metric (m) of each of some draws, (draws, m) float64."""
         measures = self._checked(metrics)
         near = [isinstance(metric, Nearest) for metric in metrics]
+        by_rows = all(isinstance(metric, Nearest | ClusterSpread) for metric in metrics)
         # What is counted of all texts of the pool need not be counted of each draw.
         for metric, of_nearest in zip(metrics, near, strict=True):
             if not of_nearest:
@@ -164,9 +166,22 @@ class RandomBaseline:
         found = []
         for rows in draws:
             similarity = self._nearest(rows) if any(near) else None
-            subset = None if all(near) else self._subset(rows)
-            found.append([one.of_draw(subset, similarity) for one in measures])
+            subset = None if by_rows else self._subset(rows)
+            found.append([one.of_draw(rows, subset, similarity) for one in measures])
         return np.array(found, np.float64)
+
+    def values_by_size(self, metric: Nearest, sizes: Sequence[int]) -> Values:
+        """A metric of each draw of several ascending numbers of records, (draws, sizes) float64.
+
+        As :meth:`values` gives it of each number of records, to rounding.
+        """
+        (one,) = self._checked([metric])
+        return np.array(
+            [
+                [one.of_draw(rows, None, near) for rows, near in self._nested(order, sizes)]
+                for order in self._orders()
+            ]
+        )
 
     def of_pool(self, metric: Metric) -> float:
         """A metric of the whole pool."""
@@ -174,7 +189,8 @@ class RandomBaseline:
         if name not in self._of_pool:
             (one,) = self._checked([metric])
             similarity = self._pool_similarity if isinstance(metric, Nearest) else None
-            self._of_pool[name] = one.of_draw(self.pool, similarity)
+            rows = np.arange(len(self.pool))
+            self._of_pool[name] = one.of_draw(rows, self.pool, similarity)
         return self._of_pool[name]
 
     def nearest_similarity(self, size: int) -> Floats:
@@ -193,7 +209,11 @@ class RandomBaseline:
                 of_vectors = metric.looks_at == "vectors"
                 target = self.target if of_vectors else self._whole_target
                 seeded = metric.seeded(self.seed)
-                self._measures[metric.title] = _Measure(seeded, target, seeded.against(target))
+                score = seeded.against(target)
+                clusters = None
+                if isinstance(seeded, ClusterSpread):
+                    clusters = seeded.clusters(self.pool, target)
+                self._measures[metric.title] = _Measure(seeded, target, score, clusters)
         return [self._measures[metric.title] for metric in metrics]
 
     def _orders(self) -> Iterator[Rows]:
@@ -266,6 +286,31 @@ class RandomBaseline:
             found[pending] = self.pool.space.take(drawn).nearest_similarity(left)
         return found
 
+    def _nested(self, order: Rows, sizes: Sequence[int]) -> Iterator[tuple[Rows, Floats]]:
+        """The first rows of an order, and how near their nearest is to each target row, (t,)."""
+        similarities, numbers = self._lists
+        firsts, number_of = self._distinct
+        # The first of the sizes that holds each distinct vector; of copies the earliest counts.
+        first_size = np.empty(len(firsts), np.uint8)
+        at = np.arange(len(order) - 1, -1, -1)
+        first_size[number_of[order[::-1]]] = np.searchsorted(sizes, at, side="right")
+        so_far = np.minimum.accumulate(first_size[numbers], axis=1)
+        for i, size in enumerate(sizes):
+            rows = np.sort(order[:size])
+            if size == len(order):
+                yield rows, self._pool_similarity
+                continue
+            place = np.count_nonzero(so_far > i, axis=1)
+            missed = np.flatnonzero(place == numbers.shape[1])
+            listed = np.minimum(place, numbers.shape[1] - 1)
+            found = similarities[np.arange(len(listed)), listed]
+            if len(missed):
+                left = self.target.space
+                left = left if 2 * len(missed) > len(left) else left.take(missed)
+                near = self.pool.space.take(rows).nearest_similarity(left)
+                found[missed] = near if len(left) == len(missed) else near[missed]
+            yield rows, found
+
 
 @dataclass(frozen=True, eq=False)
 class _Measure:
@@ -274,11 +319,16 @@ class _Measure:
     metric: Metric
     target: Pool
     score: Score
+    clusters: Rows | None
+    """(n,) number of the cluster of the target that each row of the pool lies in."""
 
-    def of_draw(self, subset: Pool | None, similarity: Floats | None) -> float:
-        """The metric of some rows, or of how near they are to the target."""
+    def of_draw(self, rows: Rows, subset: Pool | None, similarity: Floats | None) -> float:
+        """The metric of some rows: from how near they are to the target, if that is told."""
         if isinstance(self.metric, Nearest) and similarity is not None:
             return self.metric.value_of(similarity)
+        if isinstance(self.metric, ClusterSpread) and self.clusters is not None:
+            n_clusters = int(self.clusters.max()) + 1
+            return self.metric.value_of(np.bincount(self.clusters[rows], minlength=n_clusters))
         assert subset is not None  # noqa: S101
         return self.score(subset)
 

@@ -18,11 +18,8 @@ def coverage_curve(baseline: RandomBaseline, selection: Selection | None) -> Cur
     n_chosen = 0 if selection is None else len(selection)
     pool = baseline.pool
     budgets = _budgets(len(pool), n_chosen)
-    values = [
-        baseline.values([MeanNearestSimilarity()], baseline.rows(budget))[:, 0]
-        for budget in budgets
-    ]
-    low, middle, high = np.percentile(values, [5, 50, 95], axis=1)
+    values = baseline.values_by_size(MeanNearestSimilarity(), budgets)
+    low, middle, high = np.percentile(values, [5, 50, 95], axis=0)
     chosen = None
     if selection is not None:
         chosen = _prefixes(pool.space, baseline.target.space, selection, budgets)

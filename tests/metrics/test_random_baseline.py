@@ -6,7 +6,7 @@ import pytest
 from instructdiv import Pool, Space
 from instructdiv.core import neighbors
 from instructdiv.errors import ShapeError
-from instructdiv.metrics import RandomBaseline
+from instructdiv.metrics import MeanNearestSimilarity, RandomBaseline
 from instructdiv.metrics import random_baseline as draws_module
 from tests.pools import COPIES, DISTINCT, POOLS, clustered
 
@@ -103,3 +103,16 @@ def test_a_size_that_cannot_be_drawn_is_refused(size: int):
         RandomBaseline(DISTINCT, n_draws=2).nearest_similarity(size)
     with pytest.raises(ShapeError, match="at least 1 draw"):
         RandomBaseline(DISTINCT, n_draws=0)
+
+
+@pytest.mark.parametrize("pool", [FEW, FEW_COPIES, POOLS["one"], POOLS["equal"], COPIES])
+@pytest.mark.parametrize("longest", [1, 500, 2**25], ids=["lists of one", "short", "lists"])
+def test_several_sizes_at_once_give_what_each_gives_alone(
+    pool: Pool, longest: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(draws_module, "_LONGEST", longest)
+    sizes = sorted({1, min(3, len(pool)), max(1, len(pool) // 2), len(pool)})
+    baseline, metric = RandomBaseline(pool, n_draws=6, seed=2), MeanNearestSimilarity()
+    alone = [baseline.values([metric], baseline.rows(size))[:, 0] for size in sizes]
+    together = RandomBaseline(pool, n_draws=6, seed=2).values_by_size(metric, sizes)
+    np.testing.assert_allclose(together, np.transpose(alone), atol=1e-5)

@@ -1,0 +1,147 @@
+"""What is written on a command line, as the library takes it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from instructdiv.errors import BudgetError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from instructdiv.budget import Budget
+    from instructdiv.embedders import Embedder
+    from instructdiv.part import Part
+    from instructdiv.pool import Pool
+
+    P = TypeVar("P", bound=Part)
+
+
+def json_or_name(value: str) -> Any:
+    """A JSON mapping of a part as a mapping, and its name as it is."""
+    if not value.lstrip().startswith("{"):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{value!r} is not JSON: {error}") from None
+
+
+def parts_of(names: str, family: "type[P]") -> "list[P]":
+    """Parts of a family between commas; a JSON mapping may hold commas of its own."""
+    found = []
+    rest = names.strip()
+    while rest:
+        part: Any
+        if rest.startswith("{"):
+            try:
+                part, end = json.JSONDecoder().raw_decode(rest)
+            except json.JSONDecodeError as error:
+                raise UsageError(f"{rest!r} is not JSON: {error}") from None
+            after = rest[end:].lstrip()
+            if after[:1] not in ("", ","):
+                raise UsageError(
+                    f"{family.family}s stand between commas, got {after!r} after a mapping"
+                )
+            rest = after[1:].lstrip()
+        else:
+            part, _, rest = (piece.strip() for piece in rest.partition(","))
+        found.append(family.from_mapping(part))
+    return found
+
+
+def budget_of(number: str, unit: str, **more: Any) -> "Budget":
+    """A budget of so many records or tokens, or of a share of the records."""
+    from instructdiv.budget import Budget
+
+    try:
+        amount = float(number) if unit == "share" else int(number.replace("_", ""))
+    except ValueError:
+        kind = "a number above 0, at most 1" if unit == "share" else "a whole number above 0"
+        raise BudgetError(f"a budget of {unit} is {kind}, got {number!r}") from None
+    return Budget.model_validate({unit: amount} | more)
+
+
+def shares_of(pairs: list[str], option: str) -> dict[str, float]:
+    """Shares by the name of their group, each given as GROUP=SHARE."""
+    shares: dict[str, float] = {}
+    for pair in pairs:
+        group, _, share = pair.rpartition("=")  # a name may hold an equals sign
+        if group in shares:
+            raise UsageError(f"{option} is given twice for {group!r}; give it once")
+        try:
+            shares[group] = float(share)
+        except ValueError:
+            group = ""
+        if not group:
+            raise UsageError(f"{option} takes GROUP=SHARE, as in code=0.1, got {pair!r}")
+    return shares
+
+
+def files_by_name(given: list[str], option: str) -> dict[str, str]:
+    """Files by name, each given as NAME=FILE, or as a file that is its own name."""
+    named: dict[str, str] = {}
+    for one in given:
+        name, equals, path = one.partition("=")
+        if not equals or Path(one).exists():
+            name, path = one, one
+        if not name or not path:
+            raise UsageError(f"{option} takes NAME=FILE or a file, got {one!r}")
+        if name in named:
+            raise UsageError(f"{option} has the name {name!r} twice; give each another")
+        named[name] = path
+    return named
+
+
+def check_file(path: Path | None, called: str, *endings: str) -> None:
+    """Raise, before the work, if a file cannot be written there or has another ending."""
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:
+        *most, last = endings
+        forms = f"{', '.join(most)} or {last}" if most else last
+        raise UsageError(f"a {called} is written as {forms}, not as {str(path)!r}")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give a file")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise OutputError(f"cannot write {path}: {above} is a file")
+
+
+def number_of_records(pool_size: list[str]) -> int:
+    """A number as it is, or how many records there are in files."""
+    from instructdiv.data.records import read
+
+    if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
+        return int(pool_size[0].replace("_", ""))
+    return len(read(pool_size))
+
+
+def embedder_of(name: Any) -> "Embedder":
+    """An embedder from its name, a mapping, a .npy file, or the path or Hub name of a model."""
+    from instructdiv.embedders import Embedder, Precomputed, SentenceTransformer
+
+    if not isinstance(name, str) or name in Embedder.known():
+        return Embedder.from_mapping(name)
+    if name.endswith(".npy"):
+        return Precomputed(path=name)
+    return SentenceTransformer() if name == "minilm" else SentenceTransformer(model=name)
+
+
+def pools_of(
+    sets: "Mapping[str, Any]", keys: dict[str, Any], progress: Any, **of_sets: Any
+) -> "dict[str, Pool]":
+    """Pools of several data sets, read and embedded as the keys say."""
+    from instructdiv.pool import Pool
+
+    embedder = embedder_of(keys.get("embedder", "minilm")).seeded(keys.get("seed", 0))
+    rest = {
+        name: keys[name]
+        for name in ("view", "group", "schema", "encoding", "strict")
+        if name in keys
+    }
+    if "schemas" in of_sets:
+        rest.pop("schema", None)
+    first = next(iter(sets))
+    own = {name: {first: keys[name]} for name in ("costs", "quality") if name in keys}
+    return Pool.together(sets, embedder, progress=progress, **rest, **own, **of_sets)

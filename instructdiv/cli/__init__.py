@@ -8,7 +8,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -49,8 +49,8 @@ HELP = {"help_option_names": ["--help", "-h"]}
 class _Command(TyperCommand):
     """A command whose --help stands in the panel of the other switches of a run."""
 
-    def get_help_option(self, ctx):  # type: ignore[no-untyped-def]
-        option = super().get_help_option(ctx)
+    def get_help_option(self, ctx: Any) -> Any:
+        option: Any = super().get_help_option(ctx)
         option.metavar, option.rich_help_panel = "", RUN
         return option
 
@@ -58,8 +58,8 @@ class _Command(TyperCommand):
 class _Group(TyperGroup):
     """Commands whose --help is shown as a switch."""
 
-    def get_help_option(self, ctx):  # type: ignore[no-untyped-def]
-        option = super().get_help_option(ctx)
+    def get_help_option(self, ctx: Any) -> Any:
+        option: Any = super().get_help_option(ctx)
         option.metavar = ""
         return option
 

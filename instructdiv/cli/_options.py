@@ -219,7 +219,7 @@ def _of_field(name: str, *, required: bool) -> inspect.Parameter:
         option_name(name),
         panel=next(panel for panel, names in _PANEL_OF.items() if name in names),
         help=" ".join(told),
-        metavar=_PLACEHOLDERS.get(name, "NUMBER" if field.type in (int, float) else "NAME"),
+        metavar=_PLACEHOLDERS.get(name, "NAME"),
         min=field.minimum,
         max=field.maximum,
     )
@@ -300,6 +300,8 @@ def _in_panels(
         info = copy(info)
         if kind is bool:
             info.metavar = ""  # a flag takes no value
+        elif {int, float} & {kind, *get_args(kind)}:
+            info.metavar = "NUMBER"
         if parameter.name in first:
             info.rich_help_panel = MOST_USED
         is_argument = isinstance(info, ArgumentInfo)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from instructdiv.errors import BudgetError, OutputError, UsageError
 
@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
     from instructdiv.budget import Budget
     from instructdiv.embedders import Embedder
-    from instructdiv.part import Part
     from instructdiv.pool import Pool
-
-    P = TypeVar("P", bound=Part)
 
 
 def json_or_name(value: str) -> Any:
@@ -27,9 +24,11 @@ def json_or_name(value: str) -> Any:
         raise UsageError(f"{value!r} is not JSON: {error}") from None
 
 
-def parts_of(names: str, family: "type[P]") -> "list[P]":
+def parts_of(names: str, family: Any) -> list[Any]:
     """Parts of a family between commas; a JSON mapping may hold commas of its own."""
-    found = []
+    if names.strip() == "all":
+        return [family.from_mapping(name) for name in family.known()]
+    found: list[Any] = []
     rest = names.strip()
     while rest:
         part: Any
@@ -110,7 +109,7 @@ def check_file(path: Path | None, called: str, *endings: str) -> None:
 
 def number_of_records(pool_size: list[str]) -> int:
     """A number as it is, or how many records there are in files."""
-    from instructdiv.data.records import read
+    from instructdiv.data.load import read
 
     if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
         return int(pool_size[0].replace("_", ""))
@@ -143,5 +142,6 @@ def pools_of(
     if "schemas" in of_sets:
         rest.pop("schema", None)
     first = next(iter(sets))
-    own = {name: {first: keys[name]} for name in ("costs", "quality") if name in keys}
-    return Pool.together(sets, embedder, progress=progress, **rest, **own, **of_sets)
+    for name in keys.keys() & {"costs", "quality"}:
+        rest[name] = {first: keys[name]}
+    return Pool.together(sets, embedder, progress=progress, **rest, **of_sets)

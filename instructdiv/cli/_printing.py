@@ -13,10 +13,9 @@ import typer
 
 if TYPE_CHECKING:
     from instructdiv.curation.curate import Mix
-    from instructdiv.embedders.base import Progress
+    from instructdiv.embedders import Progress
     from instructdiv.report import Comparison, Summary
-    from instructdiv.report.document import Document
-    from instructdiv.report.tables import Table, TabledDocument
+    from instructdiv.results import Table
 
 _SHOWN_ROWS = 20
 
@@ -68,27 +67,30 @@ class Printer:
         if self.as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
 
-    def result(self, result: "Document", output: Path | None = None) -> None:
-        """A result as --json or as text; the whole of it into a file, if one is named."""
+    def result(
+        self, result: Any, output: Path | None = None, titles: list[str] | None = None
+    ) -> None:
+        """What a verb found: the whole of it as JSON or into a file, for people its tables.
+
+        Parameters
+        ----------
+        result
+            A :class:`~instructdiv.results.Result`, or what has `to_json` and text.
+        output
+            File to write it to.
+        titles
+            Tables to print; all if not given.
+        """
         if output:
             result.save(output)
         self.json(json.loads(result.to_json()))
-        self.text(result)
-
-    def tables(self, result: "TabledDocument", titles: list[str] | None = None) -> None:
-        """Headline and tables of a result, the first rows of each."""
         if self.quiet or self.as_json:
             return
-        tables = result.tables()
-        shown = {title: tables[title] for title in titles or tables}
-        _print_tables(result.headline, shown)
-
-    def document(self, result: "TabledDocument", output: Path | None = None) -> None:
-        """A result of several tables as --json or as text, and whole into a file."""
-        if output:
-            result.save(output)
-        self.json(json.loads(result.to_json()))
-        self.tables(result)
+        if hasattr(result, "tables"):
+            tables = result.tables()
+            _print_tables(result.headline, {title: tables[title] for title in titles or tables})
+        else:
+            typer.echo(result)
 
     def rows(self, title: str, rows: list[dict[str, Any]]) -> None:
         """A table of mappings with the same keys."""
@@ -111,8 +113,7 @@ class Printer:
         if summary.selected is None:
             titles += ["Clusters", "Near copies"]
         titles += [title for title in summary.tables() if title.startswith("Reference")]
-        self.json(json.loads(summary.to_json()))
-        self.tables(summary, titles)
+        self.result(summary, titles=titles)
         for notice in summary.notices:
             self.text(f"note: {notice}")
 
@@ -173,7 +174,7 @@ def _print_tables(headline: str, tables: "dict[str, Table]") -> None:
         drawn = Drawn(title=Text(title), title_justify="left")
         for name, numeric in zip(table.columns, table.numeric, strict=True):
             drawn.add_column(name, justify="right" if numeric else "left")
-        for row in table.texts[:_SHOWN_ROWS]:
+        for row in table.first(_SHOWN_ROWS).texts:
             drawn.add_row(*map(Text, row))
         console.print(drawn)
 

@@ -116,7 +116,7 @@ def demo(
 ) -> None:
     """Rebalance the demo data that comes with the package: 16 domains, very unequal."""
     from instructdiv.curation.recipe import Recipe
-    from instructdiv.data.records import DEMO
+    from instructdiv.data.load import DEMO
 
     spent = budget_of(budget, unit)
     recipe = Recipe(data=(str(DEMO),), group="domain", budget=spent, page=True)
@@ -249,9 +249,11 @@ def diversify(
             found = {"plan": done.plan, "before": done.before, "after": done.after}
             if output:
                 done.export(output, exporter, overwrite=overwrite)
-    told = {name: json.loads(one.to_json()) for name, one in found.items()}
-    printer.json(told | {"output": output and str(output)})
-    printer.tables(found.pop("plan"))
+    if printer.as_json:
+        told = {name: json.loads(one.to_json()) for name, one in found.items()}
+        printer.json(told | {"output": output and str(output)})
+        return
+    printer.result(found.pop("plan"))
     for name, profile in found.items():
         printer.text(f"{name}: {profile.headline}")
     printer.text(f"\nwritten to {output}" if output else "\nnothing is written; give --output")

@@ -192,7 +192,7 @@ def diff(
     with printer.progress() as progress:
         pools = pools_of({"a": a, "b": b}, keys, progress)
         found = diff(pools["a"], pools["b"], (a, b), radius=radius, seed=keys.get("seed", 0))
-    printer.document(found, output)
+    printer.result(found, output)
     found.check(min_coverage)
 
 
@@ -339,7 +339,7 @@ def profile(
         found = instruction_profile(
             pool, similarity_threshold=similarity_threshold, progress=progress
         )
-    printer.document(found, output)
+    printer.result(found, output)
 
 
 @options("data", *READING, "target", first=("candidate", "add", "mode", "target", "output"))
@@ -394,4 +394,4 @@ def advise(
             seed=keys.get("seed", 0),
             progress=progress,
         )
-    printer.document(found, output)
+    printer.result(found, output)

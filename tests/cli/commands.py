@@ -9,34 +9,28 @@ from typer.testing import CliRunner, Result
 from instructdiv.cli import app
 
 VERBS = ["Bake", "Paint", "Describe", "Sell", "Draw", "Translate"]
-
-
 THINGS = ["bread", "a door", "the moon", "two numbers", "a song", "a contract", "my cat"]
-
-
 ROWS = [
     {"instruction": f"{verb} {thing}.", "output": f"{thing}!", "domain": verb.lower()}
     for verb in VERBS
     for thing in THINGS
 ]
-
-
 LEXICAL = ["--embedder", "lexical", "--n-draws", "3"]
 
 
-def _invoke(*arguments: object) -> Result:
+def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def _done(*arguments: object) -> Result:
-    result = _invoke(*arguments)
+def done(*arguments: object) -> Result:
+    result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     return result
 
 
-def _fails(code: int, said: str, *arguments: object) -> Result:
+def fails(code: int, said: str, *arguments: object) -> Result:
     """An error of ours: its exit code, one line on stderr, nothing on stdout, no traceback."""
-    result = _invoke(*arguments)
+    result = invoke(*arguments)
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.exit_code == code, result.output
     assert result.stdout == ""
@@ -46,15 +40,15 @@ def _fails(code: int, said: str, *arguments: object) -> Result:
     return result
 
 
-def _select(data: object, out: Path, *arguments: object, budget: object = 5) -> list[object]:
+def select(data: object, out: Path, *arguments: object, budget: object = 5) -> list[object]:
     return ["select", data, "--budget", budget, *LEXICAL, "--output", out, *arguments]
 
 
-def _mix(out: Path) -> list[dict[str, Any]]:
+def mix_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "mix.jsonl").read_text().splitlines()]
 
 
-def _one_object(text: str) -> dict[str, Any]:
+def one_object(text: str) -> dict[str, Any]:
     def never(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 

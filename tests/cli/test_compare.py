@@ -8,7 +8,8 @@ from typer.testing import CliRunner, Result
 
 import instructdiv as idv
 from instructdiv import Comparison, Pool, compare
-from instructdiv.cli import _parts, app
+from instructdiv.cli import app
+from instructdiv.cli._parsing import parts_of
 from instructdiv.selectors import Selector
 from tests.shared_data import ROWS
 
@@ -163,4 +164,4 @@ def test_bad_usage_is_exit_code_2(missing: str, data: str):
     ],
 )  # fmt: skip
 def test_commas_within_a_mapping_do_not_part_selectors(text: str, names: list[str]):
-    assert [selector.name for selector in _parts(text, Selector)] == names
+    assert [selector.name for selector in parts_of(text, Selector)] == names

@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, [*arguments, "--quiet"])
+    return CliRunner().invoke(app, arguments)
 
 
 def lexical(*arguments: str) -> Result:
@@ -169,7 +169,7 @@ def test_the_groups_of_a_single_candidate_are_sources(folder: Path):
 def test_a_wrong_argument_ends_with_a_sentence_that_says_what_is_wrong(
     folder: Path, arguments: tuple[str, ...], says: str
 ):
-    result = lexical(*arguments)
+    result = lexical(*arguments, "--quiet")
     assert result.exit_code in (1, 2), result.output
     assert result.output.startswith("error: ")
     assert says in " ".join(result.output.split())

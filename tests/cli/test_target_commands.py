@@ -13,7 +13,7 @@ from instructdiv import Arrangement, Recipe
 from instructdiv.arrangers import Arranger
 from instructdiv.errors import InputError, ParameterError, ShapeError, UsageError
 from instructdiv.selectors import TargetBalanced
-from tests.cli.commands import ROWS, _done, _fails, _invoke, _mix, _one_object, _select
+from tests.cli.commands import ROWS, done, fails, invoke, mix_of, one_object, select
 
 ASKED = [
     {"messages": [{"role": "user", "content": f"Bake {thing} now."}], "kind": kind}
@@ -34,8 +34,8 @@ def _manifest(out: Path) -> dict[str, Any]:
 
 
 def test_select_chooses_for_a_target_in_another_layout(data: str, asked: str, out: Path) -> None:
-    result = _done(*_select(data, out, "--selector", "test_centric", "--target", asked))
-    assert sum(row["domain"] == "bake" for row in _mix(out)) >= 4
+    result = done(*select(data, out, "--selector", "test_centric", "--target", asked))
+    assert sum(row["domain"] == "bake" for row in mix_of(out)) >= 4
     assert "target records" in " ".join(result.stdout.split())
     assert _manifest(out)["target"]["inputs"][0]["file"] == asked
     summary = json.loads((out / "summary.json").read_text())
@@ -45,27 +45,27 @@ def test_select_chooses_for_a_target_in_another_layout(data: str, asked: str, ou
 
 @pytest.mark.parametrize("name", sorted(Arranger.known()))
 def test_every_arranger_can_be_named(name: str, data: str, asked: str, out: Path) -> None:
-    _done(
+    done(
         "arrange", data, "--arranger", name, "--target", asked, "--group", "domain",
         "--embedder", "lexical", "--output", out, "-q",
     )  # fmt: skip
     manifest = _manifest(out)
     assert manifest["arrangement"]["arranger"]["name"] == name
-    mix = _mix(out)
+    mix = mix_of(out)
     assert sorted(map(str, mix)) == sorted(map(str, ROWS))
     assert mix == [ROWS[i] for i in manifest["arrangement"]["indices"]]
 
 
 def test_a_mix_stands_in_the_order_of_its_arrangement(data: str, asked: str, out: Path) -> None:
-    _done(
-        *_select(data, out, "--selector", "test_centric", "--target", asked, budget=20),
+    done(
+        *select(data, out, "--selector", "test_centric", "--target", asked, budget=20),
         "--arranger", '{"name": "far_then_near", "share": 0}', "--trainer", "trl",
         "--exporter", "jsonl",
     )  # fmt: skip
     manifest = _manifest(out)
     chosen, arranged = manifest["selection"]["indices"], manifest["arrangement"]["indices"]
     assert sorted(chosen) == sorted(arranged) != arranged
-    assert _mix(out) == [ROWS[i] for i in arranged]
+    assert mix_of(out) == [ROWS[i] for i in arranged]
     assert [ROWS[line - 1] for line in manifest["selection"]["line"]] == [ROWS[i] for i in chosen]
     assert "sequential" in (out / "trl.yaml").read_text()
     assert "trl.yaml" in manifest["outputs"]
@@ -106,14 +106,14 @@ def test_rebalance_takes_a_target_of_any_kind(asked: str) -> None:
 
 
 def test_a_target_may_be_there_for_the_order_alone(data: str, asked: str, out: Path) -> None:
-    _fails(2, "k_center covers the pool itself",
-           *_select(data, out, "--selector", "k_center", "--target", asked))  # fmt: skip
-    _done(
-        *_select(data, out, "--selector", "k_center", "--target", asked),
+    fails(2, "k_center covers the pool itself",
+           *select(data, out, "--selector", "k_center", "--target", asked))  # fmt: skip
+    done(
+        *select(data, out, "--selector", "k_center", "--target", asked),
         "--arranger", "test_centric",
     )  # fmt: skip
     usual = idv.rebalance(ROWS, 5, selector="k_center", embedder="lexical")
-    assert len(_mix(out)) == len(usual) == 5
+    assert len(mix_of(out)) == len(usual) == 5
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_a_target_may_be_there_for_the_order_alone(data: str, asked: str, out: P
 def test_what_does_not_fit_is_said_before_a_folder_is_made(
     options: list[str], said: str, data: str, out: Path
 ) -> None:
-    _fails(2, said, *_select(data, out, *options))
+    fails(2, said, *select(data, out, *options))
     assert not out.exists()
 
 
 def test_a_group_column_that_the_target_lacks_is_named(data: str, asked: str, out: Path) -> None:
     options = ["--target", asked, "--target-group", "topic"]
-    _fails(2, "named 'topic'; known: ", *_select(data, out, *options))
+    fails(2, "named 'topic'; known: ", *select(data, out, *options))
     assert not out.exists()
 
 
@@ -158,18 +158,17 @@ def test_leaks_are_counted_listed_and_held_to_a_limit(
         "lexical",
         "--similarity-threshold",
         "1",
-        "-q",
     ]
     written = tmp_path / "leaks.json"
-    result = _done(*command, "--most", 2, "-o", written)
+    result = done(*command, "--most", 2, "-o", written)
     assert "2 of 3 target records are in the pool: 2 of its 42 records, 1 exact, 1" in result.stdout
-    found = _one_object(_done(*command, "--json").stdout)
+    found = one_object(done(*command, "--json").stdout)
     assert found == json.loads(written.read_text())
     assert [ROWS[i]["instruction"] for i in found["rows"]] == ["Bake bread.", "Sell a song."]
-    over = _invoke(*command, "--most", 1)
+    over = invoke(*command, "--most", 1)
     assert over.exit_code == 3
     assert "2 records of the data leak, more than 1" in over.stderr
-    clean = _done(
+    clean = done(
         "leaks",
         data,
         "--target",
@@ -178,7 +177,6 @@ def test_leaks_are_counted_listed_and_held_to_a_limit(
         "lexical",
         "--similarity-threshold",
         "1",
-        "-q",
     )
     assert "none of 3 target records" in clean.stdout
 
@@ -217,7 +215,7 @@ def test_records_of_a_target_that_cannot_be_used_are_not_lost(
     bad.write_text(
         '{"instruction": "", "output": "x"}\n{"instruction": "Bake it.", "output": ""}\n'
     )
-    result = _done(*_select(data, out, "--selector", "test_centric", "--target", bad))
+    result = done(*select(data, out, "--selector", "test_centric", "--target", bad))
     assert "target: 1 record cannot be used" in result.stderr
     assert "bad.jsonl" in (out / "quarantine.jsonl").read_text()
     assert _manifest(out)["target"]["quarantined"] == 1
@@ -228,13 +226,13 @@ def test_where_all_are_chosen_an_arranger_gets_them_in_the_order_of_the_file(
     data: str, out: Path
 ) -> None:
     for seed in ("0", "1"):
-        result = _done(
+        result = done(
             "arrange", data, "--arranger", "clustered", "--group", "domain", "--seed", seed,
             "--embedder", "lexical", "-o", out, "--overwrite",
         )  # fmt: skip
-        assert _mix(out) == ROWS
+        assert mix_of(out) == ROWS
         assert "42 records in 6 turns by clustered" in result.stdout
-    aimed = _done(
+    aimed = done(
         "arrange", data, "--arranger", "clustered", "--group", "domain", "--target", data,
         "--embedder", "lexical", "-o", out, "--overwrite",
     )  # fmt: skip
@@ -256,7 +254,7 @@ def test_a_layout_is_that_of_the_data_alone(data: str, asked: str) -> None:
         ["leaks", data, "--embedder", "lexical"],
         ["compare", data, "--embedder", "lexical", "--selectors", "random", "--budgets", "3"],
     ):
-        assert _done(*command, "--target", asked, "--schema", "alpaca", "-q").stdout
+        assert done(*command, "--target", asked, "--schema", "alpaca").stdout
 
 
 @pytest.mark.parametrize("target", ["asked.jsonl", ASKED, Path("asked.jsonl")])
@@ -306,4 +304,4 @@ def test_a_wrong_trainer_or_arranger_is_refused_in_python() -> None:
 
 def test_the_lab_says_what_it_cannot_read(tmp_path: Path) -> None:
     asked = ("lab", "arrangement", "--tasks", tmp_path / "none.jsonl", "-q")
-    assert _fails(2, "no file or folder", *asked).stdout == ""
+    assert fails(2, "no file or folder", *asked).stdout == ""

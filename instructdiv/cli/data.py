@@ -120,7 +120,7 @@ def _facts(part: "type[Part]") -> dict[str, Any]:
 
     if issubclass(part, Selector):
         target = "needed" if part.needs_target else "possible" if part.covers_target else "no"
-        return {"target": target, "smaller budget is a prefix": part.nested}
+        return {"target": target, "prefix-nested": part.nested}
     if issubclass(part, Metric):
         return {"higher is better": part.higher_is_better}
     if issubclass(part, Arranger):
@@ -130,7 +130,7 @@ def _facts(part: "type[Part]") -> dict[str, Any]:
 
 def _trainers() -> list[dict[str, Any]]:
     from instructdiv.exporters import Exporter
-    from instructdiv.exporters.stanza import TRAINERS
+    from instructdiv.exporters.known_trainers import TRAINERS
 
     known = Exporter.known()
     alone = "Settings alone; rows are written by --exporter."

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeAlias, get_args
 import typer
 from typer.models import ArgumentInfo
 
-from instructdiv.cli._parsing import budget_of, embedder_of, json_or_name, shares_of
+from instructdiv.cli._parsing import budget_of, shares_of
 from instructdiv.cli._printing import Printer
 
 MOST_USED = "Most used"
@@ -48,6 +48,7 @@ WRITING = ("trainer", "exporter", "eval_share", "add_columns", "fail_on_drop", "
 """Fields that say how a mix is written."""
 
 _MODELS = {
+    "Reading": "data/reading.py",
     "Recipe": "curation/recipe.py",
     "Budget": "budget.py",
     "CoverageAt": "metrics/coverage_at.py",
@@ -321,10 +322,6 @@ def _is_given(name: str, context: typer.Context) -> bool:
 def _keys(given: dict[str, Any]) -> Keys:
     """What was written on the command line, as a recipe takes it."""
     keys = dict(given)
-    for name in keys.keys() & (LISTED.keys() - {"trainer"}):
-        keys[name] = json_or_name(keys[name])
-    if "embedder" in keys:
-        keys["embedder"] = embedder_of(keys["embedder"])
     for name in keys.keys() & {"floors", "caps"}:
         keys[name] = shares_of(keys[name], option_name(name))
     if "budget" in keys:

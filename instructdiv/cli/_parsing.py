@@ -7,27 +7,13 @@ from typing import TYPE_CHECKING, Any
 from instructdiv.errors import BudgetError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from instructdiv.budget import Budget
-    from instructdiv.embedders import Embedder
-    from instructdiv.pool import Pool
-
-
-def json_or_name(value: str) -> Any:
-    """A JSON mapping of a part as a mapping, and its name as it is."""
-    if not value.lstrip().startswith("{"):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{value!r} is not JSON: {error}") from None
 
 
 def parts_of(names: str, family: Any) -> list[Any]:
     """Parts of a family between commas; a JSON mapping may hold commas of its own."""
     if names.strip() == "all":
-        return [family.from_mapping(name) for name in family.known()]
+        return [family.of(name) for name in family.known()]
     found: list[Any] = []
     rest = names.strip()
     while rest:
@@ -45,7 +31,7 @@ def parts_of(names: str, family: Any) -> list[Any]:
             rest = after[1:].lstrip()
         else:
             part, _, rest = (piece.strip() for piece in rest.partition(","))
-        found.append(family.from_mapping(part))
+        found.append(family.of(part))
     return found
 
 
@@ -116,32 +102,6 @@ def number_of_records(pool_size: list[str]) -> int:
     return len(read(pool_size))
 
 
-def embedder_of(name: Any) -> "Embedder":
-    """An embedder from its name, a mapping, a .npy file, or the path or Hub name of a model."""
-    from instructdiv.embedders import Embedder, Precomputed, SentenceTransformer
-
-    if not isinstance(name, str) or name in Embedder.known():
-        return Embedder.from_mapping(name)
-    if name.endswith(".npy"):
-        return Precomputed(path=name)
-    return SentenceTransformer() if name == "minilm" else SentenceTransformer(model=name)
-
-
-def pools_of(
-    sets: "Mapping[str, Any]", keys: dict[str, Any], progress: Any, **of_sets: Any
-) -> "dict[str, Pool]":
-    """Pools of several data sets, read and embedded as the keys say."""
-    from instructdiv.pool import Pool
-
-    embedder = embedder_of(keys.get("embedder", "minilm")).seeded(keys.get("seed", 0))
-    rest = {
-        name: keys[name]
-        for name in ("view", "group", "schema", "encoding", "strict")
-        if name in keys
-    }
-    if "schemas" in of_sets:
-        rest.pop("schema", None)
-    first = next(iter(sets))
-    for name in keys.keys() & {"costs", "quality"}:
-        rest[name] = {first: keys[name]}
-    return Pool.together(sets, embedder, progress=progress, **rest, **of_sets)
+def of_data(keys: dict[str, Any]) -> Any:
+    """Take from the keys what is true of the data alone: a target has its own layout."""
+    return {name: keys.pop(name) for name in ("quality", "costs", "schema") if name in keys}

@@ -67,28 +67,15 @@ class Printer:
         if self.as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
 
-    def result(
-        self, result: Any, output: Path | None = None, titles: list[str] | None = None
-    ) -> None:
-        """What a verb found: the whole of it as JSON or into a file, for people its tables.
-
-        Parameters
-        ----------
-        result
-            A :class:`~instructdiv.results.Result`, or what has `to_json` and text.
-        output
-            File to write it to.
-        titles
-            Tables to print; all if not given.
-        """
+    def result(self, result: Any, output: Path | None = None) -> None:
+        """What a verb found: its tables for people, all of it as JSON, or into a file."""
         if output:
             result.save(output)
         self.json(json.loads(result.to_json()))
         if self.quiet or self.as_json:
             return
-        if hasattr(result, "tables"):
-            tables = result.tables()
-            _print_tables(result.headline, {title: tables[title] for title in titles or tables})
+        if hasattr(result, "main_tables"):
+            _print_tables(result.headline, result.main_tables())
         else:
             typer.echo(result)
 
@@ -109,11 +96,7 @@ class Printer:
 
     def summary(self, summary: "Summary") -> None:
         """What data covers, and what a selection keeps of it."""
-        titles = ["Groups", "Metrics", "Gaps"]
-        if summary.selected is None:
-            titles += ["Clusters", "Near copies"]
-        titles += [title for title in summary.tables() if title.startswith("Reference")]
-        self.result(summary, titles=titles)
+        self.result(summary)
         for notice in summary.notices:
             self.text(f"note: {notice}")
 
@@ -186,15 +169,14 @@ def _print_comparison(comparison: "Comparison") -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(Text(comparison.headline))
-    header, rows = comparison.table()
-    shown = len(header) - ("note" in header)  # what could not run is said below the tables
-    for budget in dict.fromkeys(row[0] for row in rows):
+    for budget, content in comparison.main_tables().items():
+        # What could not run is said below the tables.
+        shown = len(content.columns) - ("note" in content.columns)
         table = Table(title=Text(budget), title_justify="left")
-        for name in header[1:shown]:
+        for name in content.columns[:shown]:
             table.add_column(Text(name), no_wrap=name == "selector", overflow="fold")
-        for row in rows:
-            if row[0] == budget:
-                table.add_row(*map(Text, row[1:shown]))
+        for row in content.texts:
+            table.add_row(*map(Text, row[:shown]))
         console.print(table)
     failed = {row.selector: row.error for row in comparison.rows if row.error}
     for selector, error in failed.items():

@@ -21,7 +21,7 @@ from instructdiv.cli._options import (
     option,
     options,
 )
-from instructdiv.cli._parsing import budget_of, files_by_name, number_of_records, pools_of
+from instructdiv.cli._parsing import budget_of, files_by_name, number_of_records
 from instructdiv.cli._printing import Printer
 from instructdiv.errors import UsageError
 
@@ -234,7 +234,7 @@ def diversify(
 
     if output:
         check_free(output, overwrite)
-    exporter = Exporter.from_mapping(keys.pop("exporter", "jsonl"))
+    exporter = Exporter.of(keys.pop("exporter", "jsonl"))
     parameters: dict[str, Any] = {"balance": balance, "seed": keys.get("seed", 0)}
     parameters["radius"] = keys.pop("radius", 0.3)
     with printer.progress() as progress:
@@ -292,7 +292,7 @@ def _curate(recipe: "Recipe", output: Path, overwrite: bool, printer: Printer) -
 
     check_free(output, overwrite)  # before the work, not after it
     with printer.progress() as progress:
-        mix = curate(recipe, progress=progress)
+        mix = curate(recipe.with_options(progress=progress))
         if recipe.fail_on_drop and len(found := mix.preflight()) == len(mix.order):
             found.check()  # nothing is left to write
         mix.export(output, overwrite=overwrite)
@@ -306,18 +306,20 @@ def _core_and_others(
     """A core and what may come for it: a group of the data and the others, or other files."""
     import numpy as np
 
+    from instructdiv.pool import Pool
+
     if (core is None) == (pool is None):
         raise UsageError("what may come are the other groups of the data (--core), or --pool files")
     if core is None:
         named = files_by_name(pool or [], "--pool")
         sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
         group = keys.pop("group", None)
-        groups = {"": None} | ({} if group is None else dict.fromkeys(list(sets)[1:], group))
-        pools = pools_of(sets, keys, progress, groups=groups)
+        own: dict[str, Any] = {name: {"group": group if name else None} for name in sets}
+        pools = Pool.together(sets, each=own, progress=progress, **keys)
         return pools.pop(""), {name: pools[f"pool {name}"] for name in named}
     if "group" not in keys:
         raise UsageError("--core is a group of the data; name the column of the groups by --group")
-    whole = pools_of({"data": data}, keys, progress, groups={"data": keys.pop("group")})["data"]
+    whole = Pool.of(data, progress=progress, **keys)
     assert whole.groups is not None  # noqa: S101
     known = np.unique(whole.groups).tolist()
     if core not in known:

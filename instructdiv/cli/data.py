@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from instructdiv.cli._options import OUTPUT, Keys, Overwrite, option, options
-from instructdiv.cli._parsing import json_or_name
 from instructdiv.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -61,10 +60,9 @@ def convert(
 ) -> None:
     """Write records in another layout; converted back, they are as they were."""
     from instructdiv.data.convert import check_output, convert
-    from instructdiv.schemas import schema_of
 
     check_output(output, overwrite=overwrite)  # before the work, not after it
-    done = convert(data, schema_of(json_or_name(to)), drop_unheld=drop_unheld, **keys)
+    done = convert(data, to, drop_unheld=drop_unheld, **keys)
     files = done.save(output, overwrite=overwrite)
     printer.json(done.to_mapping() | {"files": list(map(str, files))})
     printer.text(f"{done}\nwritten to {', '.join(map(str, files))}")

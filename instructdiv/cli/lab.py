@@ -9,7 +9,7 @@ from instructdiv.cli._printing import Printer
 from instructdiv.errors import UsageError
 
 if TYPE_CHECKING:
-    from instructdiv.lab.study_report import Findings
+    from instructdiv.lab.study_report import StudyReport
 
 StudyFolder = Annotated[
     Path | None,
@@ -111,7 +111,7 @@ def rewriting(
     _print(study, output, printer)
 
 
-def _print(study: "Findings", output: Path | None, printer: Printer) -> None:
+def _print(study: "StudyReport", output: Path | None, printer: Printer) -> None:
     printer.json(json.loads(study.to_json()))
     printer.text(f"{study}\n\n{study.legend}")  # names must not be cut
     if output:

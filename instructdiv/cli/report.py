@@ -1,5 +1,6 @@
 """Commands that measure data and print what they find."""
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from instructdiv.cli._options import (
     option,
     options,
 )
-from instructdiv.cli._parsing import budget_of, check_file, files_by_name, parts_of, pools_of
+from instructdiv.cli._parsing import budget_of, check_file, files_by_name, of_data, parts_of
 from instructdiv.cli._printing import Printer
 from instructdiv.errors import GateFailed, UsageError
 
@@ -113,6 +114,7 @@ def report(
     from instructdiv.core.files import check_free
     from instructdiv.curation.curate import selection_of
     from instructdiv.metrics import Metric
+    from instructdiv.pool import Pool
     from instructdiv.report import coverage
     from instructdiv.report.rendering.projection import check_projection
 
@@ -129,16 +131,16 @@ def report(
             raise UsageError(f"--atlas replaces the folder {atlas}; write --output elsewhere")
     # A file may have any name, also one of those that stand for the other sets here.
     inventories = {f"reference {name}": name for name in reference or []}
-    groups: dict[str, Any] = {}
+    own: dict[str, Any] = {name: {} for name in inventories}
     if "group" in keys:
-        groups["data"] = keys["group"]
-    if target_group:
-        groups["target"] = target_group
+        own["data"] = {"group": keys["group"]}
+    if target and target_group:
+        own["target"] = {"group": target_group}
     if reference_group:
-        groups |= dict.fromkeys(inventories, reference_group)
+        own |= {name: {"group": reference_group} for name in inventories}
     sets = {"data": data} | ({"target": target} if target else {}) | inventories
     with printer.progress() as progress:
-        pools = pools_of(sets, keys, progress, groups=groups)
+        pools = Pool.together(sets, each=own, progress=progress, **keys)
         pool = pools["data"]
         grouped = all(p.groups is not None for p in (pool, pools.get("target", pool)))
         if measures and str(metrics).strip() == "all" and not grouped:
@@ -186,11 +188,12 @@ def diff(
     output: Report = None,
 ) -> None:
     """Set two data sets side by side: what A covers that B lacks, and the reverse."""
+    from instructdiv.pool import Pool
     from instructdiv.report import diff
 
     check_file(output, "difference", ".md", ".json")
     with printer.progress() as progress:
-        pools = pools_of({"a": a, "b": b}, keys, progress)
+        pools = Pool.together({"a": a, "b": b}, progress=progress, **keys)
         found = diff(pools["a"], pools["b"], (a, b), radius=radius, seed=keys.get("seed", 0))
     printer.result(found, output)
     found.check(min_coverage)
@@ -239,6 +242,7 @@ def compare(
     output: Report = None,
 ) -> None:
     """Set several selectors at several budgets beside random draws."""
+    from instructdiv.pool import Pool
     from instructdiv.report import compare
     from instructdiv.selectors import Selector
 
@@ -247,21 +251,19 @@ def compare(
     if selectors.strip() == "all" and not target:
         chosen = [selector for selector in chosen if not selector.needs_target]
     spent = [budget_of(amount.strip(), unit) for amount in budgets.split(",")]
-    groups = {"data": keys.get("group")} | ({"target": target_group} if target_group else {})
+    sets = {"data": data} | ({"target": target} if target else {})
+    own = {"data": of_data(keys)}
+    own["data"]["group"] = keys.get("group")
+    if target and target_group:
+        own["target"] = {"group": target_group}
     with printer.progress() as progress:
-        pools = pools_of(
-            {"data": data} | ({"target": target} if target else {}),
-            keys,
-            progress,
-            groups=groups,
-            schemas={"data": keys.get("schema")},
-        )
+        pools = Pool.together(sets, each=own, progress=progress, **keys)
         comparison = compare(
             pools["data"],
             chosen,
             spent,
-            labels,
-            target=pools.get("target"),
+            pools.get("target"),
+            labels=labels,
             n_draws=n_draws,
             seed=keys.get("seed", 0),
             progress=progress,
@@ -299,20 +301,21 @@ def leaks(
     ] = None,
 ) -> None:
     """Find records of a target that are in the data too (contamination)."""
-    from instructdiv.core.files import write_text
+    from instructdiv.pool import Pool
     from instructdiv.report.leakage import leak_check
 
     check_file(output, "list of leaks", ".json")
     with printer.progress() as progress:
-        pools = pools_of(
-            {"data": data, "target": target}, keys, progress, schemas={"data": keys.get("schema")}
+        pools = Pool.together(
+            {"data": data, "target": target},
+            each={"data": of_data(keys)},
+            progress=progress,
+            **keys,
         )
         found = leak_check(
             pools["data"], pools["target"], similarity_threshold=similarity_threshold
         )
-    if output:
-        write_text(output, found.to_json() + "\n")
-    printer.result(found)
+    printer.result(found, output)
     if most is not None and len(found) > most:
         raise GateFailed(f"{len(found):,} records of the data leak, more than {most:,}")
 
@@ -326,15 +329,16 @@ def profile(
     output: Report = None,
 ) -> None:
     """Count the different instructions, and how records and domains are spread over them."""
+    from instructdiv.pool import Pool
     from instructdiv.report import instruction_profile
     from instructdiv.report.notices import constant_instruction
 
     check_file(output, "profile", ".md", ".json")
     with printer.progress() as progress:
-        view = keys.pop("view", None)
-        pool = pools_of({"data": data}, keys | {"view": view or "instruction"}, progress)["data"]
-        if view is None and constant_instruction(pool):
-            pool = pools_of({"data": data}, keys | {"view": "prompt"}, progress)["data"]
+        read = functools.partial(Pool.of, data, progress=progress)
+        pool = read(**keys) if "view" in keys else read(view="instruction", **keys)
+        if "view" not in keys and constant_instruction(pool):
+            pool = read(view="prompt", **keys)
             printer.note("most records have one instruction: domains are told from prompts")
         found = instruction_profile(
             pool, similarity_threshold=similarity_threshold, progress=progress
@@ -372,6 +376,7 @@ def advise(
     output: Report = None,
 ) -> None:
     """Tell what to add next: what each candidate covers that the data does not."""
+    from instructdiv.pool import Pool
     from instructdiv.report import advise
 
     check_file(output, "advice", ".md", ".json")
@@ -381,10 +386,10 @@ def advise(
         raise UsageError("--group divides a single candidate; give one, or no --group")
     # Anything may be the name of a candidate.
     candidates = {f"candidate {name}": one for name, one in named.items()}
-    groups = dict.fromkeys(candidates, group)
+    own: dict[str, Any] = {name: {"group": group} for name in candidates}
     sets = {"data": data} | candidates | ({"target": target} if target else {})
     with printer.progress() as progress:
-        pools = pools_of(sets, keys, progress, groups=groups)
+        pools = Pool.together(sets, each=own, progress=progress, **keys)
         found = advise(
             pools["data"],
             pools[next(iter(candidates))] if group else {n: pools[f"candidate {n}"] for n in named},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from instructdiv.core.files import sha256, write_text
 from instructdiv.embedders._base import Embedder, Progress
@@ -94,6 +95,11 @@ class SentenceTransformer(Embedder):
     long_texts: Literal["cut", "mean"] = "cut"
     """Of a text with more tokens than the model takes: cut sees its beginning alone, mean
     embeds it in windows, and takes their mean by tokens."""
+
+    @field_validator("model")
+    @classmethod
+    def _full_name(cls, model: str) -> str:
+        return MINILM if model == "minilm" else model
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         if self.long_texts == "cut":
@@ -197,7 +203,7 @@ class SentenceTransformer(Embedder):
         return _most_tokens(self._folder()) or int(self._loaded()[0].max_seq_length or 512) - 2
 
     def _folder(self) -> Path:
-        return _folder(MINILM if self.model == "minilm" else self.model, self.revision)
+        return _folder(self.model, self.revision)
 
     def _loaded(self) -> "tuple[Model, str]":
         return _load(self._folder(), self.precision, self.backend)

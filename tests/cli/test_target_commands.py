@@ -59,7 +59,7 @@ def test_every_arranger_can_be_named(name: str, data: str, asked: str, out: Path
 def test_a_mix_stands_in_the_order_of_its_arrangement(data: str, asked: str, out: Path) -> None:
     done(
         *select(data, out, "--selector", "test_centric", "--target", asked, budget=20),
-        "--arranger", '{"name": "far_then_near", "share": 0}', "--trainer", "trl",
+        "--arranger", '{"name": "far_then_near", "start_share": 0}', "--trainer", "trl",
         "--exporter", "jsonl",
     )  # fmt: skip
     manifest = _manifest(out)

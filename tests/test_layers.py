@@ -13,10 +13,10 @@ import instructdiv
 ROOT = Path(instructdiv.__file__).parent
 FLOORS = [
     {"errors"},
-    {"part", "published"},
+    {"part"},
     {"core", "schemas"},
     {"budget", "clusterers", "embedders", "results"},
-    {"data"},
+    {"data", "published"},
     {"pool", "exporters"},
     {"selection", "arrangement"},
     {"selectors", "metrics", "training"},

@@ -1,9 +1,10 @@
-"""Series of training runs: sweeps that write them, and what their results say."""
+"""Series of training runs: sweeps of mixes, and analysis of the scores of the trained models."""
 
 from instructdiv.experiments.effect import effect
 from instructdiv.experiments.emergence import Emergence, emergence
 from instructdiv.experiments.runs import RunComparison, RunGain, compare_runs
-from instructdiv.experiments.sweep import Sweep, budget_curve, instructions_vs_examples, share_grid
+from instructdiv.experiments.sweep import budget_curve, instructions_vs_examples, share_grid
+from instructdiv.experiments.sweep_mixes import Sweep
 from instructdiv.experiments.sweet_spot import SweetSpot, sweet_spot
 
 __all__ = [

@@ -1,14 +1,15 @@
 """Evidence: published training runs and findings on instruction diversity, read from CSV."""
 
 import csv
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import overload
+from typing import Annotated, Any, ClassVar, overload
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from instructdiv.errors import InputError
+from instructdiv.results import HIDDEN, Result
 
 Numbers = Mapping[str, float]
 
@@ -17,12 +18,13 @@ _TABLES = ("only_if_table_1.csv", "only_if_table_2.csv", "only_if_table_3.csv")
 _CODE = {"HumanEval", "HumanEval+", "MBPP", "MBPP+"}
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One row of a table: a model, what it was trained on, and how it scored.
+class Evidence(Result):
+    """One row of a table: a model, the records it was trained on, and its scores.
 
     Single runs: no row has an error bar.
     """
+
+    title: ClassVar[str] = "Evidence"
 
     id: str
     """Table and row, as in `only-if-1.3`."""
@@ -31,29 +33,28 @@ class Evidence:
     """Model that was trained."""
 
     base: Numbers
-    """Thousands of records by source that the row begins with."""
+    """Thousands of records by source before the addition."""
 
     added: Numbers
     """Thousands of records by source that were added."""
 
     budget: float
-    """Thousands of records that the row is meant to have."""
+    """Nominal number of records, in thousands."""
 
     scores: Numbers
     """Scores as printed, in percent."""
 
     printed: Numbers
-    """What the paper worked out from scores, as printed: averages in percent, gains in percent
-    of the score of another row."""
+    """Averages (in percent) and gains (in percent of the score of another row), as printed."""
 
     controls: Mapping[str, str]
-    """Which rows the gains are against, by id: `same_total`, `smaller_total`, `fewer_sources`."""
+    """Ids of the rows that gains are against: `same_total`, `smaller_total`, `fewer_sources`."""
 
     source: str = _ONLY_IF
     """Paper the row is from."""
 
     note: str = ""
-    """What is odd about it."""
+    """Remark on the row; usually empty."""
 
     @property
     def table(self) -> int:
@@ -68,12 +69,12 @@ class Evidence:
 
     @property
     def total(self) -> float:
-        """Thousands of records in all; in one row not those of its budget."""
+        """Thousands of records in all; one row differs from its budget."""
         return sum(self.mix.values())
 
     @property
     def beyond_core(self) -> float:
-        """Share of the records that are from another source than the core."""
+        """Share of the records from another source than the core."""
         core, *_ = self.mix
         return 1 - self.mix[core] / self.total
 
@@ -84,7 +85,7 @@ class Evidence:
 
     @property
     def averages(self) -> dict[str, float]:
-        """Averages of scores, worked out anew; none where the benchmarks were not printed."""
+        """Averages computed from the scores; empty where the benchmarks were not printed."""
         if set(self.scores) != _CODE:
             return {}
         base = (self.scores["HumanEval"] + self.scores["MBPP"]) / 2
@@ -98,7 +99,7 @@ class Evidence:
 
     @property
     def derived(self) -> dict[str, float]:
-        """Everything in `printed`, worked out anew from the scores."""
+        """Everything in `printed`, computed from the scores."""
         gains = {
             f"gain_{name}": _gain(self.overall, _row(id_).overall)
             for name, id_ in self.controls.items()
@@ -107,9 +108,9 @@ class Evidence:
 
     @property
     def gains(self) -> dict[str, float]:
-        """Gain of each score and average in percent of that of the control, worked out anew.
+        """Gain of each score and average in percent of that of the control, computed anew.
 
-        Empty for a row that is a control itself. Some are below 0.
+        Empty for a row that is a control itself. Some gains are below 0.
         """
         if self.control is None:
             return {}
@@ -119,10 +120,10 @@ class Evidence:
 
     @property
     def loses(self) -> tuple[str, ...]:
-        """Scores and averages that are lower than those of the control."""
+        """Scores and averages below those of the control."""
         return tuple(name for name, gain in self.gains.items() if gain < 0)
 
-    def __str__(self) -> str:
+    def _said(self) -> str:
         mix = ", ".join(f"{n:g}K {source}" for source, n in self.mix.items() if n)
         overall = self.printed.get("average", self.overall)
         text = f"{self.id}: {self.model} on {mix}: {overall:.1f} overall"
@@ -133,37 +134,32 @@ class Evidence:
                 text += f"; {self.gains['without_if']:+.1f} % without instruction following"
         return text + (f" ({self.note})" if self.note else "")
 
-    def to_json(self) -> str:
-        """All of it as a JSON object, with what was worked out anew."""
-        more = {"mix": self.mix, "total": self.total, "derived": self.derived, "gains": self.gains}
-        return json.dumps(asdict(self) | more | {"loses": self.loses})
+    @model_serializer(mode="wrap")
+    def _with_derived(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        names = ("mix", "total", "derived", "gains", "loses")
+        found: dict[str, Any] = write(self)
+        return found | {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a figure or a whole table says, and what it does not."""
+class Finding(Result):
+    """The finding of a figure or a whole table, and its limits."""
+
+    title: ClassVar[str] = "Finding"
 
     id: str
     """Figure or table, as in `only-if-fig-2a`."""
 
     says: str
-    """What was found."""
+    """The finding."""
 
     caveat: str
-    """What limits it."""
+    """Limits of the finding."""
 
-    rows: tuple[str, ...] = field(default=())
-    """Ids of the rows that show it, where there are any."""
+    rows: Annotated[tuple[str, ...], HIDDEN] = ()
+    """Ids of the rows that show the finding, if any."""
 
     source: str = _ONLY_IF
     """Paper it is from."""
-
-    def __str__(self) -> str:
-        return f"{self.id}: {self.says} ({self.caveat}; {self.source})"
-
-    def to_json(self) -> str:
-        """All of it as a JSON object."""
-        return json.dumps(asdict(self))
 
 
 @overload
@@ -171,27 +167,27 @@ def evidence(id: None = None) -> tuple[Evidence, ...]: ...
 @overload
 def evidence(id: str) -> Evidence | Finding: ...
 def evidence(id: str | None = None) -> tuple[Evidence, ...] | Evidence | Finding:  # noqa: A002
-    """Give the rows that advice rests on, those that speak against it too.
+    """Look up the published training runs behind the advice, with those that speak against it.
 
     The 39 rows are those of tables 1 to 3 of a paper on instruction diversity [1]_: a code model
     with general instructions in place of some code (1 and 2), a general model with other sources
-    in place of some reasoning (3). Each knows its control, so that its gains can be worked out
-    again. Not all gain: see `loses`.
+    in place of some reasoning (3). Each row names its control, so that gains can be computed.
+    Some rows lose to it: see `loses`.
 
     Parameters
     ----------
     id
-        Of one row, or of a finding as advice cites it; all rows if not given.
+        Id of a row, or of a finding as advice cites it; all rows if not given.
 
     Returns
     -------
     tuple of Evidence, Evidence or Finding
-        All rows in their order; or what has the id.
+        All rows in their order; or the row or finding with the id.
 
     Raises
     ------
     InputError
-        Nothing has the id.
+        No row and no finding has the id.
 
     References
     ----------
@@ -223,7 +219,7 @@ def evidence(id: str | None = None) -> tuple[Evidence, ...] | Evidence | Finding
 
 
 def findings() -> tuple[Finding, ...]:
-    """Give what figures and whole tables say; the rows are those of :func:`evidence`.
+    """Look up the findings of figures and whole tables; rows are those of :func:`evidence`.
 
     Examples
     --------
@@ -246,45 +242,50 @@ def _read(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _rows() -> dict[str, Evidence]:
-    """Every row of the tables by id, read anew: a caller may change the mappings of his."""
+@cache
+def _table_rows() -> dict[str, Evidence]:
+    """Every row of the tables by id, without its headline, which needs the other rows."""
     rows = [_evidence(row) for table in _TABLES for row in _read(table)]
     return {row.id: row for row in rows}
 
 
-_table_rows = cache(_rows)  # shared, for what is worked out from other rows
+def _rows() -> dict[str, Evidence]:
+    """Copies of every row: a caller may change their mappings."""
+    return {
+        id_: row.model_copy(update={"headline": row._said()}, deep=True)
+        for id_, row in _table_rows().items()
+    }
 
 
 def _evidence(row: Mapping[str, str]) -> Evidence:
-    """A row of a table; its columns are named by the kind of a value and its name."""
+    """A row of a table; a column is named by the kind of its values and their name."""
 
     def cells(kind: str) -> dict[str, str]:
-        return {
-            name.removeprefix(kind): cell
-            for name, cell in row.items()
-            if name.startswith(kind) and cell
-        }
+        columns = [name for name in row if name.startswith(f"{kind} ")]
+        return {name.removeprefix(f"{kind} "): row[name] for name in columns if row[name]}
 
     def numbers(kind: str) -> dict[str, float]:
         return {name: float(cell) for name, cell in cells(kind).items()}
 
     return Evidence(
+        headline="",
         id=row["id"],
         model=row["model"],
-        base=numbers("base "),
-        added=numbers("added "),
+        base=numbers("base"),
+        added=numbers("added"),
         budget=float(row["budget"]),
-        scores=numbers("score "),
-        printed=numbers("printed "),
-        controls=cells("control "),
+        scores=numbers("score"),
+        printed=numbers("printed"),
+        controls=cells("control"),
         note=row["note"],
     )
 
 
 @cache
 def _findings() -> dict[str, Finding]:
-    found = [
-        Finding(row["id"], row["says"], row["caveat"], tuple(row["rows"].split()), row["source"])
-        for row in _read("findings.csv")
-    ]
-    return {finding.id: finding for finding in found}
+    found = {}
+    for row in _read("findings.csv"):
+        headline = f"{row['id']}: {row['says']} ({row['caveat']}; {row['source']})"
+        rows = tuple(row["rows"].split())
+        found[row["id"]] = Finding.model_validate(row | {"headline": headline, "rows": rows})
+    return found

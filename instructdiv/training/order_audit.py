@@ -1,7 +1,5 @@
 """Order audit: which records a trainer has trained on, and whether in the order they were given."""
 
-import json
-import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise, zip_longest
@@ -9,28 +7,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from instructdiv.core.files import write_text
-from instructdiv.errors import GateFailed, InputError, UsageError
+from instructdiv.errors import GateFailed, UsageError
+from instructdiv.training.audit_steps import Step, check_written, read_steps
 from instructdiv.training.batch_ids import POSITION, CarryIds, Positioned, ids_of, plain, take_ids
 from instructdiv.training.order import OrderComparison, compare_order, places
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Step:
-    """The records that one update of the weights was made from."""
-
-    step: int
-    """Number of the update, from 1: the trainer's ``global_step`` after it."""
-
-    epoch: int
-    """Number of the pass over the data, from 0."""
-
-    ids: tuple[Hashable, ...]
-    """Id of each record, in order; None for one that nothing is known of."""
-
-    lengths: tuple[int, ...] = ()
-    """Tokens of each record, 0 where not known."""
 
 
 @dataclass
@@ -127,7 +109,7 @@ class OrderAudit:
         """JSON lines file that is written while training runs."""
 
         if self.path is not None:
-            _check_written(self.expected)
+            check_written(self.expected)
 
         self.steps: list[Step] = []
         """The updates that were seen, in order."""
@@ -197,8 +179,8 @@ class OrderAudit:
         OutputError
             The file cannot be written.
         """
-        _check_written(id_ for id_ in self.seen if id_ is not None)
-        return write_text(path, "".join(map(_line, self.steps)))
+        check_written(id_ for id_ in self.seen if id_ is not None)
+        return write_text(path, "".join(step.line() for step in self.steps))
 
     def load(self, path: str | Path) -> Self:
         """Replace the updates seen here with those that another audit has written.
@@ -210,18 +192,7 @@ class OrderAudit:
         InputError
             The file cannot be read, or a line does not hold an update.
         """
-        try:
-            *lines, last = Path(path).read_bytes().split(b"\n")
-        except OSError as error:
-            raise InputError(f"{path} holds no steps of an audit: {error!r}") from error
-        steps = [_step(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
-        try:
-            json.loads(last)
-        except ValueError:  # empty, or cut off
-            pass
-        else:
-            steps.append(_step(last, f"{path}, line {len(lines) + 1}"))
-        self.steps = steps
+        self.steps = read_steps(path)
         return self
 
     def attach(self, trainer: Any) -> None:
@@ -378,7 +349,7 @@ class OrderAudit:
         self._run.data_in_order = compare_order(self.expected, ids).held
         others = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._number_of]
         if self.path is not None:
-            _check_written(others)
+            check_written(others)
         self._number_of |= places(others, start=len(self._known))
         self._known += others
 
@@ -421,11 +392,12 @@ class OrderAudit:
         run.pending = []
         rows = [row for batch in batches for row in batch]
         ids = tuple(None if number < 0 else self._known[number] for number, _ in rows)
-        step = Step(state.global_step, run.epoch, ids, tuple(length for _, length in rows))
+        lengths = tuple(length for _, length in rows)
+        step = Step(state.global_step, run.epoch, ids, lengths)
         self.steps.append(step)
         if self.path is not None and state.is_world_process_zero:
             with open(self.path, "a", encoding="utf-8", newline="\n") as file:
-                file.write(_line(step))
+                file.write(step.line())
 
 
 def _callback(audit: OrderAudit) -> Any:
@@ -443,18 +415,6 @@ def _callback(audit: OrderAudit) -> Any:
             audit._end_step(state)
 
     return Watch()
-
-
-def _check_written(ids: Iterable[Hashable]) -> None:
-    """Raise unless JSON gives these ids back as they are."""
-    for id_ in ids:
-        if not isinstance(id_, str | int | float) or (
-            isinstance(id_, float) and not math.isfinite(id_)
-        ):
-            raise InputError(
-                f"the id {id_!r} cannot be written and read again; give the audit ids that are "
-                "strings, numbers or booleans"
-            )
 
 
 def _of_all_ranks(batches: list[Any], ranks: int) -> list[Any]:
@@ -479,22 +439,3 @@ def _sorted_by_length(steps: Sequence[Step]) -> bool:
 def _some(ids: Sequence[Hashable]) -> str:
     shown = ", ".join(map(repr, ids[:_SHOWN])) + (", ..." if len(ids) > _SHOWN else "")
     return f"{len(ids)} ({shown})"
-
-
-def _line(step: Step) -> str:
-    line = {"step": step.step, "epoch": step.epoch, "ids": step.ids}
-    return json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _step(line: bytes, place: str) -> Step:
-    """The update that a line was written for."""
-    try:
-        found = json.loads(line)
-        step, epoch, ids = found["step"], found["epoch"], found["ids"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{place} is no step of an audit: {error!r}") from error
-    if type(step) is not int or type(epoch) is not int or step < 1 or epoch < 0:
-        raise InputError(f"{place} has no step from 1, or no epoch from 0: {step!r}, {epoch!r}")
-    if not isinstance(ids, list) or any(isinstance(id_, list | dict) for id_ in ids):
-        raise InputError(f"{place} has ids that are no list of strings, numbers or booleans")
-    return Step(step, epoch, tuple(ids))

@@ -422,7 +422,7 @@ def test_a_trainer_that_has_no_place_for_a_mix_is_told_and_passed_over(
     found = share_grid(calls, {"code": CODE}, shares=[0.5], embedder="lexical")
     found.export(tmp_path / "sweep")
     assert [r.getMessage() for r in caplog.records] == [
-        "there is nothing for torchtune: of share-00 no record is left; 12 rows are left out for "
+        "torchtune can read no record of the mix share-00; 12 rows are left out for "
         "torchtune: tools have no place in it"
     ]
     written = {path.name for path in (tmp_path / "sweep" / "train").iterdir()}
@@ -489,7 +489,7 @@ def test_what_was_trained_is_not_overwritten(small: Any, tmp_path: Path):
     weights = tmp_path / "sweep" / "runs" / "trl" / "share-00-seed-0" / "weights"
     weights.parent.mkdir(parents=True)
     weights.write_text("dear")
-    with pytest.raises(OutputError, match="holds runs that were trained"):
+    with pytest.raises(OutputError, match="holds trained runs"):
         small.export(tmp_path / "sweep", overwrite=True)
     assert weights.read_text() == "dear"
 

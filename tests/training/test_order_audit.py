@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from instructdiv.errors import GateFailed, InputError, UsageError
+from instructdiv.training.audit_steps import Step
 from instructdiv.training.batch_ids import ids_of
-from instructdiv.training.order_audit import OrderAudit, Step, _of_all_ranks
+from instructdiv.training.order_audit import OrderAudit, _of_all_ranks
 from tests.shared_data import ROOT
 from tests.training.tiny_trainer import IDS, audited, rows_of, trainer_on
 
@@ -469,6 +470,7 @@ def test_processes_that_share_a_batch_count_once(monkeypatch):
 RANKS = """
 import sys
 from pathlib import Path
+from instructdiv.training.audit_steps import Step
 from instructdiv.training.order_audit import OrderAudit
 from tests.training.tiny_trainer import IDS, audited, rows_of, trainer_on
 

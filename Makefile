@@ -3,7 +3,7 @@
 #                (needs chromium, chromium-driver and npm: installed here as root on Debian)
 # make test-all  the slow tests too, and properties on examples that are others each time
 # make test-lowest  properties, README and docs with the lowest versions that pyproject.toml allows
-# make reference  docs/reference.md and docs/summary.schema.json anew, from the docstrings
+# make reference  docs/reference and docs/summary.schema.json anew, from the docstrings
 # make bench     speed and memory against peers, as ratios in one run
 # make bench-large  pools of up to 200,000 rows: time, growth and peak memory
 # make bench-report  the report on pools of up to 100,000 rows: time, growth, memory, bytes
@@ -35,7 +35,7 @@ test-lowest: .venv-lowest/installed
 	$(LOWEST)/python -m pytest -n 2 tests/test_documents.py -k "page_run or example_runs"
 
 reference: .venv/dev.installed
-	PYTHONPATH=. $(BIN)/python tests/test_documents.py
+	$(BIN)/python -m tests.reference
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .

@@ -16,14 +16,15 @@ from . import (
 from .arrangement import Arrangement
 from .budget import Budget
 from .core.space import Space
-from .curation.curate import Mix, curate, rebalance
+from .curation.curate import curate, rebalance
 from .curation.diversify import diversify
-from .curation.mixture import mix
+from .curation.mix import Mix, write_mix
 from .curation.plan import plan
 from .curation.push import push_to_hub
 from .curation.recipe import Recipe
 from .data.convert import convert
 from .data.load import load
+from .data.reading import Reading
 from .data.records import Records
 from .embedders import Lexical, Precomputed, SentenceTransformer
 from .errors import InstructdivError
@@ -67,6 +68,7 @@ __all__ = [
     "Pool",
     "Precomputed",
     "Random",
+    "Reading",
     "Recipe",
     "Records",
     "Selection",
@@ -93,7 +95,6 @@ __all__ = [
     "leak_check",
     "load",
     "metrics",
-    "mix",
     "plan",
     "push_to_hub",
     "rebalance",
@@ -102,4 +103,5 @@ __all__ = [
     "schemas",
     "selectors",
     "training",
+    "write_mix",
 ]

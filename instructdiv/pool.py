@@ -26,7 +26,7 @@ from instructdiv.data.views import View
 from instructdiv.embedders import Embedder
 from instructdiv.embedders.sentence_transformer import tokenizer_folder
 from instructdiv.embedders.tokenizer import count_tokens
-from instructdiv.errors import InputError, ShapeError
+from instructdiv.errors import InputError, ParameterError, ShapeError
 from instructdiv.schemas import Conversation, Schema
 
 CLUSTER = "cluster"
@@ -488,9 +488,50 @@ def _content_key(row: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def as_pool(given: Pool | Space | ArrayLike) -> Pool:
-    """A pool, or vectors in any of their forms as a pool of vectors alone."""
-    return given if isinstance(given, Pool) else Pool.from_embeddings(given)
+def as_pool(data: Any, reading: Reading | None = None) -> Pool:
+    """A pool as it is, vectors as a pool of vectors alone, or data that are read and embedded."""
+    return as_pools({"data": data}, reading)["data"]
+
+
+def as_pools(
+    sets: Mapping[str, Any],
+    reading: Reading | None = None,
+    each: Mapping[str, ReadingOptions] | None = None,
+) -> dict[str, Pool]:
+    """Pools by name: pools and vectors as they are, or data sets read and embedded in one call.
+
+    Raises
+    ------
+    ShapeError
+        Some are pools or vectors, and others are not.
+    ParameterError
+        Pools are given, and how they are to be read too.
+    """
+    ready = [name for name, one in sets.items() if isinstance(one, Pool) or _are_vectors(one)]
+    if not ready:
+        return Pool.together(sets, reading, each=each)
+    if len(ready) < len(sets):
+        other = next(name for name in sets if name not in ready)
+        raise ShapeError(
+            f"some are pools, but {other!r} is not; read and embed all of them in one call, with "
+            "Pool.together"
+        )
+    unused = set() if reading is None else reading.model_fields_set - {"seed", "progress", "strict"}
+    if unused:
+        raise ParameterError(
+            f"{', '.join(sorted(unused))}: a pool is read already; give what it was made of, or "
+            "these to Pool.of"
+        )
+    return {
+        name: one if isinstance(one, Pool) else Pool.from_embeddings(one)
+        for name, one in sets.items()
+    }
+
+
+def _are_vectors(data: Any) -> bool:
+    if isinstance(data, list | tuple):
+        return bool(data) and not any(isinstance(one, Mapping | str | Path) for one in data)
+    return isinstance(data, Space) or hasattr(data, "__array__")
 
 
 def as_target(given: Target) -> Pool:

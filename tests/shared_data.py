@@ -43,7 +43,7 @@ NUMBERED = [{"instruction": f"Task {i}, with {i * i} things", "output": "done"} 
 def recipe(**options: Any) -> idv.Recipe:
     """A recipe that is fast on `NUMBERED`."""
     return idv.Recipe.model_validate(
-        {"budget": 12, "embedder": {"name": "lexical", "dimensions": 8}, "n_draws": 2} | options
+        {"budget": 12, "embedder": {"name": "lexical", "n_dimensions": 8}, "n_draws": 2} | options
     )
 
 

@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +12,18 @@ from numpy.typing import NDArray
 from instructdiv.budget import Budget
 from instructdiv.core.apportion import apportion
 from instructdiv.core.wording import counted, start_of
-from instructdiv.curation.curate import Mix
+from instructdiv.curation.exchange import Came, Diversified, DomainExchange, Exchange, Left
+from instructdiv.curation.mix import Mix, stage
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.columns import LONGEST_NAME
-from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, Progress, SentenceTransformer
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import BudgetError, ShapeError
-from instructdiv.exporters import Exporter
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_pools
 from instructdiv.published import evidence
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
-from instructdiv.report.profile import InstructionProfile, advice_table, instruction_profile
-from instructdiv.results import Facts, Result, Table, count, share, three
 from instructdiv.selection import Selection
 from instructdiv.selectors import FacilityLocation, Selector, Specialist
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 Rows = NDArray[np.int64]
 
@@ -41,203 +34,17 @@ _SHOWN = 20
 _ROUNDING = 1e-9
 
 
-class DomainExchange(Facts):
-    """What came from one domain, and how it is covered before and after."""
-
-    domain: str
-    """Its name; core is the core."""
-
-    records: int
-    """Its records."""
-
-    beyond: int
-    """Those farther than the radius from every record of the core; all, of the core itself."""
-
-    chosen: int
-    """Records of it in the mix."""
-
-    covered_before: float
-    """Share of its records with one of the core within the radius."""
-
-    covered_after: float
-    """Share of its records with one of the mix within the radius."""
-
-    similarity_before: float
-    """Mean similarity of its records to the nearest of the core."""
-
-    similarity_after: float
-    """Mean similarity of its records to the nearest of the mix."""
-
-
-class Left(Facts):
-    """A record of the core that is not in the mix, and why."""
-
-    id: str
-    """Its key in the core."""
-
-    text: str
-    """Start of its text."""
-
-    like: str
-    """Key of the record of the mix that is most like it."""
-
-    similarity: float
-    """Their similarity."""
-
-
-class Came(Facts):
-    """A record of another domain that is in the mix, and why."""
-
-    domain: str
-    """Its domain."""
-
-    id: str
-    """Its key in its data set."""
-
-    text: str
-    """Start of its text."""
-
-    gain: float
-    """What it added to the coverage of its domain, when it was chosen."""
-
-    similarity: float
-    """Similarity to the nearest record of the core: how little the core has of it."""
-
-
-class Exchange(Result):
-    """What leaves a core, what comes for it, and why."""
-
-    title: ClassVar[str] = "Plan of an exchange"
-
-    budget: int
-    """Records of the mix."""
-
-    beyond_share: float
-    """Share of them that is beyond the core, as asked for."""
-
-    radius: float
-    """Distance within which a record counts as covered."""
-
-    domains: list[DomainExchange]
-    """The core, and the domains beyond it, those that gave most first."""
-
-    left: list[Left]
-    """Records of the core that leave, the most redundant first."""
-
-    came: list[Came]
-    """Records that come, best first."""
-
-    notes: list[str]
-    """What did not go as asked for, or should be known."""
-
-    advice: list[Advice]
-    """What the literature says of such a mix, what speaks against it too."""
-
-    def tables(self) -> dict[str, Table]:
-        """Everything that is a table, by its title; of what leaves and comes the first 20."""
-        return {
-            "Notes": Table(["note"], [[note] for note in self.notes]),
-            "Domains": Table(
-                [
-                    "domain",
-                    "records",
-                    "beyond the core",
-                    "in the mix",
-                    "covered by the core",
-                    "by the mix",
-                    "similarity to the core",
-                    "to the mix",
-                ],
-                [
-                    [
-                        row.domain,
-                        count(row.records),
-                        count(row.beyond),
-                        count(row.chosen),
-                        share(row.covered_before),
-                        share(row.covered_after),
-                        three(row.similarity_before),
-                        three(row.similarity_after),
-                    ]
-                    for row in self.domains
-                ],
-            ),
-            f"Leave: {len(self.left):,}": Table(
-                ["record", "text", "stays", "similarity"],
-                [[one.id, one.text, one.like, three(one.similarity)] for one in self.left[:_SHOWN]],
-            ),
-            f"Come: {len(self.came):,}": Table(
-                ["domain", "record", "text", "gain", "similarity to the core"],
-                [
-                    [one.domain, one.id, one.text, three(one.gain), three(one.similarity)]
-                    for one in self.came[:_SHOWN]
-                ],
-            ),
-            "Advice": advice_table(self.advice),
-        }
-
-
-P = TypeVar("P", bound=Result)
-
-
-@dataclass(frozen=True, eq=False)
-class Planned(Generic[P]):
-    """A mix, and the plan it was made by: the plan is there before anything is written."""
-
-    plan: P
-    """The plan."""
-
-    mix: Mix
-    """The mix, ready to be written."""
-
-    @property
-    def dataset(self) -> "Dataset":
-        """The records, in order, as a ``datasets.Dataset``."""
-        return self.mix.dataset
-
-    def export(
-        self, path: str | Path, exporter: Exporter | None = None, *, overwrite: bool = False
-    ) -> list[Path]:
-        """Write the mix as :meth:`instructdiv.Mix.export` does."""
-        return self.mix.export(path, exporter, overwrite=overwrite)
-
-    def __str__(self) -> str:
-        return self.plan.headline
-
-
-@dataclass(frozen=True, eq=False)
-class Diversified(Planned[Exchange]):
-    """A core with a part of it exchanged: what leaves, what comes and why, and the mix."""
-
-    core: Rows
-    """Rows of the core in the pool of the mix, (c,) int64."""
-
-    @cached_property
-    def before(self) -> InstructionProfile:
-        """The instructions of the core."""
-        return instruction_profile(self.mix.pool.take(self.core))
-
-    @cached_property
-    def after(self) -> InstructionProfile:
-        """The instructions of the mix."""
-        return instruction_profile(self.mix.pool.take(self.mix.order))
-
-
 def diversify(
     core: Any,
     pools: Any,
     budget: int | None = None,
     beyond_share: float = 0.1,
     *,
-    group: str | None = None,
     radius: float = 0.3,
     balance: float = 1.0,
-    within: Selector | str | None = None,
-    embedder: Embedder | str | None = None,
-    view: View = "prompt",
-    seed: int = 0,
-    strict: bool = False,
-    progress: Progress | None = None,
+    within: Selector | str | Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Diversified:
     """Exchange the most redundant records of a core for records of domains that it lacks.
 
@@ -256,8 +63,6 @@ def diversify(
         Records of the mix; as many as the core has if not given.
     beyond_share
         Share of the budget that is beyond the core.
-    group
-        Column of the domains of what may come.
     radius
         Distance within which a record of another domain is as good as in the core already.
     balance
@@ -265,16 +70,11 @@ def diversify(
         proportion to what it has.
     within
         What chooses within each domain, or its name; facility location if not given.
-    embedder
-        What turns texts into vectors, or its name; all-MiniLM-L6-v2 if not given.
-    view
-        What of a record is embedded.
-    seed
-        Seed of everything that draws at random and has no seed of its own.
-    strict
-        Raise on the first record that cannot be used, rather than leave it out.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
+    reading
+        How the data are read and embedded; its group is the column of the domains of what may
+        come.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -301,16 +101,16 @@ def diversify(
     >>> len(done.dataset), [row.chosen for row in done.plan.domains]
     (5, [4, 1])
     """
-    ground = Ground.of(core, pools, group, embedder, view, seed, strict, progress)
-    selector = specialist(beyond_share, radius, balance, within, seed)
-    return ground.exchange(budget, selector, progress=progress)
+    reading = Reading.of(reading, **options)
+    selector = specialist(beyond_share, radius, balance, within, reading.seed)
+    return Ground.of(core, pools, reading).exchange(budget, selector)
 
 
 def specialist(
     beyond_share: float,
     radius: float = 0.3,
     balance: float = 1.0,
-    within: Selector | str | None = None,
+    within: Selector | str | Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Specialist:
     """What chooses for :func:`diversify` with these parameters."""
@@ -334,26 +134,16 @@ class Ground:
     sizes: Mapping[str, int]
     """Records of the core and of each data set, in the order of the pool."""
 
-    seed: int = 0
-    """Seed of everything that draws at random and has no seed of its own."""
+    reading: Reading
+    """How they were read."""
 
     @classmethod
-    def of(
-        cls,
-        core: Any,
-        pools: Any,
-        group: str | None = None,
-        embedder: Embedder | str | None = None,
-        view: View = "prompt",
-        seed: int = 0,
-        strict: bool = False,
-        progress: Progress | None = None,
-    ) -> "Ground":
+    def of(cls, core: Any, pools: Any, reading: Reading) -> "Ground":
         """Read and embed what is not yet a pool; parameters are those of :func:`diversify`."""
         named = {CORE: core} | _named(pools)
         if len(named) == 1:
             raise ShapeError("there is nothing that may come; give pools by name")
-        found = as_pools(named, group, embedder, view, seed, strict, progress)
+        found = as_pools(named, reading, each={CORE: {"group": None}})
         labels = [
             _domains(name, one, alone=not isinstance(pools, Mapping)) for name, one in found.items()
         ]
@@ -363,7 +153,7 @@ class Ground:
         groups = np.concatenate([np.asarray(one, np.str_) for one in labels])
         groups.flags.writeable = False
         sizes = {name: len(one) for name, one in found.items()}
-        return cls(replace(pool, groups=groups), sizes, seed)
+        return cls(replace(pool, groups=groups), sizes, reading)
 
     @property
     def n_core(self) -> int:
@@ -378,9 +168,7 @@ class Ground:
         near = space.take(np.arange(n)).nearest_similarity(others)
         return np.concatenate([np.ones(n, np.float32), near])
 
-    def exchange(
-        self, budget: int | None, selector: Specialist, *, progress: Progress | None = None
-    ) -> Diversified:
+    def exchange(self, budget: int | None, selector: Specialist) -> Diversified:
         """Choose the mix of so many records, as many as the core has if not given.
 
         Raises
@@ -390,13 +178,11 @@ class Ground:
         """
         spent = Budget.of(self.n_core if budget is None else budget)
         self._check(spent, selector)
-        if progress:
-            progress("select", 0, 1)
-        selection = selector.select(self.pool, spent)
-        if progress:
-            progress("select", 1, 1)
-        recipe = recipe_of(self.pool, spent, selector, self.seed)
-        mix = Mix(recipe, self.pool, selection, progress)
+        seconds: dict[str, float] = {}
+        with stage("select", seconds, self.reading.progress):
+            selection = selector.select(self.pool, spent)
+        recipe = recipe_of(self.pool, spent, selector, self.reading)
+        mix = Mix(recipe, self.pool, selection, seconds)
         return Diversified(self._plan(selector, selection), mix, np.arange(self.n_core))
 
     def _check(self, budget: Budget, selector: Specialist) -> None:
@@ -573,14 +359,10 @@ class Ground:
         return start_of(self.pool.text(row)) if self.pool.has_texts else ""
 
 
-def recipe_of(pool: Pool, budget: Budget, selector: Selector, seed: int) -> Recipe:
+def recipe_of(pool: Pool, budget: Budget, selector: Selector, reading: Reading) -> Recipe:
     """What decided a mix of a pool that is at hand."""
-    fields: dict[str, Any] = {
-        "budget": budget,
-        "selector": selector,
-        "view": pool.view,
-        "seed": seed,
-    }
+    fields = {name: getattr(reading, name) for name in ("seed", "strict", "progress")}
+    fields |= {"budget": budget, "selector": selector, "view": pool.view}
     if pool.embedder is not None:
         fields["embedder"] = pool.embedder
     return Recipe.model_validate(fields)
@@ -612,34 +394,6 @@ def by_name(given: Mapping[Any, Any]) -> dict[str, Any]:
             f"{len(too_long[0])}"
         )
     return named
-
-
-def as_pools(
-    named: Mapping[str, Any],
-    group: str | None,
-    embedder: Embedder | str | None,
-    view: View,
-    seed: int,
-    strict: bool,
-    progress: Progress | None,
-) -> dict[str, Pool]:
-    """Pools as they are, or data sets read and embedded in one call; the core has no groups."""
-    given = [isinstance(one, Pool) for one in named.values()]
-    if all(given):
-        return dict(named)
-    if any(given):
-        some = next(name for name, one in named.items() if not isinstance(one, Pool))
-        raise ShapeError(f"some are pools, but {some!r} is not; embed it too, with Pool.together")
-    return Pool.together(
-        named,
-        embedder=SentenceTransformer() if embedder is None else embedder,
-        view=view,
-        group=group,
-        seed=seed,
-        strict=strict,
-        progress=progress,
-        each={CORE: {"group": None}} if CORE in named else {},
-    )
 
 
 def _domains(name: str, pool: Pool, *, alone: bool) -> list[str]:

@@ -1,6 +1,6 @@
 """Sources: several data sets, how much of each comes into a mix, and under which license."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ class Source(StrictModel):
     """One data set of several, with how much of it comes into the mix.
 
     Each key has its unit in its name. Of ``share`` and ``records`` there is one at most; a
-    source with neither fills what the others leave.
+    source with neither fills what the others leave. A source with fewer records than its share
+    gives all it has, and the others share the rest.
 
     Raises
     ------
@@ -101,8 +102,22 @@ def read_sources(sources: Sequence[Source], *, strict: bool = False) -> Records:
     return Records.joined(parts)
 
 
-def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Budget:
-    """The budget with what comes from each source as its floor and its cap.
+def constrained(
+    budget: Budget, sources: Iterable[Source], sizes: Mapping[str, int]
+) -> tuple[Budget, list[str]]:
+    """The budget with what comes from each source as its floor and its cap; and notes.
+
+    A source with fewer records than its share gives all it has, and the others share the rest;
+    the notes say so.
+
+    Parameters
+    ----------
+    budget
+        What may be spent in all.
+    sources
+        The sources.
+    sizes
+        Number of records of each, by name.
 
     Raises
     ------
@@ -110,9 +125,10 @@ def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Bu
         The sources ask for more than the budget, or for records where it counts tokens; the
         budget has floors or caps of other groups than sources.
     """
+    sources = list(sources)
     asked = [source for source in sources if source.share is not None or source.records is not None]
     if not asked:
-        return budget
+        return budget, []
     if budget.constrained and budget.group_by != SOURCE:
         raise BudgetError(
             "sources with a share or records leave no room for floors and caps of other groups; "
@@ -124,26 +140,41 @@ def constrained(budget: Budget, sources: Iterable[Source], n_records: int) -> Bu
                 f"the source {source.name!r} has a share or records, and a floor or cap too; "
                 "give one of them"
             )
+    n_records = sum(sizes.values())
     limit = budget.tokens or budget.records or max(1, round((budget.share or 0) * n_records))
-    whole = _whole(asked, limit, in_tokens=budget.tokens is not None)
+    wanted = _wanted(asked, limit, in_tokens=budget.tokens is not None)
+    whole, notes = wanted, []
+    if budget.tokens is None:
+        held = np.array([sizes[source.name] for source in asked], np.int64)
+        whole = _granted(asked, wanted, held, others=len(asked) < len(sources))
+        notes = [
+            f"{source.name} has {n:,} of the {n_wanted:,} records of its share; the others share "
+            "the rest"
+            for source, n, n_wanted in zip(asked, whole.tolist(), wanted.tolist(), strict=True)
+            if n < n_wanted
+        ]
+        notes += [
+            f"the share of {source.name}, {source.share:g}, comes to no whole record"
+            for source, n_wanted in zip(asked, wanted.tolist(), strict=True)
+            if source.share and not n_wanted
+        ]
     fixed = {source.name: n / limit for source, n in zip(asked, whole.tolist(), strict=True)}
-    return budget.model_copy(
-        update={
-            "floors": (budget.floors or {}) | fixed,
-            "caps": (budget.caps or {}) | fixed,
-            "group_by": SOURCE,
-        }
-    )
+    update = {
+        "floors": (budget.floors or {}) | fixed,
+        "caps": (budget.caps or {}) | fixed,
+        "group_by": SOURCE,
+    }
+    return budget.model_copy(update=update), notes
 
 
-def _whole(asked: Sequence[Source], limit: int, *, in_tokens: bool) -> NDArray[np.int64]:
-    """What comes from each source, in whole records or tokens."""
+def _wanted(asked: Sequence[Source], limit: int, *, in_tokens: bool) -> NDArray[np.int64]:
+    """Whole number of records or tokens that each source is asked for."""
     counted = sum(source.records or 0 for source in asked)
     if counted and in_tokens:
         raise BudgetError("a budget of tokens cannot be shared out in records; give shares")
     shares = [source.share or 0.0 for source in asked]
-    rest = limit - counted - round(sum(shares) * limit)
-    if sum(shares) > 1 + 1e-9 or rest < 0:
+    by_share = round(sum(shares) * limit)
+    if sum(shares) > 1 + 1e-9 or limit < counted + by_share:
         told = " + ".join(
             f"{source.records:,} ({source.name})"
             if source.records is not None
@@ -151,8 +182,23 @@ def _whole(asked: Sequence[Source], limit: int, *, in_tokens: bool) -> NDArray[n
             for source in asked
         )
         raise BudgetError(f"the sources ask for {told}, more than the budget of {limit:,}")
-    whole = np.array([source.records or 0 for source in asked], np.int64)
-    if sum(shares):
-        by_share = round(sum(shares) * limit)
-        whole += apportion(by_share, shares)
-    return whole
+    wanted = np.array([source.records or 0 for source in asked], np.int64)
+    if by_share:
+        wanted += apportion(by_share, shares)
+    return wanted
+
+
+def _granted(
+    asked: Sequence[Source], wanted: NDArray[np.int64], held: NDArray[np.int64], *, others: bool
+) -> NDArray[np.int64]:
+    """What each source gives, where some have fewer records than their share."""
+    shares = np.array([source.share or 0.0 for source in asked])
+    by_share = shares > 0
+    if not (wanted > held)[by_share].any():
+        return wanted
+    granted = wanted.copy()
+    if others:  # sources without a share fill what is left
+        granted[by_share] = np.minimum(wanted, held)[by_share]
+    elif wanted[by_share].sum() <= held[by_share].sum():
+        granted[by_share] = apportion(int(wanted[by_share].sum()), shares[by_share], held[by_share])
+    return granted

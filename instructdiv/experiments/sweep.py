@@ -3,19 +3,18 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
-from instructdiv.curation.curate import Mix
-from instructdiv.curation.diversify import Ground, as_pools, by_name, recipe_of, specialist
-from instructdiv.data.views import View
-from instructdiv.embedders import Embedder, Progress
+from instructdiv.curation.diversify import Ground, by_name, recipe_of, specialist
+from instructdiv.curation.mix import Mix
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.experiments.sweep_mixes import Sweep, SweepPlan, SweepRow
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_pools
 from instructdiv.report.profile import instruction_numbers
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
@@ -34,15 +33,11 @@ def share_grid(
     budget: int | None = None,
     shares: Iterable[float] = SHARES,
     *,
-    group: str | None = None,
     radius: float = 0.3,
     balance: float = 1.0,
-    within: Selector | str | None = None,
-    embedder: Embedder | str | None = None,
-    view: View = "prompt",
-    seed: int = 0,
-    strict: bool = False,
-    progress: Progress | None = None,
+    within: Selector | str | Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Sweep:
     """Mixes of one size with more and more records beyond a core, to find out how much is best.
 
@@ -79,8 +74,11 @@ def share_grid(
     if 0.0 not in asked:
         asked = [0.0, *asked]
         notes.append("0 %, the core alone, was added: without it no share can be said to help")
-    choosers = {_called(one): specialist(one, radius, balance, within, seed) for one in asked}
-    ground = Ground.of(core, pools, group, embedder, view, seed, strict, progress)
+    reading = Reading.of(reading, **options)
+    choosers = {
+        _called(one): specialist(one, radius, balance, within, reading.seed) for one in asked
+    }
+    ground = Ground.of(core, pools, reading)
     made = {name: ground.exchange(budget, one) for name, one in choosers.items()}
     numbers = instruction_numbers(ground.pool)
     rows = [
@@ -104,13 +102,9 @@ def budget_curve(
     budget: int,
     n_domains: Iterable[int] | None = None,
     *,
-    group: str | None = None,
-    within: Selector | str | None = None,
-    embedder: Embedder | str | None = None,
-    view: View = "prompt",
-    seed: int = 0,
-    strict: bool = False,
-    progress: Progress | None = None,
+    within: Selector | str | Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Sweep:
     """Mixes of one size from more and more domains, to see whether breadth does more than depth.
 
@@ -127,12 +121,13 @@ def budget_curve(
         Records of each mix.
     n_domains
         How many domains each mix has; 1, 2, 4, ... and all of them if not given.
-    group
-        Column of the domains, where one data set is given.
     within
         What chooses within each domain, or its name; at random if not given.
-    embedder, view, seed, strict, progress
-        As of :func:`instructdiv.mix`.
+    reading
+        How the data are read and embedded; its group is the column of the domains, where one
+        data set is given.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -158,7 +153,8 @@ def budget_curve(
     '2 records are fewer than 3 domains'
     """
     spent = _in_records(budget)
-    pool = _grouped(pools, group, embedder, view, seed, strict, progress)
+    reading = Reading.of(reading, **options)
+    seed, pool = reading.seed, _grouped(pools, reading)
     assert pool.groups is not None  # noqa: S101
     domains, sizes = np.unique(pool.groups, return_counts=True)
     counts = _counts(n_domains, len(domains), "domains")
@@ -185,8 +181,8 @@ def budget_curve(
             {"shares": shares, "within": within or Random()}
         ).seeded(seed)
         selection = selector.select(pool, spent)
-        recipe = recipe_of(pool, spent, selector, seed)
-        mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
+        recipe = recipe_of(pool, spent, selector, reading)
+        mixes[name] = _one_of_many(Mix(recipe, pool, selection))
         table.append(_row(name, pool, selection, numbers))
     return _curve("domains", budget, table, mixes)
 
@@ -197,12 +193,8 @@ def instructions_vs_examples(
     n_instructions: Iterable[int] | None = None,
     *,
     similarity_threshold: float = 0.95,
-    group: str | None = None,
-    embedder: Embedder | str | None = None,
-    view: View = "prompt",
-    seed: int = 0,
-    strict: bool = False,
-    progress: Progress | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Sweep:
     """Mixes of more and more instructions with fewer and fewer records each, at one budget.
 
@@ -222,8 +214,10 @@ def instructions_vs_examples(
         given.
     similarity_threshold
         Similarity from which two instructions are one.
-    group, embedder, view, seed, strict, progress
-        As of :func:`budget_curve`.
+    reading
+        How the data are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -245,8 +239,9 @@ def instructions_vs_examples(
     [(1, 4.0), (2, 2.0), (3, 1.0)]
     """
     _in_records(budget)
-    pool = _one_pool(pools, group, embedder, view, seed, strict, progress)
-    numbers = instruction_numbers(pool, similarity_threshold, progress)
+    reading = Reading.of(reading, **options)
+    seed, pool = reading.seed, _one_pool(pools, reading)
+    numbers = instruction_numbers(pool, similarity_threshold, reading.progress)
     sizes = np.bincount(numbers)
     counts = _counts(n_instructions, len(sizes), "instructions", steps=(1, 2, 5))
     random = np.random.default_rng(seed)
@@ -272,10 +267,10 @@ def instructions_vs_examples(
         # Record by record, so that every prefix has as many of each.
         rows = np.concatenate([shuffled[starts[order[:n]] + place] for place in range(each)])
         spent = Budget(records=len(rows))
-        chooser, keys = Random(seed=seed).to_mapping(), tuple(pool.keys(rows))
-        selection = Selection(rows, np.zeros(len(rows)), chooser, spent, keys)
-        recipe = recipe_of(pool, spent, Random(seed=seed), seed)
-        mixes[name] = _one_of_many(Mix(recipe, pool, selection, progress))
+        chooser = Random(seed=seed)
+        selection = Selection(rows, np.zeros(len(rows)), chooser.to_mapping(), spent, pool=pool)
+        recipe = recipe_of(pool, spent, chooser, reading)
+        mixes[name] = _one_of_many(Mix(recipe, pool, selection))
         table.append(_row(name, pool, selection, numbers))
     return _curve("instructions", budget, table, mixes)
 
@@ -326,24 +321,15 @@ def _counts(
     return sorted({int(n) for n in counts})
 
 
-def _one_pool(
-    pools: Any,
-    group: str | None,
-    embedder: Embedder | str | None,
-    view: View,
-    seed: int,
-    strict: bool,
-    progress: Progress | None,
-) -> Pool:
+def _one_pool(pools: Any, reading: Reading) -> Pool:
     """One pool of all that was given; several by name are its groups."""
     several = isinstance(pools, Mapping)
-    named = by_name(pools) if several else {"data": pools}
-    found = as_pools(named, group, embedder, view, seed, strict, progress)
+    found = as_pools(by_name(pools) if several else {"data": pools}, reading)
     return Pool.joined(found) if several else found["data"]
 
 
-def _grouped(pools: Any, group: str | None, *rest: Any) -> Pool:
-    pool = _one_pool(pools, group, *rest)
+def _grouped(pools: Any, reading: Reading) -> Pool:
+    pool = _one_pool(pools, reading)
     if pool.groups is None:
         raise ShapeError("the data have no groups; name the column that holds their domains")
     return pool

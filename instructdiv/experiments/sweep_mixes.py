@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from instructdiv.core.files import MANIFEST, check_free, new_folder, sha256, write_lines, write_text
-from instructdiv.curation.curate import Mix
+from instructdiv.curation.mix import Mix, write_mix
 from instructdiv.data.records import QUARANTINE, quarantine_lines
 from instructdiv.errors import OutputError
 from instructdiv.experiments.sweep_script import EXPORTERS, SWEPT, sweep_script
@@ -111,7 +111,7 @@ class Sweep:
             files = [
                 file
                 for name, mix in self.mixes.items()
-                for file in (exporter or Jsonl()).export(mix, folder / name)
+                for file in write_mix(mix, exporter or Jsonl(), folder / name)
             ]
             files += [self.plan.save(folder / f"sweep.{end}") for end in ("md", "json")]
             for trainer, script in scripts.items():

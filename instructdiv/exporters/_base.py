@@ -1,18 +1,16 @@
 """Exporter: writes a mix in one form."""
 
-import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from instructdiv.core.files import new_folder
-from instructdiv.data.records import QUARANTINE, Quarantined, Records, Row
+from instructdiv.data.records import Quarantined, Records, Row
 from instructdiv.errors import GateFailed, OutputError
 from instructdiv.part import Part
 from instructdiv.schemas import Conversation, Schema
@@ -20,8 +18,6 @@ from instructdiv.schemas.conversation import is_missing
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-_log = logging.getLogger("instructdiv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,51 +197,12 @@ class Preflight:
             raise GateFailed(str(self))
 
 
-class Exportable(Protocol):
-    """What an exporter needs of a mix."""
-
-    @property
-    def splits(self) -> Splits:
-        """The chosen records, in order; those held out apart."""
-
-    def write_beside(self, folder: Path, files: Files, left_out: list[Quarantined]) -> list[Path]:
-        """Write the manifest, and what else belongs beside the files of the mix."""
-
-
 class Exporter(Part):
     """Writes the records of a mix, every one whole and in order, with a manifest beside."""
 
     family = "exporter"
     trainer: ClassVar[str] = ""
     """Name of the trainer whose form it is, as its users write it; empty for a form of files."""
-
-    def export(self, mix: Exportable, path: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write a mix into a new folder, whole or not at all; gives the files that were written.
-
-        Records that the trainer would drop, or has no place for, are left out, and written
-        into quarantine.jsonl.
-
-        Raises
-        ------
-        OutputError
-            The folder is not empty (and `overwrite` is not set, or the folder is not one
-            of ours), cannot be written to, or a value has no place in this form.
-        """
-        splits = mix.splits
-        fitted = self.fitted(splits)
-        found = fitted.preflight(splits)
-        kept = found.kept(splits)
-        if not len(kept["train"]):
-            raise OutputError(f"no record is left to write: {found}")
-        with new_folder(path, overwrite) as folder:
-            left = {name: split for name, split in kept.items() if len(split)}
-            files = fitted.write(left, folder)
-            beside = mix.write_beside(folder, files, found.quarantined(splits))
-        if said := str(found):
-            where = f"; they are in {Path(path) / QUARANTINE}" if len(found) else ""
-            _log.warning("%s%s", said, where)
-        written = [file for several in files.values() for file in several] + beside
-        return [Path(path).expanduser() / file.relative_to(folder) for file in written]
 
     def fitted(self, splits: Splits) -> Self:
         """The exporter, with what it is to be told by the records."""

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -363,84 +362,7 @@ def test_the_share_that_an_error_names_can_be_taken():
         idv.diversify(core, sets, beyond_share=5 / 30)
 
 
-# Mix.
-
-
-@st.composite
-def mixtures(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, float], int]:
-    names = draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=5, unique=True))
-    sizes = {name: draw(st.integers(1, 15)) for name in names}
-    parts = [draw(st.integers(0, 6)) for _ in names]
-    if not any(parts):
-        parts[0] = 1
-    shares = {name: part / sum(parts) for name, part in zip(names, parts, strict=True)}
-    held = sum(sizes[name] for name in names if shares[name])
-    return sizes, shares, draw(st.integers(1, held))
-
-
-@settings(max_examples=60, deadline=None)
-@given(mixtures())
-def test_shares_are_whole_records_that_add_up(
-    case: tuple[dict[str, int], dict[str, float], int],
-):
-    sizes, shares, budget = case
-    found = idv.mix(far(sizes), budget, shares, within="random")
-    plan = found.plan
-    chosen = Counter(labels(found.mix.pool)[found.mix.order].tolist())
-    assert [row.source for row in plan.sources] == list(sizes)
-    assert {row.source: row.granted for row in plan.sources if row.granted} == chosen
-    assert sum(chosen.values()) == sum(row.wanted for row in plan.sources) == budget
-    short = {row.source for row in plan.sources if row.wanted > row.records}
-    for row in plan.sources:
-        assert row.records == sizes[row.source]
-        assert row.granted <= row.records
-        assert bool(row.granted) <= bool(row.share)
-        assert abs(row.wanted - row.share * budget) < len(sizes)
-        # Who has too few gives all; no other gives less than it was asked for.
-        assert row.granted == row.records if row.source in short else row.granted >= row.wanted
-        assert any(f"{row.source} has {row.records} of" in note for note in plan.notes) is (
-            row.source in short
-        )
-        assert any(f"the share of {row.source}," in note for note in plan.notes) is (
-            row.share > 0 and row.wanted == 0
-        )
-    if not short:
-        assert all(row.granted == row.wanted for row in plan.sources)
-
-
-def test_ties_go_to_the_same_in_the_plan_as_in_the_mix():
-    sets = far({"b": 5, "a": 5})
-    plan = idv.mix(sets, 3, {"b": 0.5, "a": 0.5}).plan
-    assert all(row.wanted == row.granted for row in plan.sources)
-    assert plan.notes == []
-
-
-def test_every_prefix_of_a_mix_holds_the_shares():
-    found = idv.mix(far({"a": 60, "b": 30, "c": 30}), 60, {"a": 0.5, "b": 0.3, "c": 0.2})
-    groups = labels(found.mix.pool)[found.mix.order]
-    for n in range(1, 61):
-        for name, share in (("a", 0.5), ("b", 0.3), ("c", 0.2)):
-            assert abs((groups[:n] == name).sum() - share * n) <= 1
-
-
-def test_pools_that_are_too_small_are_redistributed_and_said():
-    found = idv.mix(far({"a": 50, "b": 50, "c": 3}), 40, {"a": 0.25, "b": 0.25, "c": 0.5})
-    assert [(row.wanted, row.granted) for row in found.plan.sources] == [
-        (10, 19),
-        (10, 18),
-        (20, 3),
-    ]
-    assert found.plan.notes == ["c has 3 of the 20 records wanted; the others share the rest"]
-    assert str(found) == "40 records: 19 of a, 18 of b, 3 of c. 1 had fewer than their share."
-
-
-def test_a_share_of_nothing_gets_nothing_even_where_others_are_short():
-    sets = far({"a": 5, "b": 50})
-    assert [row.granted for row in idv.mix(sets, 5, {"a": 1.0, "b": 0.0}).plan.sources] == [5, 0]
-    with pytest.raises(
-        BudgetError, match="asks for 6 records, but the data sets with a share hold 5"
-    ):
-        idv.mix(sets, 6, {"a": 1.0, "b": 0.0})
+# Shares of groups.
 
 
 def test_groups_without_a_share_are_never_chosen_from():
@@ -450,58 +372,3 @@ def test_groups_without_a_share_are_never_chosen_from():
         assert sorted(selector.select(pool, 3).indices) == [0, 1, 2]
         with pytest.raises(BudgetError, match="4 cannot be shared out: the capacities hold 3"):
             selector.select(pool, 4)
-
-
-def test_a_mix_of_records_is_written_with_its_rows(tmp_path: Path):
-    found = idv.mix({"code": CODE, "law": LAW}, 12, {"code": 0.75, "law": 0.25}, embedder="lexical")
-    assert Counter(row["id"].split()[0] for row in found.dataset) == {"code": 9, "law": 3}
-    found.export(tmp_path / "mix")
-    manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
-    assert manifest["selection"]["ids"] == [row["id"] for row in found.dataset]
-    assert type(found.plan).model_validate(json.loads(found.plan.to_json())) == found.plan
-    assert "# Allocation of a mixture" in found.plan.to_markdown()
-
-
-def test_groups_of_pools_give_way_to_the_names_of_a_mix():
-    pools = {
-        name: replace(pool, groups=np.array(["x"] * 9))
-        for name, pool in far(dict.fromkeys("ab", 9)).items()
-    }
-    found = idv.mix(pools, 6, {"a": 0.5, "b": 0.5})
-    assert [row.granted for row in found.plan.sources] == [3, 3]
-
-
-def test_names_that_are_numbers_are_names():
-    sets: Any = dict(enumerate(far({"a": 9, "b": 9}).values()))
-    shares: Any = {0: 0.25, 1: 0.75}
-    found = idv.mix(sets, 4, shares)
-    assert [(row.source, row.granted) for row in found.plan.sources] == [("0", 1), ("1", 3)]
-
-
-SETS = far({"a": 9, "b": 9})
-
-
-@pytest.mark.parametrize(
-    ("pools", "budget", "shares", "error", "said"),
-    [
-        (SETS, 4, {"a": 0.5, "b": 0.4}, ParameterError, r"0.5 \(a\) \+ 0.4 \(b\) = 0.9; they must"),
-        (SETS, 4, {"a": 0.9, "b": 0.2}, ParameterError, "they must add up to 1"),
-        (SETS, 4, {"a": 1.5, "b": -0.5}, ParameterError, "the share of 'a' is between 0 and 1"),
-        (SETS, 4, {"a": float("nan"), "b": 0.5}, ParameterError, "the share of 'a' is between"),
-        (SETS, 4, {"a": 0.5, "c": 0.5}, ParameterError, "these are a, b, the shares those of a, c"),
-        (SETS, 4, {"a": 1.0}, ParameterError, "there must be a share for each data set"),
-        (SETS, 4, {}, ParameterError, "the shares those of none"),
-        (SETS, 19, {"a": 0.5, "b": 0.5}, BudgetError, "ask for at most 18"),
-        (SETS, 0, {"a": 0.5, "b": 0.5}, BudgetError, "records = 0"),
-        (SETS, Budget(tokens=4), {"a": 0.5, "b": 0.5}, BudgetError, "a mixture is of so many"),
-        ({}, 4, {}, ShapeError, "a mixture is of data sets by name"),
-        (SETS["a"], 4, {"a": 1}, ShapeError, "a mixture is of data sets by name"),
-        (SETS | {"b": LAW}, 4, {"a": 0.5, "b": 0.5}, ShapeError, "some are pools, but 'b' is not"),
-        ({1: SETS["a"], "1": SETS["b"]}, 4, {"1": 1.0}, ShapeError, "two have the same name"),
-    ],
-)
-def test_what_cannot_be_mixed_is_said(
-    pools: Any, budget: Any, shares: Any, error: type[Exception], said: str
-):
-    with pytest.raises(error, match=said):
-        idv.mix(pools, budget, shares)

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import Budget
 from instructdiv.core.files import sha256
-from instructdiv.curation.curate import Mix, curate
+from instructdiv.curation.curate import curate
+from instructdiv.curation.mix import Mix
 from instructdiv.curation.recipe import Recipe
 from instructdiv.data.layouts import layouts
 from instructdiv.data.load import DEMO, read
@@ -391,8 +392,8 @@ def test_a_run_that_dies_while_writing_leaves_nothing_of_it(
         monkeypatch.setattr(part, "write", half)
     else:
         places: dict[str, tuple[Any, str]] = {
-            "manifest": (Mix, "_manifest"),
-            "dropped": (Mix, "_write_dropped"),
+            "manifest": (sys.modules[Mix.__module__], "manifest_of"),
+            "dropped": (sys.modules[Mix.__module__], "write_dropped"),
             "quarantine": (sys.modules[Mix.__module__], "quarantine_lines"),
         }
         monkeypatch.setattr(*places[when], _die)

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 import instructdiv as idv
 from instructdiv.cli import app
+from instructdiv.core.apportion import apportion
 from instructdiv.data.licenses import allowed, license_id, licenses_of
 from instructdiv.data.load import read
+from instructdiv.data.sources import Source, constrained
 from instructdiv.errors import BudgetError, InputError, RecipeError
 
 WORDS = ("sort", "parse", "merge", "hash", "cook", "boil", "bake", "stew", "court", "appeal")
@@ -150,8 +152,6 @@ def test_sources_that_cannot_be_met_say_what_they_come_to(files: dict[str, str])
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.integers(0, 60))
 @settings(max_examples=50, deadline=None)
 def test_shares_come_to_whole_records_that_add_up(weights: list[int], rest: int) -> None:
-    from instructdiv.data.sources import Source, constrained
-
     total = sum(weights) + rest
     if not total:
         return
@@ -159,7 +159,8 @@ def test_shares_come_to_whole_records_that_add_up(weights: list[int], rest: int)
         Source.model_validate({"data": "x", "name": str(i), "share": w / total})
         for i, w in enumerate(weights)
     ]
-    budget = constrained(idv.Budget(records=101), sources, 1000)
+    sizes = {source.name: 1000 for source in sources}
+    budget, _ = constrained(idv.Budget(records=101), sources, sizes)
     assert budget.floors is not None
     whole = [share * 101 for share in budget.floors.values()]
     assert np.allclose(whole, np.round(whole))
@@ -385,3 +386,69 @@ def test_a_schema_that_no_record_of_a_source_has_is_named(files: dict[str, str])
     units: dict[str, dict[str, Any]] = {"code": {}, "law": {"schema": "p3"}}
     with pytest.raises(InputError, match="has none of the columns of P3"):
         idv.curate(_recipe(files, units, budget=5))
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, float], int]:
+    names = draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=5, unique=True))
+    sizes = {name: draw(st.integers(1, 15)) for name in names}
+    parts = [draw(st.integers(0, 6)) for _ in names]
+    if not any(parts):
+        parts[0] = 1
+    shares = {name: part / sum(parts) for name, part in zip(names, parts, strict=True)}
+    held = sum(sizes[name] for name in names if shares[name])
+    return sizes, shares, draw(st.integers(1, held))
+
+
+@settings(max_examples=100, deadline=None)
+@given(mixtures())
+def test_a_source_with_too_few_records_gives_all_and_the_others_share_the_rest(
+    case: tuple[dict[str, int], dict[str, float], int],
+) -> None:
+    sizes, shares, n_records = case
+    sources = [
+        Source.model_validate({"data": "x", "name": name, "share": share})
+        for name, share in shares.items()
+    ]
+    budget, notes = constrained(idv.Budget(records=n_records), sources, sizes)
+    assert budget.floors == budget.caps
+    assert budget.floors is not None
+    granted = {name: round(share * n_records) for name, share in budget.floors.items()}
+    wanted = dict(zip(shares, apportion(n_records, list(shares.values())).tolist(), strict=True))
+    short = {name for name in sizes if wanted[name] > sizes[name]}
+    assert sum(granted.values()) == n_records
+    for name, n in granted.items():
+        assert n <= sizes[name]
+        assert bool(n) <= bool(shares[name])
+        assert n == sizes[name] if name in short else n >= wanted[name]
+        assert any(note.startswith(f"{name} has {sizes[name]} of") for note in notes) is (
+            name in short
+        )
+        assert any(f"the share of {name}," in note for note in notes) is (
+            shares[name] > 0 and wanted[name] == 0
+        )
+
+
+def test_a_mix_says_which_source_was_too_small(
+    files: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    units: dict[str, dict[str, Any]] = {"code": {"share": 0.25}, "law": {"share": 0.75}}
+    mix = idv.curate(_recipe(files, units, budget=60))
+    assert _counts(mix) == {"code": 30, "law": 30}
+    note = "law has 30 of the 45 records of its share; the others share the rest"
+    assert mix.notes == (note,)
+    assert note in caplog.text
+    mix.export(tmp_path / "mix")
+    assert json.loads((tmp_path / "mix" / "manifest.json").read_text())["notes"] == [note]
+    # One without a share takes what is left.
+    filled = idv.curate(_recipe(files, units | {"code": {"share": 0.2}, "chat": {}}, budget=60))
+    assert _counts(filled) == {"code": 12, "law": 30, "chat": 18}
+    with pytest.raises(BudgetError, match="only 70 can be chosen"):
+        idv.curate(_recipe(files, units, budget=71))
+
+
+def test_a_share_of_nothing_gets_nothing(files: dict[str, str]) -> None:
+    units: dict[str, dict[str, Any]] = {"code": {"share": 1.0}, "law": {"share": 0.0}}
+    assert _counts(idv.curate(_recipe(files, units, budget=40))) == {"code": 40}
+    with pytest.raises(BudgetError, match="code"):
+        idv.curate(_recipe(files, units, budget=41))

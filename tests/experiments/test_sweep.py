@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import Budget, Pool
 from instructdiv.core.files import sha256
-from instructdiv.curation.curate import selection_of
+from instructdiv.curation.manifest import selection_of
 from instructdiv.errors import (
     BudgetError,
     InputError,

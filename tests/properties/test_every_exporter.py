@@ -10,6 +10,7 @@ from datasets import load_dataset
 from typer.testing import CliRunner
 
 import instructdiv as idv
+from instructdiv import write_mix
 from instructdiv.cli import app
 from instructdiv.core.files import sha256
 from instructdiv.data.load import read
@@ -66,14 +67,14 @@ def lines_of(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize("name", GENERIC)
 def test_writes_every_row_whole_and_in_order(name, mix, tmp_path):
-    Exporter.of(name).export(mix, tmp_path / "mix")
+    write_mix(mix, Exporter.of(name), tmp_path / "mix")
     back = idv.load(str(tmp_path / "mix"))
     assert list(back) == [ROWS[i] for i in mix.selection.indices]
 
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
-    Exporter.of(name).export(mix, tmp_path / "mix")
+    write_mix(mix, Exporter.of(name), tmp_path / "mix")
     column = "conversations" if name == "unsloth" else "messages"
     back = [Messages(column=column).messages(row) for row in idv.load(str(tmp_path / "mix"))]
     assert back == [conversation.messages for conversation in mix.splits["train"].conversations]
@@ -82,7 +83,7 @@ def test_what_is_said_comes_back_as_it_was_and_in_order(name, mix, tmp_path):
 @pytest.mark.parametrize("name", TRAINERS)
 def test_both_answers_come_back_as_they_were(name, tmp_path):
     pairs = mix_of(PAIRS)
-    Exporter.of(name).export(pairs, tmp_path / "mix")
+    write_mix(pairs, Exporter.of(name), tmp_path / "mix")
     rows = idv.load(str(tmp_path / "mix"))
     layout = idv.recognize(rows)
     back = [layout.conversation(row) for row in rows]
@@ -103,10 +104,11 @@ def test_an_answer_that_is_not_trained_on_comes_back_as_such(name, tmp_path):
 
 
 def test_the_manifest_can_rebuild_it(exporter, mix, tmp_path):
-    files = exporter.export(mix, tmp_path / "mix")
+    files = write_mix(mix, exporter, tmp_path / "mix")
     manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
     assert manifest["selection"]["ids"] == [ROWS[i]["id"] for i in mix.selection.indices]
-    assert idv.Recipe.model_validate(manifest["recipe"]) == mix.recipe
+    written = mix.recipe.model_copy(update={"exporter": exporter})
+    assert idv.Recipe.model_validate(manifest["recipe"]) == written
     assert (manifest["eval"], manifest["left_out"]) == ([], 0)
     for name, digest in manifest["outputs"].items():
         assert sha256(tmp_path / "mix" / name) == digest
@@ -116,7 +118,7 @@ def test_the_manifest_can_rebuild_it(exporter, mix, tmp_path):
 
 def test_writes_the_same_bytes_twice(exporter, mix, tmp_path):
     for name in ("a", "b"):
-        exporter.export(mix, tmp_path / name)
+        write_mix(mix, exporter, tmp_path / name)
     first, second = (json.loads((tmp_path / n / "manifest.json").read_text()) for n in ("a", "b"))
     assert first["outputs"] == second["outputs"]
 
@@ -126,14 +128,14 @@ def test_refuses_a_folder_that_is_not_empty_and_leaves_it_alone(exporter, mix, t
     (tmp_path / "mix" / "thesis.txt").write_text("do not lose me")
     for overwrite in (False, True):
         with pytest.raises(OutputError, match="not empty|not ours"):
-            exporter.export(mix, tmp_path / "mix", overwrite=overwrite)
+            write_mix(mix, exporter, tmp_path / "mix", overwrite=overwrite)
     assert [p.name for p in tmp_path.rglob("*.*")] == ["thesis.txt"]
 
 
 def test_replaces_its_own_folder_when_told_to(exporter, mix, tmp_path):
-    exporter.export(mix, tmp_path / "mix")
+    write_mix(mix, exporter, tmp_path / "mix")
     (tmp_path / "mix" / "stale.txt").write_text("from before")
-    exporter.export(mix, tmp_path / "mix", overwrite=True)
+    write_mix(mix, exporter, tmp_path / "mix", overwrite=True)
     assert not (tmp_path / "mix" / "stale.txt").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["mix"]
 
@@ -147,7 +149,7 @@ def test_comes_back_from_its_mapping(exporter):
 
 def test_some_of_every_group_is_held_out_and_never_trained_on(exporter, tmp_path):
     held = mix_of(ROWS, group="kind", eval_share=0.2)
-    exporter.export(held, tmp_path / "mix")
+    write_mix(held, exporter, tmp_path / "mix")
     manifest = json.loads((tmp_path / "mix" / "manifest.json").read_text())
     files = {name: manifest[key] for name, key in (("train", "mix"), ("eval", "eval"))}
     ids = {name: [row["id"] for row in split.rows()] for name, split in held.splits.items()}
@@ -247,7 +249,7 @@ def test_a_form_of_files_drops_nothing(name, tmp_path):
 
 def test_a_mix_of_which_nothing_is_left_is_not_written(tmp_path):
     with pytest.raises(OutputError, match="no record is left to write: LLaMA-Factory would drop"):
-        LlamaFactory().export(mix_of(DROPPED), tmp_path / "mix")
+        write_mix(mix_of(DROPPED), LlamaFactory(), tmp_path / "mix")
     assert not list(tmp_path.iterdir())
 
 
@@ -312,7 +314,7 @@ def test_images_in_a_column_are_not_lost_without_a_word(name, column):
 def test_a_column_of_the_records_is_never_overwritten(name, tmp_path):
     taken = mix_of([{**row, "_rank": "mine"} for row in ROWS], add_columns=("_rank",))
     with pytest.raises(OutputError, match="add_columns would overwrite the column '_rank'"):
-        Exporter.of(name).export(taken, tmp_path / "mix")
+        write_mix(taken, Exporter.of(name), tmp_path / "mix")
     assert not list(tmp_path.iterdir())
 
 
@@ -361,19 +363,19 @@ def test_the_form_is_told_by_the_records(name, rows, form):
 def test_what_is_left_out_does_not_change_the_form(tmp_path):
     unlabelled = {"messages": DROPPED[1]["messages"], "label": None}
     labelled = [{**row, "label": True} for row in TALK]
-    LlamaFactory().export(mix_of([*labelled, unlabelled]), tmp_path / "mix")
+    write_mix(mix_of([*labelled, unlabelled]), LlamaFactory(), tmp_path / "mix")
     assert not [row for row in lines_of(tmp_path / "mix" / "train.jsonl") if "kto_tag" in row]
 
 
 def test_a_form_that_the_trainer_does_not_read_is_an_error(tmp_path):
     axolotl = Exporter.of({"name": "axolotl", "form": "label"})
     with pytest.raises(ParameterError, match="axolotl has no form 'label'; known: messages, pref"):
-        axolotl.export(mix_of(LABELS), tmp_path / "mix")
+        write_mix(mix_of(LABELS), axolotl, tmp_path / "mix")
 
 
 def test_rows_carry_what_they_are_told_to_where_the_trainer_bears_it(exporter, tmp_path):
     carried = mix_of(ROWS, add_columns=("_rank", "_source"))
-    exporter.export(carried, tmp_path / "mix")
+    write_mix(carried, exporter, tmp_path / "mix")
     back = list(idv.load(str(tmp_path / "mix")))
     if exporter.name == "openai":
         assert {tuple(row) for row in back} == {("messages",)}
@@ -517,5 +519,5 @@ def test_the_hub_card_says_what_the_folder_holds(tmp_path):
 def test_a_license_that_is_given_stands_on_the_card(mix, tmp_path):
     from huggingface_hub import DatasetCard
 
-    Exporter.of({"name": "hub_folder", "license": "apache-2.0"}).export(mix, tmp_path / "m")
+    write_mix(mix, Exporter.of({"name": "hub_folder", "license": "apache-2.0"}), tmp_path / "m")
     assert DatasetCard.load(tmp_path / "m" / "README.md").data.license == "apache-2.0"

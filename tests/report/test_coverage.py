@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import instructdiv as idv
 from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv.clusterers import KMeans
-from instructdiv.curation.curate import selection_of
+from instructdiv.curation.manifest import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.report import Difference
 from instructdiv.report.names import Names

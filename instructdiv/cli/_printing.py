@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from instructdiv.curation.curate import Mix
+    from instructdiv.curation.mix import Mix
     from instructdiv.embedders import Progress
     from instructdiv.report import Comparison, Summary
     from instructdiv.results import Table

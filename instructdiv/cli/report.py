@@ -112,7 +112,7 @@ def report(
 ) -> None:
     """Report what data covers and, with a selection, what is left of it."""
     from instructdiv.core.files import check_free
-    from instructdiv.curation.curate import selection_of
+    from instructdiv.curation.manifest import selection_of
     from instructdiv.metrics import Metric
     from instructdiv.pool import Pool
     from instructdiv.report import coverage

@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,22 @@ from instructdiv.embedders import sentence_transformer
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.register_profile("other", print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+class _DoctestsWhereThereAreAny:
+    """Importing a module takes time: only for the examples that it has."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(self, file_path: Path) -> Generator[None, list[Any], list[Any]]:
+        found = yield
+        kinds = {type(collector).__name__ for collector in found}
+        if "DoctestModule" not in kinds or ">>>" in file_path.read_text(encoding="utf-8"):
+            return found
+        return [one for one in found if type(one).__name__ != "DoctestModule"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_DoctestsWhereThereAreAny())  # for the files of the package too
 
 
 @pytest.fixture(scope="session")

@@ -322,13 +322,6 @@ def test_several_layouts_are_noted():
         (CODE, {"law": []}, {}, InputError, "list holds no records"),
         (CODE, {"core": LAW}, {}, ShapeError, "'core' is the name of the core"),
         (CODE, {1: LAW, "1": FOOD}, {}, ShapeError, "two have the same name: 1, 1"),
-        (
-            CODE,
-            {"law": Pool.of(LAW, embedder="lexical")},
-            {},
-            ShapeError,
-            "some are pools, but 'core' is",
-        ),
     ],
 )
 def test_what_cannot_be_diversified_is_said(
@@ -336,6 +329,11 @@ def test_what_cannot_be_diversified_is_said(
 ):
     with pytest.raises(error, match=said):
         diversify(core, pools, **more)
+
+
+def test_pools_are_not_diversified_with_records():
+    with pytest.raises(ShapeError, match="'core'"):
+        diversify(CODE, {"law": Pool.of(LAW, embedder="lexical")})
 
 
 def test_a_group_that_is_called_core_is_refused():

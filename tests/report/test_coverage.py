@@ -1,6 +1,7 @@
 """What the summary of a pool and a selection says, each part against its plainest form."""
 
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,17 @@ ROWS = [
     for noun in nouns
     for n in range(2, 12)
 ]
-TEXTS = Pool.of(ROWS, embedder="lexical", group="kind")
+
+
+@cache
+def worded() -> Pool:
+    return Pool.of(ROWS, embedder="lexical", group="kind")
 
 
 @pytest.fixture(scope="module")
 def code_only() -> Summary:
     """Summary of a selection that has nothing but code."""
-    return idv.coverage(TEXTS, Selection(np.arange(0, 30, 3), np.zeros(10)), n_draws=16)
+    return idv.coverage(worded(), Selection(np.arange(0, 30, 3), np.zeros(10)), n_draws=16)
 
 
 # Near copies
@@ -311,10 +316,10 @@ def test_a_data_set_without_the_column_has_no_groups():
 def test_vectors_of_two_calls_of_an_embedder_that_learns_are_not_compared():
     other = Pool.of(ROWS, embedder="lexical")
     with pytest.raises(ShapeError, match="two calls of lexical cannot be compared.*Pool.together"):
-        idv.coverage(TEXTS, None, other)
+        idv.coverage(worded(), None, other)
     with pytest.raises(ShapeError, match="two calls of lexical"):
-        idv.diff(TEXTS, other)
-    assert idv.coverage(TEXTS, None, TEXTS.take([1, 2])).target is not None
+        idv.diff(worded(), other)
+    assert idv.coverage(worded(), None, worded().take([1, 2])).target is not None
 
 
 # Difference
@@ -342,9 +347,9 @@ def test_a_mix_that_is_reported_again_still_says_who_chose(tmp_path):
 @pytest.mark.parametrize(("n_clusters", "sizes"), [(1, {90}), (90, {1})], ids=["one", "of one"])
 @pytest.mark.parametrize("n_chosen", [None, 1, 90])
 def test_all_in_one_cluster_and_clusters_of_one_can_be_reported(n_clusters, sizes, n_chosen):
-    selection = None if n_chosen is None else Random().select(TEXTS, n_chosen)
+    selection = None if n_chosen is None else Random().select(worded(), n_chosen)
     clusterer = KMeans(n_clusters=n_clusters)
-    summary = idv.coverage(TEXTS, selection, clusterer=clusterer, n_draws=3)
+    summary = idv.coverage(worded(), selection, clusterer=clusterer, n_draws=3)
     assert {cluster.records for cluster in summary.clusters} == sizes
     assert len(summary.clusters) == n_clusters
     touched = {None: n_clusters, 1: 1, 90: n_clusters}[n_chosen]

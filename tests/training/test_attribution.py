@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 
 from instructdiv.errors import ParameterError, ShapeError, UsageError
 from instructdiv.training import LossMonitor, attribute_drop, track
@@ -47,6 +46,8 @@ def test_records_are_ranked_by_what_each_added():
 
 
 def test_the_correlations_are_those_of_scipy():
+    from scipy.stats import spearmanr
+
     order = np.random.default_rng(5).permutation(len(NINETY))
     tracker = track(NINETY, order, TARGETS["apart"])
     found = attribute_drop(monitored(LOSSES), order, tracker)

@@ -12,6 +12,7 @@ import huggingface_hub
 import hypothesis
 import pytest
 
+from instructdiv import Pool
 from instructdiv.embedders import sentence_transformer
 
 # What fails is then a change, and not chance; `make test-all` looks for other examples each time.
@@ -30,6 +31,27 @@ class _DoctestsWhereThereAreAny:
         if "DoctestModule" not in kinds or ">>>" in file_path.read_text(encoding="utf-8"):
             return found
         return [one for one in found if type(one).__name__ != "DoctestModule"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--smallest-pools",
+        action="store_true",
+        help="of tests over many pools, run those on at most ten records: make quick",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--smallest-pools"):
+        return
+    small: list[pytest.Item] = []
+    large: list[pytest.Item] = []
+    for item in items:
+        given = getattr(item, "callspec", None)
+        pool = given.params.get("pool") if given else None
+        (large if isinstance(pool, Pool) and len(pool) > 10 else small).append(item)
+    items[:] = small
+    config.hook.pytest_deselected(items=large)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -218,7 +218,7 @@ def test_given_rows_that_are_not_in_the_pool_are_named(selector, given):
 
 @every_selector
 def test_a_pool_that_is_given_whole_leaves_nothing_to_choose(selector):
-    with pytest.raises(BudgetError, match="nothing is left"):
+    with pytest.raises(BudgetError, match="120.*given"):
         select(selector, DISTINCT, 1, given=np.arange(len(DISTINCT)))
 
 
@@ -324,5 +324,5 @@ def test_equal_quotas_are_dealt_in_turns():
 
 
 def test_group_balanced_needs_groups():
-    with pytest.raises(ShapeError, match="by_label needs groups; name the column"):
+    with pytest.raises(ShapeError, match="by_label needs .*group"):
         Selector.of("group_balanced").select(Pool.from_embeddings(np.eye(3)), 2)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import instructdiv as idv
 from instructdiv import Budget, Pool, Space
-from instructdiv.core import greedy, space
+from instructdiv.core import greedy, k_means, neighbors
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.selectors import Selector, _deduplicate, k_center, log_determinant
 from tests.cases import GROUPS, MATHS, POOL, Case, cases, few
@@ -369,8 +369,9 @@ def test_floors_that_add_up_to_one_but_for_rounding_are_whole(parts):
 MANY = clustered(200, 16, 8)
 # What is looked at at a time, and who looks at it so; none where all do.
 TILES: list[tuple[Any, str, int, tuple[str, ...] | None]] = [
-    (space, "_TILE", 50, None),
-    (space, "_TILE", 67, None),
+    (neighbors, "_TILE", 50, None),
+    (neighbors, "_TILE", 67, None),
+    (k_means, "_TILE", 67, None),
     (greedy.Objective, "block", 1, tuple(s.name for s in GREEDY)),
     (greedy.Objective, "block", 1000, tuple(s.name for s in GREEDY)),
     (log_determinant._Volume, "block", 1, ("log_determinant",)),

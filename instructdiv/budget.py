@@ -1,4 +1,4 @@
-"""Budget: what may be spent in all, and how it is shared out in whole numbers."""
+"""Budget: how much a selection may spend in all, and at least and at most on a group."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -30,14 +30,14 @@ _UNITS = ("records", "tokens", "share")
 
 
 class Budget(BaseModel):
-    """What a selection may spend: one number in one unit.
+    """Number of records or tokens, or share of the records, that a selection may spend.
 
-    A budget of records, or of a share of the records, is spent exactly. A budget of
-    tokens leaves less than the shortest record that may still be chosen.
+    A budget of records, or of a share of the records, is spent exactly. A budget of tokens is spent
+    until no record that may be chosen fits into what is left.
 
-    Floors and caps are the least and the most of the budget that a group gets. In records
-    they hold exactly, floors rounded up and caps rounded down. In tokens caps hold exactly,
-    and a floor is missed by less than the shortest record left in its group.
+    `floors` and `caps` are the smallest and largest share of the budget for groups. In records they
+    hold exactly, floors rounded up and caps rounded down. In tokens caps hold exactly, and a floor
+    is missed by less than the shortest record left in its group.
 
     Raises
     ------
@@ -62,23 +62,23 @@ class Budget(BaseModel):
     """Number of records."""
 
     tokens: int | None = Field(default=None, gt=0, strict=True)
-    """Number of tokens over whole conversations."""
+    """Number of tokens, counted over whole conversations."""
 
     share: float | None = Field(default=None, gt=0, le=1)
     """Share of the pool's records, above 0, at most 1; rounded to whole records."""
 
     tokenizer: str | None = None
-    """Model whose tokenizer counts the tokens, a folder or a Hub name; the embedder's if
-    not given."""
+    """Model whose tokenizer counts the tokens, a folder or a Hub name; that of the embedder if not
+    given."""
 
     column: str | None = None
-    """Column that holds the tokens of each record, in place of a tokenizer."""
+    """Column that holds the number of tokens of each record, instead of a tokenizer."""
 
     floors: dict[str, Share] | None = None
-    """Least share of the budget that each of these groups gets."""
+    """Smallest share of the budget for each group that is named."""
 
     caps: dict[str, Share] | None = None
-    """Most of the budget, as a share, that each of these groups gets."""
+    """Largest share of the budget for each group that is named."""
 
     group_by: str | None = None
     """Column of the groups that floors and caps name; the groups of the pool if not given."""
@@ -155,7 +155,7 @@ class Budget(BaseModel):
 
     @classmethod
     def of(cls, budget: "int | np.integer | Budget") -> "Budget":
-        """A budget as it is, or a whole number as records."""
+        """The budget itself, or a whole number of records as a budget."""
         return cls.model_validate(budget)
 
     def allowance(
@@ -164,12 +164,12 @@ class Budget(BaseModel):
         rows: NDArray[np.int64],
         groups: NDArray[np.str_] | None = None,
     ) -> Allowance:
-        """What this budget allows on the rows of a pool.
+        """The rows, limit, floors and caps that this budget allows on a pool.
 
         Parameters
         ----------
         costs
-            (n,) int64, tokens of each record; used by a budget of tokens only.
+            (n,) int64, number of tokens of each record; used by a budget of tokens only.
         rows
             (m,) int64, ascending: the rows that may be chosen.
         groups
@@ -206,12 +206,12 @@ class Budget(BaseModel):
         return self._constrained(costs, limit, rows, groups, unit)
 
     def check_groups(self, groups: NDArray[np.str_]) -> None:
-        """See whether the groups (n,) hold all those that have a floor or a cap.
+        """Raise if a floor or cap names a group that is not among the groups (n,).
 
         Raises
         ------
         BudgetError
-            One of them is not there.
+            A floor or cap names no group; the known ones are listed.
         """
         known = np.unique(groups).tolist()
         for group in [*(self.floors or {}), *(self.caps or {})]:

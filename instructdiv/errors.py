@@ -1,20 +1,20 @@
-"""Errors: one root, and under it one class for each thing that can go wrong.
+"""Errors: one root, and below it one class for each thing that can go wrong.
 
 ::
 
     InstructdivError              exit code 1: the run failed
-    ├── UsageError                exit code 2: it cannot be done as it was asked for
+    ├── UsageError                exit code 2: the request cannot be met as it is
     │   ├── InputError            data that cannot be read
     │   │   ├── UnknownSchema     records in a layout that no schema knows
-    │   │   └── RowError          one record that a schema cannot use
-    │   ├── ShapeError            arrays that do not fit, or hold what a vector cannot
+    │   │   └── RowError          one record that its schema cannot read
+    │   ├── ShapeError            arrays of a wrong shape, or with values that are no vectors
     │   ├── BudgetError           a budget that cannot be spent
-    │   ├── UnknownPart           a name that no part has
-    │   ├── ParameterError        a parameter that a part does not have, or a wrong value
+    │   ├── UnknownPart           a name that no selector, metric or other part has
+    │   ├── ParameterError        a parameter that does not exist, or has a wrong value
     │   └── RecipeError           a recipe that cannot be read
-    ├── ModelNotFound             no embedding model at hand
-    ├── OutputError               a place that cannot be written to
-    └── GateFailed                exit code 3: the run is done, but below what was demanded
+    ├── ModelNotFound             an embedding model that is not available
+    ├── OutputError               a file or folder that cannot be written
+    └── GateFailed                exit code 3: the run is done, but misses a required limit
 """
 
 from typing import ClassVar
@@ -43,7 +43,7 @@ class InstructdivError(Exception):
 
 
 class UsageError(InstructdivError):
-    """What was asked for cannot be done as it was asked for."""
+    """The request cannot be met as it is; the message names a way out."""
 
     exit_code = 2
 
@@ -57,11 +57,11 @@ class UnknownSchema(InputError):
 
 
 class RowError(InputError):
-    """One record that its schema cannot use."""
+    """One record that its schema cannot read."""
 
 
 class ShapeError(UsageError):
-    """Arrays that do not fit, or that hold what a vector cannot hold."""
+    """Arrays of a wrong shape, or with values that are no vectors."""
 
 
 class BudgetError(UsageError):
@@ -69,11 +69,11 @@ class BudgetError(UsageError):
 
 
 class UnknownPart(UsageError):
-    """A name that no part of the family has."""
+    """A name that no selector, metric or other part of the family has."""
 
 
 class ParameterError(UsageError):
-    """A parameter that a part does not have, or a value it cannot take."""
+    """A parameter that does not exist, or has a value out of its range."""
 
 
 class RecipeError(UsageError):
@@ -81,14 +81,14 @@ class RecipeError(UsageError):
 
 
 class ModelNotFound(InstructdivError):
-    """No embedding model is at hand."""
+    """The embedding model is not available."""
 
 
 class OutputError(InstructdivError):
-    """A place that cannot be written to."""
+    """A file or folder that cannot be written."""
 
 
 class GateFailed(InstructdivError):
-    """The run is done, but its result is below what was demanded."""
+    """The run is done, but its result misses a limit that was required."""
 
     exit_code = 3

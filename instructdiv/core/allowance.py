@@ -11,25 +11,25 @@ from instructdiv.errors import BudgetError
 
 @dataclass(frozen=True, eq=False)
 class Allowance:
-    """What may be chosen: rows, what each costs, how much in all and for each group."""
+    """What a selection may choose: rows, their costs, and limits in all and for each group."""
 
     costs: Rows
-    """(n,) int64, above 0: what each row of the pool costs."""
+    """(n,) int64, above 0: cost of each row of the pool."""
 
     limit: int
-    """The most that may be spent, in the unit of the costs."""
+    """Largest total cost, in the unit of the costs."""
 
     rows: Rows
     """(m,) int64, ascending: the rows that may be chosen."""
 
     groups: Rows | None = None
-    """(n,) int64: number of the group of each row, where groups have floors or caps."""
+    """(n,) int64: number of the group of each row; None without floors and caps."""
 
     floors: Rows | None = None
-    """(g,) int64: the least to be spent on each group."""
+    """(g,) int64: least cost to spend on each group."""
 
     caps: Rows | None = None
-    """(g,) int64: the most to be spent on each group."""
+    """(g,) int64: largest cost to spend on each group."""
 
     names: tuple[str, ...] = ()
     """Names of the groups."""
@@ -40,11 +40,11 @@ class Allowance:
         return bool((self.costs == 1).all())
 
     def ledger(self) -> "Ledger":
-        """The book in which a selector writes what it takes."""
+        """Account of what is left while rows are taken one by one."""
         return Ledger(self)
 
     def after(self, taken: Rows) -> "Allowance":
-        """What is left once these rows have been taken."""
+        """Allowance that is left once these rows have been taken."""
         rows = np.setdiff1d(self.rows, taken, assume_unique=True)
         left = self.limit - int(self.costs[taken].sum())
         if self.groups is None or self.floors is None or self.caps is None:
@@ -54,13 +54,13 @@ class Allowance:
         return replace(self, rows=rows, limit=left, floors=floors, caps=self.caps - spent)
 
     def check(self, must_keep: Rows) -> None:
-        """See whether these rows can be taken before all others.
+        """Raise if these rows cannot be taken before all others.
 
         Raises
         ------
         BudgetError
-            They cost more than the limit or than the cap of a group, or leave too little
-            for the floors of others.
+            The rows cost more than the limit or than the cap of a group, or leave too little
+            for the floors of other groups.
         """
         cost = int(self.costs[must_keep].sum())
         kept = f"the {len(must_keep):,} rows that must be kept cost {cost:,}"
@@ -91,7 +91,7 @@ class Allowance:
         return spent.astype(np.int64)
 
     def fill(self, order: ArrayLike) -> Rows:
-        """Take rows in this order, passing over those that do not fit.
+        """Take rows in this order, and skip those that do not fit.
 
         Examples
         --------
@@ -135,18 +135,17 @@ class Allowance:
 class Ledger:
     """What is left of an allowance while rows are taken one by one.
 
-    Each group has some room: its cap, or what is left of the limit once the floors of all
-    other groups are set aside, whichever is less. A row fits when it costs no more than the
-    room of its group. In records, a row that once did not fit never fits again. In tokens
-    it may: the money set aside for a floor is free again when no row of that group fits in
-    any more.
+    The room of a group is its cap, or the limit less the floors of all other groups, whichever is
+    less. A row fits when it costs no more than the room of its group. In records, a row that did
+    not fit never fits later. In tokens it may: the amount reserved for a floor is released when no
+    row of that group fits any more.
     """
 
     def __init__(self, allowance: Allowance) -> None:
         self._costs = allowance.costs
         self._groups = allowance.groups
         self.left = allowance.limit
-        """What may still be spent on all groups together."""
+        """Cost that may still be spent on all groups together."""
         if self._groups is None:
             return
         assert allowance.floors is not None and allowance.caps is not None  # noqa: S101, PT018

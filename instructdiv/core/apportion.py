@@ -1,4 +1,4 @@
-"""Apportion: whole numbers that add up, shared out over groups or instructions."""
+"""Apportion: share out a budget in whole numbers that add up."""
 
 import heapq
 import math
@@ -13,20 +13,20 @@ from instructdiv.errors import BudgetError, ParameterError
 def apportion(
     total: int, weights: ArrayLike, capacities: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """Share out a whole number in proportion to weights, no one above its capacity.
+    """Share out a whole number in proportion to weights, none above its capacity.
 
-    The Webster / Sainte-Lague method: each unit goes to the one whose quotient
-    weight / (2 * granted + 1) is highest, ties to the first. A larger total never takes
-    a unit away from anyone, so that smaller selections are parts of larger ones.
+    The Webster / Sainte-Lague method: each unit goes to the group whose quotient weight / (2 *
+    granted + 1) is highest, ties to the first. A larger total never takes a unit away from a group,
+    so smaller selections are parts of larger ones.
 
     Parameters
     ----------
     total
-        What is shared out, at most the sum of the capacities of weights above 0.
+        Number of units to share out, at most the sum of the capacities of weights above 0.
     weights
         (g,) real, 0 or more.
     capacities
-        (g,) whole numbers, 0 or more; none means no limit.
+        (g,) whole numbers, 0 or more; None means no limit.
 
     Returns
     -------
@@ -91,24 +91,24 @@ def tempered_quotas(
     *,
     caps: Mapping[str, float] | None = None,
 ) -> dict[str, int]:
-    """Records of each label under a budget, in proportion to size ^ temperature.
+    """Number of records of each label under a budget, in proportion to size ^ temperature.
 
-    A label with fewer records than its share gives all it has, and the others share the rest;
-    with a budget below the number of labels the smallest weights get none. A larger budget
-    never takes a record away from a label.
+    A label with fewer records than its share gives all it has, and the others share the rest; with
+    a budget below the number of labels the smallest weights get none. A larger budget never takes a
+    record away from a label.
 
     Parameters
     ----------
     labels
         (n,) label of each record.
     budget
-        Records to share out.
+        Number of records to share out.
     temperature
-        1 keeps the proportions, 0 gives each label the same; between them sizes are evened
-        out in part. Only-IF found uneven counts harmless where there are many instructions
-        [1]_: there is no need to force 0.
+        1 keeps the proportions of the labels, 0 gives each label the same number. Only-IF
+        found uneven counts harmless where there are many instructions [1]_, so 0 is rarely
+        needed.
     caps
-        Most of the budget, as a share, for labels by name.
+        Largest share of the budget for labels by name.
 
     Returns
     -------
@@ -120,8 +120,8 @@ def tempered_quotas(
     ParameterError
         The temperature is negative or not a number, or a cap is not a share.
     BudgetError
-        There are fewer records than the budget, within the caps, or no label has a name that
-        a cap names.
+        The labels hold fewer records than the budget, within the caps, or a cap names no
+        label.
 
     References
     ----------
@@ -137,7 +137,7 @@ def tempered_quotas(
     {'chat': 5, 'code': 20, 'maths': 15}
     """
     if not (math.isfinite(temperature) and temperature >= 0):
-        raise ParameterError(f"temperature must be a number from 0, got {temperature!r}")
+        raise ParameterError(f"temperature must be a number of at least 0, got {temperature!r}")
     if not isinstance(budget, int | np.integer) or isinstance(budget, bool):
         raise BudgetError(f"the budget is a whole number of records, got {budget!r}")
     names, sizes = np.unique(np.asarray(labels, np.str_), return_counts=True)
@@ -161,21 +161,21 @@ def tempered_quotas(
 def largest_remainder(
     total: int, weights: ArrayLike, capacities: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """Share out a whole number so that each gets its exact share, rounded down or up.
+    """Share out a whole number so that each group gets its exact share, rounded down or up.
 
-    What rounding down leaves goes to the largest remainders, ties to the first (Hamilton's
-    method). Units above a group's capacity are redistributed to the others. Unlike
-    :func:`apportion`, a larger total can take a unit away: for a plan that is made once, not
-    for selections that are prefixes of one another.
+    Units that rounding down leaves go to the largest remainders, ties to the first (Hamilton's
+    method). Units above a group's capacity are redistributed to the other groups. Unlike
+    :func:`apportion`, a larger total can take a unit away: for a plan that is made once, not for
+    selections that are prefixes of one another.
 
     Parameters
     ----------
     total
-        What is shared out, at most what those with a weight above 0 can hold.
+        Number of units to share out, at most the capacities of weights above 0.
     weights
         (g,) real, 0 or more.
     capacities
-        (g,) whole numbers, 0 or more; none means no limit.
+        (g,) whole numbers, 0 or more; None means no limit.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def largest_remainder(
         raise BudgetError(f"{total} cannot be shared out: the capacities hold {held}")
     quotas = np.zeros(len(weights), np.int64)
     open_ = weights > 0
-    # Fill whoever's share is above its room, until all shares fit.
+    # Fill each group whose share is above its capacity, until all shares fit.
     while True:
         left = total - int(quotas[~open_].sum())
         # Against the largest, so that no sum of them overflows, and none is lost.
@@ -233,19 +233,19 @@ def _weights(sizes: NDArray[np.int64], temperature: float) -> NDArray[np.float64
 def powerlaw_counts(
     n_instructions: int, n_records: int, alpha: float, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Records of each instruction drawn from a power law, (n_instructions,) int64.
+    """Draw the number of records of each instruction from a power law, (n_instructions,) int64.
 
-    Instruction i of n is drawn with the probability ((i + 1) / n)^alpha - (i / n)^alpha: with
-    1 all are alike, with less the first have most. These are the long tails of Only-IF [1]_.
+    Instruction i of n is drawn with the probability ((i + 1) / n)^alpha - (i / n)^alpha: at alpha 1
+    all are equally likely, below 1 the first get most. These are the long tails of Only-IF [1]_.
 
     Parameters
     ----------
     n_instructions
-        Instructions, at least 1.
+        Number of instructions, at least 1.
     n_records
-        Records in all, which the counts add up to.
+        Number of records, which the counts add up to.
     alpha
-        Shape, above 0.
+        Shape of the power law, above 0.
     seed
         Seed of the draw.
 

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all."""
+"""Files: written completely or not at all."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ MANIFEST = "manifest.json"
 
 @contextmanager
 def new_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """Give a hidden folder beside `path` that takes its place when the block ends well.
+    """Give a hidden folder beside `path`, which replaces `path` when the block succeeds.
 
     If the block raises, the hidden folder is removed and `path` is as it was.
 
@@ -96,12 +96,12 @@ def _umask() -> int:
 
 @contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
-    """Give a hidden file beside `path` that takes its place when the block ends well.
+    """Give a hidden file beside `path`, which replaces `path` when the block succeeds.
 
     Raises
     ------
     OutputError
-        `path` cannot be written; what was there is as it was.
+        `path` cannot be written; an earlier file is unchanged.
     """
     path = Path(path)
     try:
@@ -123,19 +123,19 @@ def new_file(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file, or leave what was there as it was."""
+    """Write a text file; on an error an earlier file is unchanged."""
     with new_file(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
     return Path(path)
 
 
 def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write rows as JSON, one a line, or leave what was there as it was.
+    """Write rows as JSON lines; on an error an earlier file is unchanged.
 
     Raises
     ------
     OutputError
-        JSON has no place for a value, or the file cannot be written.
+        A value cannot be written as JSON, or the file cannot be written.
     """
     # Half a character, as in the name of a file, is then an escape of JSON.
     with (
@@ -153,14 +153,14 @@ def json_of(row: Mapping[str, Any]) -> str:
     Raises
     ------
     OutputError
-        JSON has no place for a value.
+        A value cannot be written as JSON.
     """
     try:
         return json.dumps(row, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         culprit = next((column for column, cell in row.items() if not _fits_json(cell)), "")
         raise OutputError(
-            f"JSON has no place for a value of the column {culprit!r} ({error}); write parquet"
+            f"a value of the column {culprit!r} cannot be written as JSON ({error}); write parquet"
         ) from error
 
 

@@ -19,11 +19,11 @@ class Objective(ABC):
     """A submodular set function over the rows of a pool, grown a row at a time."""
 
     block: ClassVar[int] = 16
-    """How many gains that are out of date it is best to ask for at a time."""
+    """Number of outdated gains to compute at a time."""
 
     @abstractmethod
     def gains(self, rows: Rows) -> NDArray[np.float64]:
-        """What each of these rows (m,) would add alone to the value, (m,) float64.
+        """Gain of each of these rows (m,) if added alone to the set, (m,) float64.
 
         The gain of a row must not depend on the other rows asked for with it, and must not
         rise as the set grows.
@@ -40,10 +40,10 @@ class Objective(ABC):
     @property
     @abstractmethod
     def value(self) -> float:
-        """Value of the set as it stands; 0 for the empty set."""
+        """Value of the current set; 0 for the empty set."""
 
     def evaluate(self, rows: Rows) -> float:
-        """Value of any set of rows, wherever it came from; the set is left holding them."""
+        """Value of any set of rows, which becomes the current set."""
         self.clear()
         for row in rows.tolist():
             self.add(row)
@@ -68,18 +68,18 @@ def maximize(
     Parameters
     ----------
     objective
-        What to maximize; left holding the chosen rows.
+        What to maximize; its current set is then the chosen rows.
     allowance
         Rows that may be chosen, their costs, the limit, and floors and caps of groups.
     given
-        Rows that are already in: they count, but are not chosen.
+        Rows that are in the set already: they count, but are not chosen.
     must_keep
         Rows of the allowance that are chosen before all others.
 
     Returns
     -------
     indices
-        (b,) int64, best first, after those that must be kept.
+        (b,) int64: rows of `must_keep`, then the others best first.
     gains
         (b,) float64.
 

@@ -24,7 +24,7 @@ _LOOK_AHEAD = (8, 64, 512)
 
 @dataclass(frozen=True)
 class Turn:
-    """What the targets choose in one turn, the nearest first."""
+    """Rows that the target records choose in one turn, the nearest first."""
 
     rows: Rows
     """(t,) int64: distinct rows."""
@@ -37,26 +37,25 @@ class Turn:
 
 
 class NearestQueue:
-    """Which of the rows that are left is nearest to each target.
+    """Gives, for each target record, its nearest row among the rows that are left.
 
-    Exactly that, as far as similarities in float32 tell: what differs by less than they are
-    rounded may come in another order.
+    Exact up to the rounding of float32: similarities that differ by less may come in another order.
 
-    The matrix of all similarities never stands in memory. For each target the nearest rows
-    are kept, sorted, as far as they are likely to be asked for, with a place among them; a
-    target that comes to their end gets more in another sweep over the rows that are left.
-    Time of a sweep O(n * targets * d), memory O(targets * depth).
+    The matrix of all similarities is never in memory. For each target record the nearest rows are
+    kept sorted, about as many as will be asked for; a target record that reaches the end of its
+    list gets more in another sweep over the rows that are left. Time of a sweep O(n * targets * d),
+    memory O(targets * depth).
 
     Parameters
     ----------
     space
-        Where the rows are.
+        Vectors of the rows.
     target
-        What they are compared with.
+        Vectors of the target records.
     rows
-        (m,) int64, ascending: the rows that may be asked for.
+        (m,) int64, ascending: the rows in the queue.
     n_expected
-        About how many of them will be taken; it decides how many are kept, not the answer.
+        Expected number of rows to take; affects speed and memory, not the result.
     farthest
         Whether the farthest rows come first.
 
@@ -75,7 +74,7 @@ class NearestQueue:
     ) -> None:
         self._space, self._target, self._farthest = space, target, farthest
         self.left: NDArray[np.bool_] = np.zeros(len(space), np.bool_)
-        """Which rows are left, (n,)."""
+        """Whether each row is left, (n,)."""
         self.left[rows] = True
         self._n_left = len(rows)
         m = len(target)
@@ -89,11 +88,11 @@ class NearestQueue:
         self._n_swept = 0
 
     def __len__(self) -> int:
-        """How many rows are left."""
+        """Number of rows that are left."""
         return self._n_left
 
     def nearest(self, targets: Rows | None = None) -> tuple[Rows, Floats]:
-        """The nearest row that is left for each of these targets, (t,), and how similar it is.
+        """Nearest row that is left for each of these target records, and its similarity, (t,).
 
         There must be a row left.
 
@@ -106,9 +105,9 @@ class NearestQueue:
         return rows_of(keys), similarities_of(keys, farthest=self._farthest)
 
     def turns(self, voters: Iterable[Rows]) -> Iterator[Turn]:
-        """Turn after turn what targets choose, as long as a row is left; what is chosen leaves.
+        """Turns, as long as a row is left: voters choose their nearest rows, which then leave.
 
-        No row leaves before all have chosen.
+        No row leaves before all voters of a turn have chosen.
 
         Parameters
         ----------
@@ -128,7 +127,7 @@ class NearestQueue:
             yield Turn(rows, targets[chosen], similarities_of(keys, farthest=self._farthest))
 
     def take(self, rows: Rows) -> None:
-        """Let rows that are left, each once, leave."""
+        """Remove rows from the queue; each must be in it."""
         self.left[rows] = False
         self._n_left -= len(rows)
 
@@ -218,23 +217,23 @@ def voters(
     n_targets: int,
     weights: Mapping[str, float] | Literal["equal"] | None,
 ) -> Iterator[Rows]:
-    """Who votes in each turn, without end: rows (t,) int64 of the target, never none.
+    """Target records that vote in each turn, without end: (t,) int64 rows, at least one.
 
     Parameters
     ----------
     groups
         (n_targets,) group of each target, where weights name them.
     n_targets
-        How many targets there are.
+        Number of target records.
     weights
-        How often each group votes beside the one that votes in every turn, which is that of
-        the highest weight; 1 for those not named. equal: as small for a group as it is larger
-        than the smallest.
+        How often each group votes: the group of highest weight in every turn, the others in
+        proportion; 1 for groups that are not named. equal: weights in inverse proportion to
+        the size of the group.
 
     Raises
     ------
     ShapeError
-        There are weights, but no groups, or one of the groups is not there.
+        There are weights, but no groups, or a weight names no group.
 
     Examples
     --------

@@ -110,7 +110,7 @@ class Space:
 
     @property
     def first_copies(self) -> NDArray[np.int64]:
-        """The first row that is equal to each row, often itself, (n,) int64."""
+        """First row with the same vector as each row, often itself, (n,) int64."""
         return self._distinct.firsts[self._distinct.number_of]
 
     def take(self, indices: ArrayLike) -> "Space":
@@ -157,10 +157,10 @@ class Space:
         return similarities, indices
 
     def neighbors(self, n_neighbors: int) -> "csr_array[Any, tuple[int, int]]":
-        """The graph of each row's nearest rows, itself among them, as (n, n) CSR.
+        """Graph of each row's nearest rows, itself among them, as (n, n) CSR.
 
-        As long as somebody holds the graph it is not made again: several selectors can
-        share it. Nobody may change it.
+        The graph is kept as long as a caller refers to it, so that several selectors share
+        one. It must not be changed.
 
         Row i holds ``self.nearest(self, n_neighbors)[0][i]`` float32, highest first, at
         the columns ``[1][i]`` int32; explicit zeros and negative similarities are kept.
@@ -185,7 +185,7 @@ class Space:
         return graph
 
     def nearest_similarity(self, target: "ArrayLike | Space") -> NDArray[np.float32]:
-        """How near the nearest row of this space is to each target row, (t,) float32."""
+        """Similarity of each target row to its nearest row of this space, (t,) float32."""
         target = self._like(target)
         if target is self or (target._taken_from is not None and target._taken_from() is self):
             return np.ones(len(target), np.float32)  # every row of it is here
@@ -238,7 +238,7 @@ class Space:
         return (total / len(self)).astype(np.float32)
 
     def content_order(self) -> Rows:
-        """Rows in an order that depends on what they hold, not on where they stand, (n,) int64.
+        """Rows in an order that depends on their vectors, not on their positions, (n,) int64.
 
         Along one fixed direction, so that rounding moves a row past its neighbors at most.
         """

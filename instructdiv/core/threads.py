@@ -33,7 +33,7 @@ def _controller_of(loaded: frozenset[str]) -> Any:
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Hold linear algebra to one thread: decompositions round otherwise on two."""
+    """Limit linear algebra to one thread: decompositions round differently on two."""
     limit: AbstractContextManager[Any] = _controller().limit(limits=1)
     return limit
 
@@ -60,7 +60,7 @@ def products(
 
 
 def in_tiles(work: Callable[[slice], Any], n_rows: int, height: int = _TILE) -> None:
-    """Do some work on tiles of so many rows, on as many threads as linear algebra may use."""
+    """Do some work on tiles of `height` rows, on as many threads as linear algebra may use."""
     tiles = [slice(start, min(start + height, n_rows)) for start in range(0, n_rows, height)]
     n_threads = min(len(tiles), _n_threads())
     with one_thread():
@@ -78,7 +78,7 @@ def _n_threads() -> int:
 
 @lru_cache(maxsize=4)
 def _pool(n_threads: int, loaded: frozenset[str], process: int) -> ThreadPoolExecutor:
-    """Threads that do linear algebra each by itself; a forked process has none of its parent's."""
+    """Threads that do linear algebra alone; keyed by process, as a fork has no threads."""
     return ThreadPoolExecutor(n_threads, "instructdiv", initializer=_alone)
 
 

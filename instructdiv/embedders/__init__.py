@@ -1,4 +1,4 @@
-"""Embedders: texts to vectors, one file each."""
+"""Embedders: turn texts into vectors, one file each."""
 
 from instructdiv.embedders._base import Embedder, Progress
 from instructdiv.embedders.lexical import Lexical

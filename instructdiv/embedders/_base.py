@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from instructdiv.part import Part
 
 Progress = Callable[[str, int, int], None]
-"""Called with a stage, how much of it is done, and how much there is."""
+"""Called with the name of a stage, the number of steps done, and the number of all steps."""
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -20,8 +20,8 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 class Embedder(Part):
     """Turns texts into vectors, row i from text i.
 
-    The vectors of a text do not depend on the texts it is batched with, to the precision
-    of the arithmetic; the same texts give the same vectors.
+    The same texts give the same vectors. The vector of a text does not depend on the texts it is
+    batched with, to the precision of the arithmetic.
     """
 
     family = "embedder"
@@ -80,22 +80,22 @@ class Embedder(Part):
         return self.embed(texts, progress)
 
     def shares_space(self, other: "Embedder") -> bool:
-        """Whether vectors of this one can be compared with those of another call of another."""
+        """Whether vectors of the two embedders can be compared, across calls."""
         return self == other
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text, at least 1, (n,) int64: words and punctuation marks.
+        """Number of tokens of each text, at least 1, (n,) int64: words and punctuation marks.
 
-        An embedder with a tokenizer of its own counts with that.
+        An embedder with a tokenizer counts with that.
         """
         return np.array([max(1, len(_TOKEN.findall(text))) for text in texts], np.int64)
 
     def overlong(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Which texts are longer than what this embedder sees of them, (n,) bool."""
+        """Whether each text is longer than what the embedder reads of it, (n,) bool."""
         return np.zeros(len(texts), np.bool_)
 
     def describe(self) -> dict[str, str]:
-        """What this embedder used that its parameters do not say, for the manifest."""
+        """What was used beside the parameters, such as the digest of a model; for the manifest."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""Cache: vectors on disk, found again by model and text."""
+"""Cache: vectors on disk, found by model and text."""
 
 import hashlib
 import logging
@@ -15,17 +15,17 @@ _log = logging.getLogger("instructdiv")
 
 
 def cache_folder() -> Path:
-    """Where vectors are kept: $INSTRUCTDIV_CACHE, else the user's cache folder."""
+    """Folder of cached vectors: $INSTRUCTDIV_CACHE, else the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("INSTRUCTDIV_CACHE") or Path(home) / "instructdiv")
 
 
 class VectorCache:
-    """Vectors of one model, in parts that are written whole and never changed.
+    """Vectors of one model, in parts that are written atomically and never changed.
 
-    A part is two ``.npy`` files: vectors (m, d), then keys (m, 16) uint8, the start of
-    SHA-256 of each text. A part counts once its keys are there, so a run that is killed
-    loses the part it was writing and no more, and several runs can write at once.
+    A part is two ``.npy`` files: vectors (m, d), then keys (m, 16) uint8, the first bytes of
+    SHA-256 of each text. A part counts once its keys are there, so a run that is killed loses the
+    part it was writing and no more, and several runs can write at once.
 
     Examples
     --------
@@ -48,19 +48,19 @@ class VectorCache:
                 if keys.shape != (len(vectors), 16) or vectors.ndim != 2:
                     raise ValueError(f"{keys.shape} keys for {vectors.shape} vectors")
             except (OSError, ValueError, EOFError) as error:
-                _pass_over(path, error)
+                _skip(path, error)
                 continue
             whole.append((path, keys, vectors))
         widths = Counter(vectors.shape[1] for _, _, vectors in whole)
         for path, keys, vectors in whole:
             if vectors.shape[1] != max(widths, key=widths.__getitem__):
-                _pass_over(path, f"vectors of {vectors.shape[1]} dimensions")
+                _skip(path, f"vectors of {vectors.shape[1]} dimensions")
                 continue
             self._place |= {key.tobytes(): (len(self._parts), i) for i, key in enumerate(keys)}
             self._parts.append(vectors)
 
     def find(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Positions of the texts that are here, ascending (m,), and their vectors (m, d)."""
+        """Positions of the texts that are cached, ascending (m,), and their vectors (m, d)."""
         places = [self._place.get(_key(text), (-1, 0)) for text in texts]
         parts = np.array([part for part, _ in places], np.int64)
         rows = np.array([row for _, row in places], np.int64)
@@ -73,7 +73,7 @@ class VectorCache:
         return found, vectors
 
     def add(self, texts: Sequence[str], vectors: NDArray[np.floating]) -> None:
-        """Write a part. A cache that cannot be written to is a warning, not an error."""
+        """Write a part; a cache that cannot be written to is a warning, not an error."""
         keys = np.frombuffer(b"".join(map(_key, texts)), np.uint8).reshape(-1, 16)
         path = self.folder / f"{uuid.uuid4().hex}.keys.npy"
         try:
@@ -89,8 +89,8 @@ class VectorCache:
         self._parts.append(vectors)
 
 
-def _pass_over(path: Path, why: object) -> None:
-    _log.warning("passing over a damaged part of the cache, %s: %s", path, why)
+def _skip(path: Path, why: object) -> None:
+    _log.warning("skipping a damaged part of the cache, %s: %s", path, why)
 
 
 def _vectors_of(keys: Path) -> Path:

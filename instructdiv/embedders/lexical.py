@@ -1,4 +1,4 @@
-"""Lexical: vectors from the characters of a text, without a model."""
+"""Lexical: vectors from character n-grams, without a model."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,11 @@ from instructdiv.embedders._base import Embedder, Progress
 
 
 class Lexical(Embedder):
-    """TF-IDF of character n-grams, reduced by a truncated SVD (latent semantic analysis [1]_).
+    """Embed texts by TF-IDF of character n-grams and truncated SVD [1]_; needs no model.
 
-    Needs no model and no network, and works in every language and script. It learns its
-    axes from the texts it is given, so vectors of two calls cannot be compared: embed
-    everything that is to lie in one space in one call. The last axis belongs to texts
-    that share nothing with the others.
+    Works without a network, in every language and script. It learns its axes from the texts of a
+    call, so vectors of two calls cannot be compared: embed all texts that are to share a space in
+    one call. The last axis belongs to texts that share nothing with the others.
 
     References
     ----------
@@ -29,16 +28,16 @@ class Lexical(Embedder):
     """
 
     n_dimensions: int = Field(default=256, ge=1)
-    """Number of axes of the reduced space; fewer where the texts hold fewer."""
+    """Number of axes of the reduced space; fewer where the texts have fewer."""
 
     min_ngram: int = Field(default=2, ge=1)
-    """Characters of the shortest n-gram."""
+    """Number of characters of the shortest n-grams."""
 
     max_ngram: int = Field(default=5, ge=1)
-    """Characters of the longest n-gram."""
+    """Number of characters of the longest n-grams."""
 
     max_features: int = Field(default=100_000, ge=1)
-    """Most n-grams kept: the most frequent."""
+    """Largest number of n-grams to keep: the most frequent ones."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the randomized SVD."""

@@ -1,4 +1,4 @@
-"""Vectors that were computed elsewhere."""
+"""Precomputed: vectors that were computed elsewhere."""
 
 import hashlib
 from collections.abc import Sequence

@@ -50,18 +50,18 @@ _PROBES = [
 
 
 class SentenceTransformer(Embedder):
-    """A sentence-transformers model [1]_, by default all-MiniLM-L6-v2 (384-d, 256 tokens).
+    """Embed texts with a sentence-transformers model [1]_, by default all-MiniLM-L6-v2 (384-d).
 
-    The default model is taken from the package of the extra ``offline`` where it is
-    installed, else from the Hub at a fixed revision; either is checked to be the same
-    weights. Identical texts are encoded once, texts of like length together, and the vector of
-    a text does not depend on the others. Vectors are kept on disk: a run that was stopped
-    goes on where it was, to the same end.
+    The default model reads 256 tokens. It is taken from the package of the extra ``offline`` where
+    that is installed, else from the Hub at a fixed revision; both are checked to be the same
+    weights. Equal texts are encoded once, texts of similar length together, and the vector of a
+    text does not depend on the others. Vectors are cached on disk: a run that was stopped continues
+    where it was, with the same result.
 
     Raises
     ------
     ModelNotFound
-        The model is neither installed, nor at the path, nor to be had from the Hub.
+        The model is neither installed, nor at the path, nor available from the Hub.
 
     References
     ----------
@@ -80,21 +80,21 @@ class SentenceTransformer(Embedder):
     """Revision of a model from the Hub."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the model; auto takes bfloat16, about twice as fast, where the processor
-    has it and the cosine to float32 stays at 0.99 or more."""
+    """Arithmetic of the model. auto takes bfloat16, about twice as fast, where the processor
+    supports it and the cosine to float32 stays at 0.99 or more."""
 
     storage: Literal["float32", "float16"] = "float32"
-    """Precision of the vectors on disk, and so of those given back."""
+    """Precision of the vectors on disk, and of those returned."""
 
     cache: bool = True
-    """Keep vectors on disk, in $INSTRUCTDIV_CACHE or the user's cache folder."""
+    """Whether to keep vectors on disk, in $INSTRUCTDIV_CACHE or the user's cache folder."""
 
     backend: Literal["torch", "onnx", "openvino"] = "torch"
     """Passed on to sentence-transformers; the latter two need its own extras."""
 
     long_texts: Literal["cut", "mean"] = "cut"
-    """Of a text with more tokens than the model takes: cut sees its beginning alone, mean
-    embeds it in windows, and takes their mean by tokens."""
+    """What to do with texts longer than the model reads. cut: embed their beginning; mean: embed
+    windows and average them, weighted by tokens."""
 
     @field_validator("model")
     @classmethod
@@ -120,11 +120,11 @@ class SentenceTransformer(Embedder):
         return found
 
     def overlong(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Which texts have more tokens than the model takes, where it sees no more, (n,) bool."""
+        """Whether each text has more tokens than the model reads of it, (n,) bool."""
         found = super().overlong(texts)
         if self.long_texts == "mean":
             return found
-        # A token is of at least one byte: what has no more bytes need not be counted.
+        # A token has at least one byte, so texts of few bytes need no counting.
         n_seen = self._n_seen()
         maybe = np.array(
             [len(text.encode("utf-8", "replace")) > n_seen for text in texts], np.bool_
@@ -175,15 +175,15 @@ class SentenceTransformer(Embedder):
         return count_tokens(self._folder(), texts)
 
     def describe(self) -> dict[str, str]:
-        """The digest of the model and the arithmetic it ran in."""
+        """Digest of the model, and the arithmetic it ran in."""
         return {"digest": _digest(self._folder()), "precision": self._precision()}
 
     def _encode(self, texts: list[str]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """Places of some of the texts, and their vectors, until all have been encoded.
+        """Yield places of some of the texts, and their vectors, until all have been encoded.
 
-        How a product is rounded depends on its shape. So every batch has as many texts,
-        the last ones filled up, and each is padded to a length that is its own and not its
-        neighbors': then a vector depends on its text alone.
+        The rounding of a product depends on its shape. So every batch has as many texts, the last
+        ones filled up, and each is padded to a length of its own: a vector then depends on its text
+        alone.
         """
         model, _ = self._loaded()
         lengths = _padded_lengths(model, texts)
@@ -199,7 +199,7 @@ class SentenceTransformer(Embedder):
                 yield places, np.asarray(vectors, np.float32)[: len(places)]
 
     def _n_seen(self) -> int:
-        """Tokens of a text that the model takes, without the marks set around it."""
+        """Number of tokens of a text that the model reads, without special tokens."""
         return _most_tokens(self._folder()) or int(self._loaded()[0].max_seq_length or 512) - 2
 
     def _folder(self) -> Path:
@@ -209,13 +209,13 @@ class SentenceTransformer(Embedder):
         return _load(self._folder(), self.precision, self.backend)
 
     def _digest(self) -> str:
-        """Names all that a vector depends on besides its text."""
+        """Name of everything that a vector depends on besides its text."""
         shape = f"{_BATCH}x{_STEP}"
         used = (_digest(self._folder()), self._precision(), self.storage, self.backend, shape)
         return hashlib.sha256(" ".join(used).encode()).hexdigest()[:32]
 
     def _precision(self) -> str:
-        """What auto comes to here; noted beside the vectors, so as not to load a model to know."""
+        """Precision that auto resolves to, kept on disk so that no model is loaded to know it."""
         if self.precision != "auto":
             return self.precision
         note = cache_folder() / f"{_digest(self._folder())}.{self.backend}.precision"
@@ -244,14 +244,14 @@ def _verified(folder: Path) -> Path:
     for name, digest in _DIGESTS.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
             raise ModelNotFound(
-                f"{folder / name} is not the file of {MINILM} that it should be; reinstall it"
+                f"{folder / name} is missing, or differs from the published {MINILM}; reinstall it"
             )
     return folder
 
 
 @lru_cache(maxsize=8)
 def _most_tokens(folder: Path) -> int | None:
-    """Tokens that a model takes, by its configuration, so as not to load it to know."""
+    """Number of tokens that a model reads, from its configuration file."""
     try:
         text = (folder / "sentence_bert_config.json").read_text(encoding="utf-8")
         found = json.loads(text)["max_seq_length"]
@@ -261,12 +261,12 @@ def _most_tokens(folder: Path) -> int | None:
 
 
 def tokenizer_folder(model: str) -> Path:
-    """Folder with the tokenizer of a model, by the path of its folder or its name on the Hub.
+    """Folder with the tokenizer of a model, by its path or its name on the Hub.
 
     Raises
     ------
     ModelNotFound
-        It is neither here nor on the Hub.
+        The model is neither at the path nor on the Hub.
     """
     if model in ("minilm", MINILM, _HUB_NAME):
         return _folder(MINILM, None)
@@ -281,7 +281,8 @@ def _download(name: str, revision: str | None, files: Sequence[str] = _FILES) ->
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
     except Exception as error:
         raise ModelNotFound(
-            f"the model {name} is not here, and the Hub did not give it ({type(error).__name__}). "
+            f"the model {name} is neither on this machine nor available from the Hub "
+            f"({type(error).__name__}). "
             "Three ways out: pip install 'instructdiv[offline]' for all-MiniLM-L6-v2; "
             "give the path of a model's folder; or use the lexical embedder (--embedder lexical)"
         ) from error
@@ -321,7 +322,7 @@ def _load(folder: Path, precision: str, backend: str) -> "tuple[Model, str]":
 
 
 def _padded_lengths(model: "Model", texts: list[str]) -> NDArray[np.int64]:
-    """Tokens each text is padded to; zeros for a model that is no transformer and pads nothing."""
+    """Number of tokens each text is padded to; zeros for a model that pads nothing."""
     if not hasattr(model[0], "processing_kwargs"):
         return np.zeros(len(texts), np.int64)
     tokens = model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"]

@@ -1,4 +1,4 @@
-"""Tokenizer: how many tokens a text has for a model."""
+"""Tokenizer: number of tokens of a text for a model."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -16,7 +16,7 @@ _PART = 1000
 def count_tokens(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
     """Tokens of each text by the tokenizer.json of a model's folder, (n,) int64, at least 1.
 
-    Untruncated, and without the marks that a model sets around a text.
+    Untruncated, and without special tokens.
 
     Raises
     ------
@@ -28,9 +28,9 @@ def count_tokens(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def windows(folder: Path, texts: Sequence[str], size: int) -> list[list[tuple[str, int]]]:
-    """Each text cut between words into pieces of at most so many tokens, with the tokens of each.
+    """Cut each text between words into pieces of at most `size` tokens, with the tokens of each.
 
-    The pieces of a text that fits are the text itself. A word of more tokens is cut too.
+    A text that fits is its only piece. A word of more tokens than `size` is cut too.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def _tokenizer(folder: Path) -> Any:
 
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise ModelNotFound(f"{folder} has no tokenizer.json to count tokens with; give costs")
+        raise ModelNotFound(f"{folder} has no tokenizer.json to count tokens with; give costs=")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises no class of its own

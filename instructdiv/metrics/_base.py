@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from numpy.typing import ArrayLike
 
@@ -11,48 +11,46 @@ from instructdiv.errors import InputError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, as_pool
 
-if TYPE_CHECKING:
-    pass
-
 Score = Callable[[Pool], float]
 
 
 class Metric(Part):
-    """How well a subset covers a target; both are pools."""
+    """Measures how well a subset covers a target; both are pools."""
 
     family = "metric"
 
     higher_is_better: ClassVar[bool] = True
-    """Direction of the metric."""
+    """Whether higher values are better."""
 
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "vectors"
     """What a pool must have to be measured."""
 
     @abstractmethod
     def against(self, target: Pool) -> Score:
-        """A function from a subset to its score, with all that depends on the target done."""
+        """Function from a subset to its score; work on the target alone is done once."""
 
     def standard_error(self, subset: Pool, target: Pool, n_target: int | None = None) -> float:
-        """How far the score may be off, as it was measured on a sample; 0 if it was not.
+        """Standard error of a score that was measured on a sample of the target, else 0.
 
         Parameters
         ----------
         subset, target
-            What was measured.
+            The pools that were measured.
         n_target
-            Rows that the target is a random sample of; none but its own if not given.
+            Number of rows that `target` is a random sample of; its own if not given.
         """
         return 0.0
 
     def score(self, subset: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike) -> float:
-        """The metric of one subset against a target; vectors alone do for most metrics.
+        """Value of the metric for one subset and target; most metrics take vectors alone, too.
 
         Raises
         ------
         ShapeError
-            The vectors of the two cannot be compared, or groups that are looked at are missing.
+            The vectors of the two cannot be compared, or the metric needs groups and one
+            has none.
         InputError
-            The texts that are looked at are missing.
+            The metric needs texts, and the subset has none.
         """
         subset, target = as_pool(subset), as_pool(target)
         self.check(subset, target)
@@ -65,7 +63,7 @@ class Metric(Part):
                 if pool.groups is None:
                     raise ShapeError(
                         f"{self.name} looks at groups, and the {called} has none; "
-                        "give the pool the group of each row"
+                        "name their column with group="
                     )
         elif self.looks_at == "texts":
             if not subset.has_texts:

@@ -1,4 +1,4 @@
-"""Metrics of how a subset is spread over the known groups of the target."""
+"""GroupSpread: base of the metrics of how a subset is spread over known groups."""
 
 from abc import abstractmethod
 from typing import ClassVar, Literal
@@ -11,7 +11,7 @@ from instructdiv.pool import Pool
 
 
 class GroupSpread(Metric):
-    """A number made of how many rows of the subset lie in each group of the target.
+    """A number computed from how many rows of the subset belong to each group of the target.
 
     Rows of other groups do not count. Time O(n log groups) for a subset of n rows.
     """
@@ -20,7 +20,7 @@ class GroupSpread(Metric):
 
     @abstractmethod
     def value_of(self, counts: Rows) -> float:
-        """The metric of the rows of the subset in each group of the target, (g,)."""
+        """Value of the metric for the number of rows of the subset in each group, (g,)."""
 
     def against(self, target: Pool) -> Score:
         groups = np.unique(target.groups_by(None))

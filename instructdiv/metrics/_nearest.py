@@ -1,4 +1,4 @@
-"""Metrics of how near each target row is to the subset."""
+"""Nearest: base of the metrics of how near each target row is to the subset."""
 
 import math
 from abc import abstractmethod
@@ -14,21 +14,21 @@ _RESAMPLES = 200
 
 
 class Nearest(Metric):
-    """A number made of the similarity of each target row to the nearest row of the subset.
+    """A number computed from the similarity of each target row to its nearest row of the subset.
 
-    Time O(n * t * d) for a subset of n and a target of t rows, shared by all such metrics
-    that are asked about one subset in a row; memory O(t).
+    Time O(n * t * d) for a subset of n and a target of t rows, shared by all such metrics of one
+    subset; memory O(t).
     """
 
     @abstractmethod
     def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
-        """The metric of the similarities to the nearest row of the subset, (t,)."""
+        """Value of the metric for the similarities to the nearest row of the subset, (t,)."""
 
     def against(self, target: Pool) -> Score:
         return lambda subset: self.value_of(subset.space.nearest_similarity(target.space))
 
     def standard_error(self, subset: Pool, target: Pool, n_target: int | None = None) -> float:
-        """By bootstrap: resamples of the measured rows, with finite population correction."""
+        """By bootstrap over the measured rows, with finite population correction."""
         n_measured = len(target)
         if n_target is None or n_target <= n_measured:
             return 0.0

@@ -1,4 +1,4 @@
-"""Word runs: the n-grams of records, numbered once and found again for any of the records."""
+"""N-grams: counts of word n-grams, kept for subsets of the last records counted."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,10 @@ Numbers = Rows
 
 
 class NgramCounter:
-    """Counts the n-grams of records; those of a subset of what it counted last it knows.
+    """Counts n-grams of words, and reuses the counts for subsets of the last texts counted.
 
-    Words are runs of letters, digits and underscores, in lower case; no n-gram crosses
-    records. Different n-grams have different columns but for a chance of about m^2 / 2^64
-    with m n-grams.
+    Words are runs of letters, digits and underscores, in lower case; no n-gram crosses records.
+    Different n-grams have different columns, but for a chance of about m^2 / 2^64 with m n-grams.
 
     Examples
     --------
@@ -36,7 +35,7 @@ class NgramCounter:
         self._known: csr_array
 
     def count(self, texts: Sequence[str]) -> "csr_array":
-        """How often each text holds each n-gram, (texts, n-grams) int64."""
+        """Number of times each n-gram occurs in each text, (texts, n-grams) int64 CSR."""
         if not self._row.keys() >= set(texts):
             self._row = {text: row for row, text in enumerate(dict.fromkeys(texts))}
             self._known = self._counted(list(self._row))
@@ -47,7 +46,7 @@ class NgramCounter:
 
         words, text = _words(texts)
         digests = self._digests(words)
-        # An n-gram is n words of one text: of the first and the last, and so of all between.
+        # An n-gram lies in one text: its first and last word, and so all words between.
         whole = text[: len(digests)] == text[len(text) - len(digests) :]
         kind, n_kinds = _numbered(digests[whole])
         starts = np.searchsorted(text[: len(digests)][whole], np.arange(len(texts) + 1))
@@ -57,7 +56,7 @@ class NgramCounter:
         return counts
 
     def _digests(self, words: Numbers) -> NDArray[np.uint64]:
-        """A number for each n words in a row, (words - n + 1,)."""
+        """A hash of each run of n words, (words - n + 1,)."""
         odd = np.random.default_rng(0).integers(0, 2**63, self._n, np.uint64) * np.uint64(2)
         odd += np.uint64(1)
         ids = words.astype(np.uint64)
@@ -68,7 +67,7 @@ class NgramCounter:
 
 
 def _words(texts: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Number of each word of all texts, and the row of the text that it stands in."""
+    """Number of each word of all texts, and the row of its text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -76,13 +75,13 @@ def _words(texts: Sequence[str]) -> tuple[Numbers, Numbers]:
     spaced = pa.array([text.lower().translate(separators) for text in texts], pa.large_string())
     split = pc.ascii_split_whitespace(spaced)
     words, text = split.flatten(), pc.list_parent_indices(split).to_numpy()
-    # Before a space at the start of a text, and after one at its end, it sees an empty word.
+    # The split gives an empty word before a leading space and after a trailing one.
     real = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
     return _numbered(words)[0][real], text[real]
 
 
 def _numbered(values: Any) -> tuple[Numbers, int]:
-    """Equal numbers for equal values, and what all are below; faster than sorting them."""
+    """Equal numbers for equal values, and the number of distinct values."""
     import pyarrow as pa
 
     found = pa.array(values).dictionary_encode()
@@ -90,7 +89,7 @@ def _numbered(values: Any) -> tuple[Numbers, int]:
 
 
 class _Separators(dict[int, str]):
-    """For `str.translate`: a space for each character that no word has."""
+    """Table for `str.translate` that maps characters outside words to a space."""
 
     def __missing__(self, character: int) -> str:
         self[character] = c if (c := chr(character)).isalnum() or c == "_" else " "

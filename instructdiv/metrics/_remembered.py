@@ -1,11 +1,11 @@
-"""Remembered: what was computed of an object, as long as the object lives."""
+"""Remembered: results computed from an object, kept as long as the object lives."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-# Answers about one object: a pool that is measured often would gather many.
+# Results kept for one object; older ones are dropped.
 _KEPT = 8
 
 P = ParamSpec("P")
@@ -13,10 +13,10 @@ R = TypeVar("R")
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """Keep what a function of one object, and of what tells two calls apart, has given.
+    """Cache the results of a function for each object given as its first argument.
 
-    Several metrics then ask for the same of one subset, and it is computed once. The object
-    must not change, and what is given must not lead back to it.
+    Several metrics then share one computation on a subset. The object must not change, and the
+    other arguments, which are compared by value, must not refer to it.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def ask(*arguments: P.args, **keywords: P.kwargs) -> R:
-        # Parts are told apart by their parameters, which need not have a hash.
+        # Parts are compared by their parameters, which may be unhashable.
         answers = known.setdefault(arguments[0], [])
         rest = arguments[1:]
         for asked, answer in answers:

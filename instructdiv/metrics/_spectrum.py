@@ -1,4 +1,4 @@
-"""Spectrum: the eigenvalues of the similarities of a space, without the n x n matrix."""
+"""Spectrum: eigenvalues of the similarities of a space, without the n x n matrix."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _AT_ONCE = 8
 
 @remembered
 def eigenvalues(space: Space) -> NDArray[np.float64]:
-    """Eigenvalues of the n x n similarity matrix X X^T that shape leaves, (min(n, d),).
+    """Largest eigenvalues of the n x n similarity matrix X X^T, (min(n, d),) float64.
 
     Ascending, at least 0, and n in sum; all others are 0. They are those of X^T X where
     d < n: time O(n * d * min(n, d)), memory O(min(n, d)^2). Computed once for a space.
@@ -32,7 +32,7 @@ def eigenvalues(space: Space) -> NDArray[np.float64]:
 
 
 def _dual(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """X^T X, (d, d); each tile on one thread and summed in turn, so that rounding is the same.
+    """X^T X, (d, d), rounded the same on any number of threads: tiles are summed in order.
 
     Products within a tile are float32, their sums float64: eigenvalues are right to about
     1e-9 of the number of rows.
@@ -47,7 +47,7 @@ def _dual(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _products(block: NDArray[np.float32]) -> dict[int, NDArray[np.float32]]:
-    """Of each tile of a block, by its first row."""
+    """X^T X of each tile of a block, by the first row of the tile."""
     parts: dict[int, NDArray[np.float32]] = {}
 
     def work(rows: slice) -> None:

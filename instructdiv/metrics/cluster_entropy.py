@@ -23,9 +23,9 @@ def entropy(counts: ArrayLike) -> float:
 class ClusterEntropy(ClusterSpread):
     """Shannon entropy of how a subset is spread over the clusters of the target, in nats [1]_.
 
-    -sum_c p_c log p_c of the shares p of the subset's rows in each cluster. Higher is
-    better, 0 with all rows in one cluster, the logarithm of the number of clusters with as
-    many in each. Time that of the clusterer, and O(n * clusters * d).
+    -sum_c p_c log p_c of the shares p of the subset's rows in each cluster. Higher is better: 0
+    with all rows in one cluster, the logarithm of the number of clusters with equally many in each.
+    Time: the clusterer, and O(n * clusters * d).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How far the texts can be compressed."""
+"""Compression ratio: how repetitive the texts are."""
 
 from typing import ClassVar, Literal
 
@@ -9,14 +9,13 @@ from instructdiv.pool import Pool
 
 
 class CompressionRatio(Metric):
-    """Bytes of the texts of the subset over their bytes when compressed by zstd [1]_.
+    """Size of the texts of the subset divided by their size compressed with zstd [1]_.
 
-    |bytes| / |compressed bytes| of the records in alphabetical order, a line each, so that
-    their order in the subset does not count; 1 where there is not a byte. Repetition
-    is seen within the window of the compressor, 2 MB at the default level: two records that
-    differ at the start and stand farther apart do not shorten each other. It looks at the
-    subset alone. Lower is better, above 0, and below 1 only for a few bytes. Time and memory
-    O(bytes).
+    |bytes| / |compressed bytes| of the records in alphabetical order, one a line, so that their
+    order in the subset does not count; 1 without any text. Repetition is seen within the window of
+    the compressor, 2 MB at the default level: similar records that start differently and stand
+    farther apart do not shorten each other. Measures the subset alone, not the target. Lower is
+    better (more diverse), above 0, and below 1 only for a few bytes. Time and memory O(bytes).
 
     References
     ----------
@@ -35,7 +34,7 @@ class CompressionRatio(Metric):
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "texts"
 
     level: int = Field(default=3, ge=1, le=22)
-    """Level of zstd: higher ones look farther, and take up to a hundred times longer."""
+    """Level of zstd: higher ones search farther, and take up to a hundred times longer."""
 
     def against(self, target: Pool) -> Score:
         import pyarrow as pa

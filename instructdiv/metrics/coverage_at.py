@@ -1,4 +1,4 @@
-"""How much of the target lies near the subset."""
+"""The share of the target within a radius of the subset."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from pydantic import Field
 
 from instructdiv.metrics._nearest import Nearest
 
-# A distance that is the radius but for rounding is within it.
+# Tolerance for distances that rounding leaves just beyond the radius.
 _ROUNDING = 1e-6
 
 
 class CoverageAt(Nearest):
     """Share of the target rows that have a row of the subset within a radius.
 
-    |{t : min_s (1 - cos(t, s)) <= radius}| / |target|: the other side of the coverage
-    radius, as the maximum coverage problem has it [1]_. Higher is better, 0 to 1. What
-    radius means alike depends on the embedder. Time O(n * t * d).
+    |{t : min_s (1 - cos(t, s)) <= radius}| / |target|, the counterpart of the coverage radius, from
+    the maximum coverage problem [1]_. Higher is better, 0 to 1. Which radius means similar depends
+    on the embedder. Time O(n * t * d).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How far the target is from the subset."""
+"""The distance within which the target is covered."""
 
 from typing import Any, ClassVar
 
@@ -12,9 +12,9 @@ from instructdiv.metrics._nearest import Nearest
 class CoverageRadius(Nearest):
     """Smallest distance within which a share of the target has a row of the subset.
 
-    The k-center objective [1]_ at share 1: one minus the similarity of the target row that
-    is covered worst, max_t min_s (1 - cos(t, s)); below 1 that quantile of these distances.
-    Lower is better, 0 to 2. Time O(n * t * d).
+    The k-center objective [1]_ at share 1: the distance of the target row that is covered worst,
+    max_t min_s (1 - cos(t, s)); below 1 that quantile of these distances. Lower is better, 0 to 2.
+    Time O(n * t * d).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How many of the n-grams are different ones."""
+"""Distinct-n: how many of the n-grams differ."""
 
 from typing import ClassVar, Literal
 
@@ -11,12 +11,12 @@ from instructdiv.pool import Pool
 
 
 class DistinctN(Metric):
-    """Different n-grams of words over all n-grams of words in the texts of the subset [1]_.
+    """Number of different word n-grams divided by the number of all word n-grams (distinct-n) [1]_.
 
-    |set of n-grams| / |n-grams|. Words are in lower case, and no n-gram crosses records; a
-    record of fewer than n words has none and does not count, and where no record has one the
-    value is 0. It looks at the subset alone, and falls as the texts grow in number and
-    length. Higher is better, 0 to 1. Time and memory O(words).
+    |set of n-grams| / |n-grams|. Words are in lower case, and no n-gram crosses records; records of
+    fewer than n words do not count, and the value is 0 where no record has an n-gram. Measures the
+    subset alone, and falls as the texts grow in number and length. Higher is better, 0 to 1. Time
+    and memory O(words).
 
     References
     ----------
@@ -34,7 +34,7 @@ class DistinctN(Metric):
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "texts"
 
     n: int = Field(default=2, ge=1)
-    """Words of an n-gram."""
+    """Number of words of an n-gram."""
 
     def against(self, target: Pool) -> Score:
         words = NgramCounter(self.n)

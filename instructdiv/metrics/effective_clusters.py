@@ -1,4 +1,4 @@
-"""The effective number of clusters that a subset touches."""
+"""The effective number of clusters in a subset."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from instructdiv.metrics.cluster_entropy import entropy
 
 
 def effective_number(counts: ArrayLike) -> float:
-    """Exponential of the Shannon entropy of counts (c,): how many equal ones they are worth [1]_.
+    """Effective number of groups of these counts (c,): exponential of their entropy [1]_.
 
     References
     ----------
@@ -24,11 +24,11 @@ def effective_number(counts: ArrayLike) -> float:
 
 
 class EffectiveClusters(ClusterSpread):
-    """Exponential of the entropy of how a subset is spread over the clusters of the target.
+    """Effective number of clusters of the target that a subset is spread over.
 
-    exp(-sum_c p_c log p_c) of the shares p of the subset's rows in each cluster: as many
-    clusters of one size are spread as evenly [1]_. Higher is better, 1 to the number of
-    clusters. Time that of the clusterer, and O(n * clusters * d).
+    exp(-sum_c p_c log p_c) of the shares p of the subset's rows in each cluster: the number of
+    clusters of equal size with the same entropy [1]_. Higher is better, 1 to the number of
+    clusters. Time: the clusterer, and O(n * clusters * d).
 
     References
     ----------

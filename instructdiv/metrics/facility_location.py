@@ -11,10 +11,9 @@ from instructdiv.metrics._nearest import Nearest
 class FacilityLocation(Nearest):
     """Sum over the target of the similarity to the nearest row of the subset, not below 0.
 
-    sum_t max(0, max_s cos(t, s)), the objective that facility location maximizes [1]_,
-    exact, in records: a value of 900 for 1,000 records says as much as 900 records
-    represented without loss. Higher is better, 0 to the number of target rows that were
-    measured. Time O(n * t * d).
+    sum_t max(0, max_s cos(t, s)), the objective that the selector of this name maximizes [1]_,
+    exact, in records: 900 for 1,000 records says as much as 900 records represented without loss.
+    Higher is better, 0 to the number of measured target rows. Time O(n * t * d).
 
     References
     ----------

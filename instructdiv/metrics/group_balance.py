@@ -6,11 +6,11 @@ from instructdiv.metrics.effective_clusters import effective_number
 
 
 class GroupBalance(GroupSpread):
-    """Effective number of groups of the subset over the number of groups of the target.
+    """Effective number of groups of the subset divided by the number of groups of the target.
 
-    exp(-sum_g p_g log p_g) / |G(target)| of the shares p of the subset's rows in each group
-    [1]_. Higher is better, 1 with as many rows in every group; with all rows in one, 1 over
-    the number of groups; 0 with none in any. Time O(n log groups).
+    exp(-sum_g p_g log p_g) / |G(target)| of the shares p of the subset's rows in each group [1]_.
+    Higher is better: 1 with equally many rows in every group, 1 over the number of groups with all
+    rows in one, 0 with none in any. Time O(n log groups).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How many of the known groups a subset touches."""
+"""The share of the known groups that a subset holds."""
 
 import numpy as np
 

@@ -9,14 +9,13 @@ from instructdiv.pool import Pool
 
 
 class LogDeterminant(Metric):
-    """Logarithm of the volume that the subset spans, beside the noise [1]_ [2]_.
+    """Logarithm of the volume that the subset spans, relative to noise [1]_ [2]_.
 
-    log det(I + X X^T / noise) = sum_i log(1 + l_i / noise) of the eigenvalues l of X X^T,
-    in nats: what the selector of this name maximizes at typicality_power 0, and twice the
-    information that the rows give about a Gaussian process. It looks at the subset alone, and
-    grows with its size. Higher is better, log(1 + n / noise) when all n rows are equal,
-    n log(1 + 1 / noise) when all are at right angles. Time O(n * d * min(n, d)), shared with
-    the Vendi score; memory O(min(n, d)^2).
+    log det(I + X X^T / noise) = sum_i log(1 + l_i / noise) of the eigenvalues l of X X^T, in nats:
+    the objective of the selector of this name at typicality_power 0, and twice the information that
+    the rows give about a Gaussian process. Measures the subset alone, and grows with its size.
+    Higher is better: log(1 + n / noise) when all n rows are equal, n log(1 + 1 / noise) when all
+    are orthogonal. Time O(n * d * min(n, d)), shared with the Vendi score; memory O(min(n, d)^2).
 
     References
     ----------
@@ -33,8 +32,8 @@ class LogDeterminant(Metric):
     """
 
     noise: float = Field(default=0.1, gt=0)
-    """Variance of what similarity does not explain: near 0 near copies add nothing, large
-    values tell rows apart less."""
+    """Variance that similarity does not explain: near 0 near-duplicates add nothing; large values
+    make rows count alike."""
 
     def against(self, target: Pool) -> Score:
         return lambda subset: float(np.log1p(eigenvalues(subset.space) / self.noise).sum())

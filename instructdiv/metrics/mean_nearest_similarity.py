@@ -1,4 +1,4 @@
-"""How near the target is to the subset on average."""
+"""Coverage: how similar the target is to the subset on average."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from instructdiv.metrics._nearest import Nearest
 
 
 class MeanNearestSimilarity(Nearest):
-    """Mean over the target of the similarity to the nearest row of the subset.
+    """Coverage: mean over the target of the similarity to the nearest row of the subset.
 
-    mean_t max_s cos(t, s), which is one minus the mean quantization error under cosine
-    [1]_. Higher is better, -1 to 1. Time O(n * t * d).
+    mean_t max_s cos(t, s), which is one minus the mean quantization error under cosine [1]_. Higher
+    is better, -1 to 1. Time O(n * t * d).
 
     References
     ----------

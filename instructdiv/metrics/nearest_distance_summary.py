@@ -1,4 +1,4 @@
-"""Five numbers of how far the target is from the subset."""
+"""Five numbers of the distances from the target to the subset."""
 
 from typing import Any, ClassVar
 
@@ -12,28 +12,28 @@ from instructdiv.pool import Pool, as_pool
 
 
 class FiveNumbers(BaseModel):
-    """Least, greatest, and quarters of a list of distances."""
+    """Minimum, quartiles and maximum of a list of distances."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     minimum: float
-    """The least distance."""
+    """Smallest distance."""
 
     lower_quartile: float
-    """A quarter lie at or below it."""
+    """A quarter of the distances are at most this."""
 
     median: float
-    """Half lie at or below it."""
+    """Half of the distances are at most this."""
 
     upper_quartile: float
-    """Three quarters lie at or below it."""
+    """Three quarters of the distances are at most this."""
 
     maximum: float
-    """The greatest distance."""
+    """Largest distance."""
 
     @classmethod
     def of(cls, similarities: NDArray[np.floating[Any]]) -> "FiveNumbers":
-        """Of the distances that go with similarities (t,)."""
+        """Summarize the distances 1 - similarity of these similarities (t,)."""
         found = np.quantile(1 - similarities.astype(np.float64), [0, 0.25, 0.5, 0.75, 1])
         return cls(**dict(zip(cls.model_fields, found.tolist(), strict=True)))
 
@@ -41,8 +41,8 @@ class FiveNumbers(BaseModel):
 class NearestDistanceSummary(Nearest):
     """Median over the target of the distance to the nearest row of the subset.
 
-    median_t min_s (1 - cos(t, s)), and by :meth:`five` the least, the quartiles and the
-    greatest of these distances [1]_. Lower is better, 0 to 2. Time O(n * t * d).
+    median_t min_s (1 - cos(t, s)); :meth:`five` gives minimum, quartiles and maximum of these
+    distances [1]_. Lower is better, 0 to 2. Time O(n * t * d).
 
     References
     ----------
@@ -65,7 +65,7 @@ class NearestDistanceSummary(Nearest):
     def five(
         self, subset: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike
     ) -> FiveNumbers:
-        """Least, quartiles and greatest of the distances of one subset.
+        """Minimum, quartiles and maximum of the distances of one subset.
 
         Raises
         ------

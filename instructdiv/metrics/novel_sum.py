@@ -1,4 +1,4 @@
-"""NovelSum: how new each row is beside the others, where the target is dense."""
+"""NovelSum: mean novelty of each row beside the others, weighted by density."""
 
 import math
 
@@ -27,12 +27,12 @@ class NovelSum(Metric):
     the target, held to at most 1,000; a and b are `density_power` and `rank_power`.
     Higher is better, from 0; above 2 only by density.
 
-    The authors' code always drops the nearest row of the target as the row itself. Here one
-    that is equal to the row is dropped, and none if there is none, as in a subset that is not
-    of the target or a target that is a sample. A row with no other to measure by has density
-    1, and a lone row no novelty. Time O(n_sampled * (n + t) * d), memory O(n + t): above
-    `n_sampled` rows the mean is over so many, drawn by what they hold and not by where they
-    stand; :meth:`standard_error` says what that costs.
+    The authors' code always drops the nearest row of the target as the row itself. Here a row
+    equal to it is dropped, and none if there is none, as in a subset that is not of the target or
+    a target that is a sample. A row without others to measure by has density 1, and a lone row
+    has no novelty. Time O(n_sampled * (n + t) * d), memory O(n + t): above `n_sampled` rows the
+    mean is over a sample, drawn by content and not by position; :meth:`standard_error` gives its
+    error.
 
     References
     ----------
@@ -47,30 +47,30 @@ class NovelSum(Metric):
     """
 
     n_neighbors: int = Field(default=10, ge=1)
-    """Nearest rows of the target that the density is taken from."""
+    """Number of nearest rows of the target that the density is computed from."""
 
     density_power: float = Field(default=0.5, ge=0)
-    """How much dense parts of the target count: 0 not at all."""
+    """How much the density of the target around a row counts: 0 not at all."""
 
     rank_power: float = Field(default=1.0, ge=0)
-    """How fast farther rows count for less: 0 all alike, large values the nearest."""
+    """How fast farther rows count less: 0 counts all alike, large values count the nearest only."""
 
     include_self: bool = True
-    """Count the distance of 0 to itself as the least, as the authors do; if not, the nearest
-    other row comes first."""
+    """Whether the distance of a row to itself, 0, counts as its smallest, as in the authors'
+    code."""
 
     n_sampled: int = Field(default=500, ge=2)
-    """Rows that are measured where the subset has more."""
+    """Number of rows to measure where the subset has more."""
 
     seed: int = Field(default=0, ge=0)
-    """Seed of which rows these are."""
+    """Seed of the sample."""
 
     def against(self, target: Pool) -> Score:
         known: dict[int, float] = {}
         return lambda subset: float(self._novelties(subset.space, target.space, known).mean())
 
     def standard_error(self, subset: Pool, target: Pool, n_target: int | None = None) -> float:
-        """Of the mean over the measured rows of the subset; the sample of the target counts not."""
+        """Standard error from the sample of the subset; a sample of the target is not counted."""
         if len(subset) <= self.n_sampled:
             return 0.0
         novelties = self._novelties(subset.space, target.space, {})
@@ -93,7 +93,7 @@ class NovelSum(Metric):
     def _measured(self, subset: Space) -> Rows:
         if len(subset) <= self.n_sampled:
             return np.arange(len(subset))
-        # A row is in by a number made of what it holds: in any order it is the same sample.
+        # Rows are drawn by a hash of their content: in any order it is the same sample.
         odd, shift = np.random.default_rng(self.seed).integers(0, 2**63, 2, np.uint64)
         lots = (subset.digests ^ shift) * (odd | np.uint64(1))
         return np.sort(np.argsort(lots, kind="stable")[: self.n_sampled])

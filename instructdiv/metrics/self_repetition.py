@@ -1,4 +1,4 @@
-"""How often records say what other records say."""
+"""Self-repetition: how many n-grams records share."""
 
 from typing import ClassVar, Literal
 
@@ -11,13 +11,12 @@ from instructdiv.pool import Pool
 
 
 class SelfRepetition(Metric):
-    """Mean over the records of the logarithm of how often others share their n-grams [1]_.
+    """Mean over the records of the logarithm of how often others repeat their n-grams [1]_.
 
-    mean_i log(1 + sum_g (r(g) - 1)) over the n-grams g of words of record i, each as often
-    as it stands there, where r(g) is the number of records of the subset that hold g. Words
-    are in lower case, and no n-gram crosses records. It looks at the subset alone, and grows
-    with the number and the length of the texts. Lower is better, from 0. Time and memory
-    O(words).
+    mean_i log(1 + sum_g (r(g) - 1)) over the n-grams g of words of record i, counted as often as
+    they occur, where r(g) is the number of records of the subset that hold g. Words are in lower
+    case, and no n-gram crosses records. Measures the subset alone, and grows with the number and
+    length of the texts. Lower is better, from 0. Time and memory O(words).
 
     References
     ----------
@@ -36,7 +35,7 @@ class SelfRepetition(Metric):
     looks_at: ClassVar[Literal["vectors", "groups", "texts"]] = "texts"
 
     n: int = Field(default=4, ge=1)
-    """Words of an n-gram."""
+    """Number of words of an n-gram."""
 
     def against(self, target: Pool) -> Score:
         words = NgramCounter(self.n)

@@ -13,12 +13,12 @@ _DUST = 1e-7
 
 
 class Vendi(Metric):
-    """Exponential of the Renyi entropy of the eigenvalues of the similarity matrix / n [1]_ [2]_.
+    """Vendi score: effective number of different rows of the subset [1]_ [2]_.
 
-    (sum_i p_i^q)^(1 / (1 - q)) of the eigenvalues p of X X^T / n, at q = 1 the limit
-    exp(-sum_i p_i log p_i): the effective number of different rows. It looks at the subset
-    alone, not at the target. Higher is better, 1 when all rows are equal, min(n, d) at most.
-    Time O(n * d * min(n, d)), once for all orders; memory O(min(n, d)^2).
+    (sum_i p_i^q)^(1 / (1 - q)) of the eigenvalues p of the similarity matrix X X^T / n; at q = 1
+    the limit exp(-sum_i p_i log p_i). Measures the subset alone, not the target. Higher is better,
+    1 when all rows are equal, min(n, d) at most. Time O(n * d * min(n, d)), once for all orders;
+    memory O(min(n, d)^2).
 
     References
     ----------
@@ -33,8 +33,8 @@ class Vendi(Metric):
     """
 
     order: float = Field(default=1.0, ge=0)
-    """Order q of the entropy: 1 is Shannon's, larger ones look at the common kinds more;
-    infinity at the most common alone."""
+    """Order q of the entropy: 1 is Shannon's; higher orders count common kinds more, infinity the
+    most common only."""
 
     def against(self, target: Pool) -> Score:
         def score(subset: Pool) -> float:

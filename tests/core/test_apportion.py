@@ -135,8 +135,8 @@ def test_labels_can_be_any_values_and_their_order_does_not_matter():
 @pytest.mark.parametrize(
     ("budget", "temperature", "caps", "error", "said"),
     [
-        (3, -0.1, None, ParameterError, "temperature must be a number from 0, got -0.1"),
-        (3, math.nan, None, ParameterError, "temperature must be a number from 0, got nan"),
+        (3, -0.1, None, ParameterError, "temperature must be .*, got -0.1"),
+        (3, math.nan, None, ParameterError, "temperature must be .*, got nan"),
         (3, math.inf, None, ParameterError, "got inf"),
         (3, 1, {"a": 1.5}, ParameterError, "the cap of 'a' is a share, 0 to 1, got 1.5"),
         (3, 1, {"a": math.nan}, ParameterError, "the cap of 'a' is a share"),

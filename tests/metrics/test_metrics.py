@@ -314,10 +314,10 @@ def test_noise_has_no_middle_and_rows_that_cancel_out_have_one():
 def test_a_target_is_clustered_once_for_all_metrics_of_it():
     clusterer = KMeans(n_clusters=4)
     target = DISTINCT.take(np.arange(100))
-    one = _cluster_spread._middles(target, clusterer)
+    one = _cluster_spread._centers(target, clusterer)
     ClusterEntropy(clusterer=clusterer).score(DISTINCT, target)
-    assert _cluster_spread._middles(target, KMeans(n_clusters=4)) is one
-    assert _cluster_spread._middles(target, KMeans(n_clusters=5)) is not one
+    assert _cluster_spread._centers(target, KMeans(n_clusters=4)) is one
+    assert _cluster_spread._centers(target, KMeans(n_clusters=5)) is not one
     counts = _cluster_spread._counts(DISTINCT.space, one)
     assert counts.sum() == len(DISTINCT)
 

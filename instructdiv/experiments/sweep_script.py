@@ -27,7 +27,9 @@ EXPORTERS: Mapping[str, TrainerExporter] = {
 
 def _rows(exporter: type[TrainerExporter]) -> dict[str, Any]:
     """What a trainer is told of a file of its rows."""
-    said = exporter.told.data(DataFiles((f"train/{exporter.name}/$mix.jsonl",), form="messages"))
+    said = exporter.trainer_settings.data(
+        DataFiles((f"train/{exporter.name}/$mix.jsonl",), form="messages")
+    )
     return {key: value for key, value, _ in said}
 
 

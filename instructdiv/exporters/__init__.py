@@ -1,4 +1,4 @@
-"""Exporters: forms in which a mix is written, one file each."""
+"""Exporters: formats in which a mix is written, one file each."""
 
 from instructdiv.exporters._base import Exporter, Files, Preflight, Split
 from instructdiv.exporters._settings import DataFiles, TrainerSettings

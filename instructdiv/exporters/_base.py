@@ -1,4 +1,4 @@
-"""Exporter: writes a mix in one form."""
+"""Exporter: writes a mix in one format."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Records that are written into one file, in their order."""
+    """Records that are written into one file, in order."""
 
     records: Records
-    """The records."""
+    """The records, in order."""
 
     schemas: tuple[Schema, ...]
-    """Layout of each of their sources."""
+    """Layout of the records of each source."""
 
     beside: tuple[Mapping[str, Any], ...] | None = None
-    """What each row is to carry beside its own columns, if anything."""
+    """Columns to add to each row, if any."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -45,12 +45,12 @@ class Split:
         return taken
 
     def rows(self) -> Iterator[Row]:
-        """The records as they were read, with what they are to carry.
+        """Rows as they were read, with the added columns.
 
         Raises
         ------
         OutputError
-            A row has a column of that name of its own.
+            A row already has a column of the name of an added one.
         """
         for place, row in enumerate(self.records.rows):
             carried = self.carried(place)
@@ -62,12 +62,12 @@ class Split:
             yield dict(row) | carried
 
     def carried(self, place: int) -> dict[str, Any]:
-        """What a row is to carry beside its own columns."""
+        """Columns to add to a row."""
         return {} if self.beside is None else dict(self.beside[place])
 
     @cached_property
     def conversations(self) -> list[Conversation]:
-        """What each record says."""
+        """Conversation of each record."""
         sources = self.records.source_of.tolist()
         return [
             self.schemas[source].conversation(row)
@@ -75,7 +75,7 @@ class Split:
         ]
 
     def whole(self) -> Records:
-        """The records with what they are to carry."""
+        """The records with the added columns."""
         if self.beside is None:
             return self.records
         columns = dict.fromkeys(name for one in self.beside for name in one)
@@ -91,7 +91,7 @@ Splits = Mapping[str, Split]
 
 
 def ids(splits: Splits) -> dict[str, list[Any]] | None:
-    """The id of each record in a column of one type, text if need be, if there are any."""
+    """Id of each record, in one type (text where they differ); None without ids."""
     if not any("id" in split.records.columns for split in splits.values()):
         return None
     found = {
@@ -107,12 +107,12 @@ def ids(splits: Splits) -> dict[str, list[Any]] | None:
 
 
 def tables(splits: Splits) -> "dict[str, Dataset]":
-    """Each split as a data set; a column has the same type in all.
+    """Each split as a data set; a column has the same type in all splits.
 
     Raises
     ------
     InputError
-        A value has no place in a data set.
+        A value cannot be stored in a data set.
     """
     whole = Records.joined([split.whole() for split in splits.values()]).to_dataset()
     ends = np.cumsum([len(split) for split in splits.values()]).tolist()
@@ -123,31 +123,31 @@ def tables(splits: Splits) -> "dict[str, Dataset]":
 
 
 Files = Mapping[str, list[Path]]
-"""Files of each split, and under ``settings`` what else an exporter wrote."""
+"""Files of each split, and under ``settings`` the other files of an exporter."""
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """Which records of a mix are left out for a trainer, and why."""
+    """Records of a mix that a trainer would drop, or has no field for, with the reasons."""
 
     trainer: str
     """Name of the trainer."""
 
     reasons: Mapping[str, Mapping[int, str]]
-    """For each split, the place of a record in it, and why it is left out."""
+    """For each split, the reason by the place of the record in it."""
 
     unplaced: frozenset[str] = frozenset()
-    """Those reasons for which the trainer would not drop a record, but learn what it does not
+    """Reasons for which the trainer would not drop the record, but learn something it does not
     say."""
 
     notes: tuple[str, ...] = ()
-    """What is not written of the records that are not left out."""
+    """Notes on what is not written of the records that are kept."""
 
     def __len__(self) -> int:
         return sum(map(len, self.reasons.values()))
 
     def __str__(self) -> str:
-        """The notes, then which rows are left out, and why, in a line for each reason.
+        """Notes, then the number of rows that are left out for each reason, a line each.
 
         Examples
         --------
@@ -171,14 +171,14 @@ class Preflight:
         return f"{self.trainer} would drop it: {reason}"
 
     def kept(self, splits: Splits) -> Splits:
-        """What is not left out."""
+        """Splits without the records that are left out."""
         return {
             name: split.take([i for i in range(len(split)) if i not in self.reasons[name]])
             for name, split in splits.items()
         }
 
     def quarantined(self, splits: Splits) -> list[Quarantined]:
-        """What is left out, with where it came from."""
+        """Records that are left out, with their origin."""
         return [
             splits[name].records.quarantined(place, self._of_one(reason))
             for name, places in self.reasons.items()
@@ -191,27 +191,27 @@ class Preflight:
         Raises
         ------
         GateFailed
-            Something is.
+            At least one record is left out.
         """
         if len(self):
             raise GateFailed(str(self))
 
 
 class Exporter(Part):
-    """Writes the records of a mix, every one whole and in order, with a manifest beside."""
+    """Writes the records of a mix, each complete and in order, with a manifest."""
 
     family = "exporter"
     trainer: ClassVar[str] = ""
-    """Name of the trainer whose form it is, as its users write it; empty for a form of files."""
+    """Name of the trainer, as its users write it; empty for a file format."""
 
     def fitted(self, splits: Splits) -> Self:
-        """The exporter, with what it is to be told by the records."""
+        """The exporter with parameters that depend on the records set."""
         return self
 
     def preflight(self, splits: Splits) -> Preflight:
-        """Which records are left out for the trainer, and why."""
+        """Records that are left out for the trainer, and why."""
         return Preflight(self.trainer or self.name, {name: {} for name in splits})
 
     @abstractmethod
     def write(self, splits: Splits, folder: Path) -> Files:
-        """Write the records into a folder; gives the files of each split, and the others."""
+        """Write the records into a folder; returns the files of each split, and the others."""

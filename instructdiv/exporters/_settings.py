@@ -1,4 +1,4 @@
-"""Settings: what a trainer is told of the files of a mix, each with its reason."""
+"""Settings: what to set in a trainer for the files of a mix, each with its reason."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,60 +8,60 @@ from typing import Any, Literal
 import yaml
 
 Form = Literal["messages", "prompt_completion", "preference", "label"]
-"""What a trainer learns from: a conversation, an answer to a prompt, the better of two answers,
-or answers of which some are wanted and some are not."""
+"""What a row holds: a conversation, a prompt and its completion, a better and a worse answer
+(preference), or an answer labelled wanted or not."""
 
 Settings = list[tuple[str, Any, str]]
-"""Key, value, and why it is set so."""
+"""Key, value and reason of each setting."""
 
 READERS = {".json": "json", ".jsonl": "json", ".parquet": "parquet", ".csv": "csv"}
-"""What ``datasets`` reads a file with, by the end of its name."""
+"""Reader of ``datasets`` for each file name extension."""
 
 
 @dataclass(frozen=True)
 class DataFiles:
-    """The files of a mix, relative to where the configuration is written."""
+    """Files of a mix, relative to the folder of the configuration."""
 
     train: tuple[str, ...]
-    """What is trained on, in its order."""
+    """Files to train on, in order."""
 
     evaluation: str | None = None
-    """What is evaluated on, if anything."""
+    """File to evaluate on, if any."""
 
     form: Form | None = None
-    """What the rows hold; none if they have the layout that they were read in."""
+    """What the rows hold; None if they have the layout that they were read in."""
 
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """What one trainer is told: where the data are, and what keeps their order."""
+    """Settings of one trainer: where the data are, and what keeps their order."""
 
     read_in: str
-    """Versions whose source was read."""
+    """Versions whose source code these settings were read from."""
 
     use: str
-    """How the settings are used."""
+    """Where the settings go."""
 
     data: Callable[[DataFiles], Settings]
-    """Where the files are, and what they hold."""
+    """Settings that load the files."""
 
     kept_by: Callable[[Form | None], Settings]
-    """What keeps the order."""
+    """Settings that keep the order."""
 
     lost_by: tuple[str, ...]
-    """What loses the order even so."""
+    """Trainer options that still reorder the data with these settings."""
 
     def text(self, trainer: str, files: DataFiles) -> str:
-        """YAML, with a reason above each setting."""
+        """YAML of the settings, with a reason above each."""
         settings = [*self.data(files), *self.kept_by(files.form)]
         return "\n".join(
             [
-                f"# What keeps the order of this mix in {trainer} (read in {self.read_in}).",
+                f"# Settings that keep the order of this mix in {trainer} (from {self.read_in}).",
                 f"# {self.use}",
                 "",
                 *(_lines(*setting) for setting in settings),
                 "",
-                "# Even so the order is lost by:",
+                "# Options that still reorder the data:",
                 *(f"# - {way}" for way in self.lost_by),
                 "",
             ]
@@ -74,7 +74,7 @@ def _lines(key: str, value: Any, reason: str) -> str:
 
 
 def reader(files: Sequence[str]) -> str:
-    """What ``datasets`` reads these files with."""
+    """Reader of ``datasets`` for these files."""
     return READERS[PurePath(files[0]).suffix]
 
 
@@ -83,7 +83,7 @@ def one_or_list(files: Sequence[str]) -> str | list[str]:
     return files[0] if len(files) == 1 else list(files)
 
 
-# What transformers.Trainer and the trainers made from it have in common.
+# Shared by transformers.Trainer and the trainers built on it.
 
 ONE_EPOCH = "a second epoch starts again at the first record"
 SEQUENTIAL: Settings = [

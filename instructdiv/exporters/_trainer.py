@@ -15,56 +15,56 @@ from instructdiv.schemas import Conversation
 from instructdiv.schemas.conversation import is_missing
 
 _SHOWN_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
-_SHOWS = "it shows more than text"
+_SHOWS = "it holds images, audio or video"
 
 
 class TrainerExporter(Exporter):
-    """Writes ``train.jsonl``, ``eval.jsonl`` and settings in the form of one trainer.
+    """Writes ``train.jsonl``, ``eval.jsonl`` and settings in the format of one trainer.
 
-    Reasoning stands before the answer in its content, as ``<think>``. What the trainer has no
-    field for is never left out of a row: the row is left out, and reported. Ids of records stay,
-    so that the order can be audited.
+    Reasoning is written before the answer in its content, as ``<think>``. A record with something
+    the trainer has no field for is left out and reported, never written without it. Ids of records
+    stay, so that the order can be audited.
     """
 
-    told: ClassVar[TrainerSettings]
-    """What the trainer is told of the files."""
+    trainer_settings: ClassVar[TrainerSettings]
+    """Settings of the trainer."""
 
     forms: ClassVar[tuple[Form, ...]] = ("messages",)
-    """Forms that the trainer can read, the usual one first."""
+    """Forms that the trainer reads, the usual one first."""
 
     tools_in: ClassVar[tuple[Form, ...]] = ()
-    """Forms with a place for tools, their calls and their results."""
+    """Forms with a field for tools, tool calls and their results."""
 
     one_message: ClassVar[bool] = False
     """Whether each of two answers must be one message of the assistant."""
 
     reads_weights: ClassVar[bool] = False
-    """Whether an answer can be kept from being trained on."""
+    """Whether an answer can be excluded from training."""
 
     reads_parts: ClassVar[bool] = False
-    """Whether it has a place for images in a message; columns of them have none."""
+    """Whether messages may hold images; image columns have no field."""
 
     reads_tables: ClassVar[bool] = True
-    """Whether it reads the files with ``datasets``: every column then has a type, which the
-    first ten megabytes tell, and rows may carry columns that it does not know."""
+    """Whether the files are read with ``datasets``: each column then has one type, taken from the
+    first ten megabytes, and rows may have columns that the trainer does not know."""
 
     folder: ClassVar[str] = ""
-    """Folder of the files, within that of the mix."""
+    """Folder of the files, inside that of the mix."""
 
     form: Literal["auto", "messages", "prompt_completion", "preference", "label"] = "auto"
-    """What is trained on; told by the records if auto: pairs of answers if all have two,
-    labels if all have one, else conversations."""
+    """What to train on. auto: preference if all records have two answers, label if all have one,
+    else conversations."""
 
     def fitted(self, splits: Splits) -> Self:
         return self.model_copy(update={"form": self.form_of(splits)})
 
     def form_of(self, splits: Splits) -> Form:
-        """What is trained on.
+        """What to train on.
 
         Raises
         ------
         ParameterError
-            The trainer does not read the form.
+            The trainer does not read the form; the known ones are listed.
         """
         if self.form != "auto":
             if self.form not in self.forms:
@@ -99,39 +99,39 @@ class TrainerExporter(Exporter):
         return Preflight(self.trainer, found, frozenset(unplaced), notes)
 
     def misfit(self, conversation: Conversation, form: Form) -> str | None:
-        """Why a row has no place for all that a conversation says, if it has none."""
+        """Why a row cannot hold all of a conversation; None if it can."""
         if form == "preference" and conversation.rejected is None:
-            return "there is no second answer"
+            return "it has no second answer"
         if form == "label" and conversation.label is None:
             return "it has no label"
         if form != "label" and conversation.label is False:
-            return "its answer is marked as not wanted"
+            return "its answer is labelled as not wanted"
         answers = [*conversation.completion, *(conversation.rejected or [])]
         said = [*conversation.messages, *(conversation.rejected or [])]
         judged = said if form == "messages" else answers
         if not self.reads_parts and any(one.get("parts") for one in said):
             return _SHOWS
         if form not in self.tools_in and (conversation.tools or any(map(of_tools, said))):
-            return "tools have no place in it"
+            return "it holds tools"
         if form == "preference" and self.one_message and not two_messages(conversation):
             return "an answer is not one message"
         weighed = self.reads_weights and form == "messages"
         if not weighed and any(weight(one) != 1 for one in judged):
-            return "it holds an answer that is not to be trained on"
+            return "it holds an answer excluded from training"
         if any(weight(one) not in (0, 1) for one in judged):
             return "the weight of an answer is neither 0 nor 1"
         return None
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
-        """Why the trainer would drop a row that it has a place for, or fail on it."""
+        """Why the trainer would drop a row that can hold the conversation, or fail on it."""
         return None
 
     @abstractmethod
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
-        """The row of a conversation that the trainer does not drop, in one of its forms."""
+        """Row of a conversation in one of the forms; `misfit` and `fault` have found nothing."""
 
     def rows(self, splits: Splits) -> dict[str, list[dict[str, Any]]]:
-        """The rows of each split, as they are written, of what the trainer does not drop."""
+        """Rows of each split as they are written."""
         form = self.form_of(splits)
         rows = {
             name: [self.row(said, form) for said in split.conversations]
@@ -147,13 +147,15 @@ class TrainerExporter(Exporter):
         return files | {"settings": self.settings(form, named, folder)}
 
     def settings(self, form: Form, files: Mapping[str, str], folder: Path) -> list[Path]:
-        """Write what the trainer is told of the file of each split; gives what was written."""
+        """Write the settings for the file of each split; returns the files."""
         data = DataFiles((files["train"],), files.get("eval"), form)
-        return [write_text(folder / f"{self.name}.yaml", self.told.text(self.name, data))]
+        return [
+            write_text(folder / f"{self.name}.yaml", self.trainer_settings.text(self.name, data))
+        ]
 
 
 def _shows(row: Row) -> bool:
-    """Whether a record has images, videos or sounds beside what it says."""
+    """Whether a record has images, videos or sounds in columns of their own."""
     return any(_holds(row.get(column)) for column in _SHOWN_COLUMNS)
 
 
@@ -169,14 +171,14 @@ def _holds(value: Any) -> bool:
 
 def _halved(n: int, form: Form) -> str:
     rows = f"{n:,} row{'' if n == 1 else 's'}"
-    return f"of {rows} the worse answer is not written: the form is {form}, not preference"
+    return f"the rejected answer of {rows} is not written: the form is {form}, not preference"
 
 
 _Written = dict[str, list[dict[str, Any]]]
 
 
 def _tables(splits: Splits, rows: _Written) -> _Written:
-    """The rows of each split with ids, with what they are to carry, and alike enough."""
+    """Rows of each split with ids and added columns, in types that ``datasets`` can infer."""
     every = [row for several in rows.values() for row in several]
     with_tools = any("tools" in row for row in every)
     uneven = any(map(_is_uneven, every))
@@ -200,15 +202,15 @@ def _chats(row: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _is_uneven(row: dict[str, Any]) -> bool:
-    """Whether a message has keys that another has not."""
+    """Whether messages have different keys."""
     return any(one.keys() != {"role", "content"} for cell in _chats(row).values() for one in cell)
 
 
 def _begun_uneven(row: dict[str, Any]) -> dict[str, Any]:
-    """A first row that tells ``datasets`` that messages have one key or another.
+    """First row with one more key, so that ``datasets`` infers that keys of messages vary.
 
-    Told by messages that are all alike it would fail on the first that has calls, if that
-    comes late. A weight of 1 changes nothing.
+    Otherwise it would fail on the first message with tool calls, if that comes late. A weight
+    of 1 changes nothing.
     """
     begun = {column: [{**cell[0], "weight": 1}, *cell[1:]] for column, cell in _chats(row).items()}
     return row | begun

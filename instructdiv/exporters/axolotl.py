@@ -63,10 +63,10 @@ def _data(files: DataFiles) -> Settings:
 class Axolotl(TrainerExporter):
     """Rows and settings for Axolotl: chats, and DPO (preference).
 
-    An answer with weight 0 has ``training: false``. Arguments of calls and the tools are JSON;
-    Axolotl gives calls and names on if the chat template names its loop variable ``message``.
-    DPO has no place for tools. What is longer than ``sequence_len`` is dropped: lengths are not
-    looked at here.
+    An answer with weight 0 has ``training: false``. Arguments of tool calls and the tools are JSON;
+    Axolotl passes tool calls and names on if the chat template calls its loop variable ``message``.
+    DPO has no field for tools. Rows longer than ``sequence_len`` are dropped by Axolotl: lengths
+    are not checked here.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Axolotl(TrainerExporter):
     tools_in = ("messages",)
     one_message = True
     reads_weights = True
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="axolotl 0.19.0 and 0.21.0",
         use="Put these lines into the YAML that you give to axolotl.",
         data=_data,
@@ -117,11 +117,11 @@ class Axolotl(TrainerExporter):
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         if form == "messages":
-            # Sample packing drops it; without, it stays and teaches nothing.
-            return None if any(map(answers, conversation.messages)) else "nothing is answered"
+            # Sample packing drops such a row; without packing it stays and teaches nothing.
+            return None if any(map(answers, conversation.messages)) else "it has no answer"
         if not conversation.prompt:
-            return "nothing comes before the answer"
-        # It is looked for in what the template made of it, and an empty one is found at once.
+            return "it has no prompt before the answer"
+        # The answer is searched in the rendered template, where an empty one is found at once.
         if not all(map(answers, [*conversation.completion, *(conversation.rejected or [])])):
             return "an answer is empty"
         return None

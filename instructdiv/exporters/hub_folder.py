@@ -1,4 +1,4 @@
-"""A folder as the Hugging Face Hub wants it."""
+"""Hub folder: a folder that the Hugging Face Hub can show."""
 
 import re
 from collections import Counter
@@ -27,10 +27,10 @@ _NAMES = {"train": "train", "eval": "validation"}
 
 
 class HubFolder(Exporter):
-    """``data/train-*.parquet`` and a ``README.md`` card, ready to be pushed or loaded as it is.
+    """``data/train-*.parquet`` and a ``README.md`` card, ready to be pushed to the Hub or loaded.
 
-    The card names every source with its records and licenses. Of the mix the license is that
-    of all its sources together.
+    The card lists every source with its records and licenses; the license of the mix is that of all
+    its sources together.
 
     Examples
     --------
@@ -93,18 +93,18 @@ class HubFolder(Exporter):
         terms = (
             f"The records are under: {', '.join(union)}. A mix may be used as all of them allow"
             if union != [UNKNOWN]
-            else "Of no record the license is known"
+            else "No record states a license"
         )
         unknown = sum(own[UNKNOWN] for own in licenses.values())
         if unknown and union != [UNKNOWN]:
-            terms += f"; of {unknown:,} records none is known"
+            terms += f"; {unknown:,} records state no license"
         return "\n".join(
             [
                 f"---\n{data.to_yaml()}\n---",
                 f"\n# {self.pretty_name}\n",
                 f"{n:,} instruction records ({sizes}), chosen and ordered with instructdiv. "
-                "`manifest.json` holds the recipe that makes them again, the versions, and the "
-                "digests of what was read; `summary.md` says what they cover.\n",
+                "`manifest.json` holds the recipe that rebuilds the mix, the versions, and the "
+                "digests of the input files; `summary.md` describes what the records cover.\n",
                 f"{terms}.\n",
                 "| source | records | licenses |\n|---|---:|---|",
                 *rows,

@@ -1,4 +1,4 @@
-"""JSON lines."""
+"""JSON lines: one file."""
 
 from pathlib import Path
 
@@ -28,4 +28,4 @@ class Jsonl(Exporter):
 
 
 FILES = {"train": "mix"}
-"""Name of the file of a split, where it is another."""
+"""File name of a split, where it differs from the name of the split."""

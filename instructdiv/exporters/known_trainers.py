@@ -1,8 +1,8 @@
-"""Stanza: the lines of a trainer's configuration that load a mix and keep its order.
+"""Known trainers, and the settings that load a mix in them and keep its order.
 
-What is said of a trainer was read in its source: trl 1.16.0, transformers 5.24.0 (and 4.57.6 to
-5.6.0, for when a key came), accelerate 1.15.0, axolotl 0.19.0 and 0.21.0, llamafactory 0.9.5,
-torchtune 0.6.1, unsloth_zoo 2026.10.9, ms-swift 4.6.0.
+The settings were read in the source code of trl 1.16.0, transformers 5.24.0 (and 4.57.6 to 5.6.0,
+for when a key was added), accelerate 1.15.0, axolotl 0.19.0 and 0.21.0, llamafactory 0.9.5,
+torchtune 0.6.1, unsloth_zoo 2026.10.9 and ms-swift 4.6.0.
 """
 
 from collections.abc import Iterable
@@ -34,12 +34,12 @@ _EXPORTERS: dict[str, type[TrainerExporter]] = {
     )
 }
 _TRAINERS: dict[str, TrainerSettings] = {
-    **{name: exporter.told for name, exporter in _EXPORTERS.items()},
+    **{name: exporter.trainer_settings for name, exporter in _EXPORTERS.items()},
     "transformers": TRANSFORMERS,
 }
 
 TRAINERS: tuple[str, ...] = tuple(sorted(_TRAINERS))
-"""Names of the trainers for which a stanza is known."""
+"""Names of the trainers whose settings are known."""
 
 
 def trainer_settings(
@@ -49,31 +49,30 @@ def trainer_settings(
     form: str | None = None,
     eval_file: str | None = None,
 ) -> str:
-    """What to set in a trainer so that it sees the records of a mix in their order.
+    """Settings that make a trainer see the records of a mix in order, as YAML.
 
     Parameters
     ----------
     trainer
         One of :data:`TRAINERS`.
     files
-        Files of the mix in their order, relative to where the configuration is written;
-        what holds no records, like a README, is left out.
+        Files of the mix in order, relative to the folder of the configuration; files without
+        records, such as a README, are ignored.
     form
         What the rows hold, as the exporter of the trainer writes them: messages,
-        prompt_completion, preference or label. The names of their fields are then set too.
+        prompt_completion, preference or label; the names of their fields are then set too.
     eval_file
         File to evaluate on.
 
     Returns
     -------
     str
-        YAML, with a reason above each setting. The model, the learning rate and whatever else
-        the trainer wants are not in it.
+        YAML with a reason above each setting; without model, learning rate and other options.
 
     Raises
     ------
     UsageError
-        The trainer is not known or has no such form, or no file holds records in a form that
+        The trainer is unknown or does not read the form, or no file has a format that
         trainers read.
 
     Examples
@@ -85,13 +84,13 @@ def trainer_settings(
     ... # doctest: +ELLIPSIS
     {'_component_': 'torchtune.datasets.chat_dataset', 'source': 'json', ...}
     """
-    told = _TRAINERS[checked_trainer(trainer)]
+    settings = _TRAINERS[checked_trainer(trainer)]
     names = [PurePath(file) for file in files]
     data = tuple(name.as_posix() for name in names if name.suffix in READERS)
     if not data:
         given = ", ".join(map(str, names)) or "none"
         raise UsageError(
-            f"no file that a trainer reads ({', '.join(READERS)}) is in the mix; files: {given}"
+            f"the mix has no file that a trainer reads ({', '.join(READERS)}); its files: {given}"
         )
     forms = _EXPORTERS[trainer].forms if trainer in _EXPORTERS else ()
     known = next((one for one in forms if one == form), None)
@@ -99,16 +98,16 @@ def trainer_settings(
         raise UsageError(
             f"{trainer} has no form {form!r}; known: {', '.join(forms) or 'none, give no form'}"
         )
-    return told.text(trainer, DataFiles(data, eval_file, known))
+    return settings.text(trainer, DataFiles(data, eval_file, known))
 
 
 def checked_trainer(trainer: str) -> str:
-    """Give the name back, if a stanza is known for it.
+    """Return the name of a trainer whose settings are known.
 
     Raises
     ------
     UsageError
-        It is not.
+        The trainer is unknown; the known ones are listed.
     """
     if trainer not in _TRAINERS:
         raise UsageError(f"no trainer is named {trainer!r}; known: {', '.join(TRAINERS)}")

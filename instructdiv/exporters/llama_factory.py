@@ -33,12 +33,12 @@ _COLUMNS: dict[Form, tuple[str, ...]] = {
     "preference": ("messages", "tools", "chosen", "rejected"),
     "label": ("messages", "tools", "kto_tag"),
 }
-# What LLaMA-Factory itself puts between the results of calls that were made at once.
+# Separator that LLaMA-Factory itself puts between the results of parallel tool calls.
 _BETWEEN_RESULTS = "\n</tool_response>\n<tool_response>\n"
 
 
 def dataset_info(files: Mapping[str, str], form: Form = "messages") -> str:
-    """What LLaMA-Factory reads in ``dataset_info.json``: files of our rows, by name."""
+    """Text of ``dataset_info.json``, in which LLaMA-Factory looks up the files by name."""
     held: dict[str, Any] = {"formatting": "sharegpt"}
     if form == "preference":
         held["ranking"] = True
@@ -77,10 +77,10 @@ def _data(files: DataFiles) -> Settings:
 class LlamaFactory(TrainerExporter):
     """Rows, ``dataset_info.json`` and settings for LLaMA-Factory: SFT, DPO, KTO (label).
 
-    The rows have its ShareGPT form, the only one in which calls of tools keep their arguments:
-    a call is a message of role ``function_call``, the tools are a column of JSON. Results of
-    calls that were made at once become one message, as LLaMA-Factory joins them itself. Names
-    of speakers are left out.
+    Rows have its ShareGPT format, the only one in which tool calls keep their arguments: a tool
+    call is a message of role ``function_call``, the tools are a JSON column. Results of parallel
+    tool calls become one message, as LLaMA-Factory joins them itself. Names of speakers are left
+    out.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class LlamaFactory(TrainerExporter):
     forms = ("messages", "preference", "label")
     tools_in = forms
     one_message = True
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="llamafactory 0.9.5",
         use="Put these lines into the YAML that you give to llamafactory-cli train.",
         data=_data,
@@ -115,13 +115,13 @@ class LlamaFactory(TrainerExporter):
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         said = [*conversation.messages, *(conversation.rejected or [])]
         if any(one.get("tool_calls") and one["content"] for one in said):
-            return "a message says something and calls a tool too"
+            return "a message has both text and a tool call"
         rounds = _joined(conversation.prompt if form == "preference" else conversation.messages)
         if rounds and rounds[0]["role"] == "system":
             rounds = rounds[1:]
         answered = [one["role"] == "assistant" for one in rounds]
         if any(role == "system" for role in (one["role"] for one in rounds)):
-            return "a system text is not at the beginning"
+            return "a system message is not the first"
         if answered != [i % 2 == 1 for i in range(len(rounds))]:
             return "roles do not alternate"
         if form == "preference":
@@ -129,7 +129,7 @@ class LlamaFactory(TrainerExporter):
         if len(rounds) % 2:
             return "it does not end with an answer"
         if form == "label" and conversation.label and not answers(conversation.messages[-1]):
-            return "an empty answer would count as one that is not wanted"
+            return "an empty answer would count as not wanted"
         return None
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class LlamaFactory(TrainerExporter):
 
 
 def _joined(messages: list[Message]) -> list[Message]:
-    """The messages, with results of tools that follow each other as one."""
+    """Messages in which consecutive tool results are joined."""
     joined: list[Message] = []
     for said in messages:
         if said["role"] == "tool" and joined and joined[-1]["role"] == "tool":

@@ -28,9 +28,9 @@ def _data(files: DataFiles) -> Settings:
 class MsSwift(TrainerExporter):
     """Rows and settings for ms-swift: SFT, DPO (preference) and KTO (label).
 
-    An answer with weight 0 has ``loss: false``. Arguments of calls and the tools are JSON. Names
-    of speakers are left out. What is longer than ``max_length`` may be dropped: lengths are not
-    looked at here.
+    An answer with weight 0 has ``loss: false``. Arguments of tool calls and the tools are JSON.
+    Names of speakers are left out. ms-swift may drop rows longer than ``max_length``: lengths are
+    not checked here.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class MsSwift(TrainerExporter):
     forms = ("messages", "preference", "label")
     tools_in = forms
     reads_weights = True
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="ms-swift 4.6.0",
         use="Give this file, with what else you set, to swift sft or swift rlhf.",
         data=_data,

@@ -28,7 +28,7 @@ def _data(files: DataFiles) -> Settings:
 class OpenInstruct(TrainerExporter):
     """Rows and settings for open-instruct: SFT, and DPO (preference).
 
-    It has no place for tools, and names of speakers are left out. Its loaders shuffle, and no
+    It has no field for tools, and names of speakers are left out. Its loaders shuffle, and no
     setting keeps the order.
 
     Examples
@@ -42,7 +42,7 @@ class OpenInstruct(TrainerExporter):
     trainer = "open-instruct"
     forms = ("messages", "preference")
     one_message = True
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="several versions of its repository; none is on PyPI",
         use="Put these lines into the YAML that you give to open_instruct/finetune.py or "
         "dpo_tune_cache.py.",
@@ -52,7 +52,7 @@ class OpenInstruct(TrainerExporter):
     )
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
-        return None if answered(conversation) else "nothing is answered"
+        return None if answered(conversation) else "it has no answer"
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
         return plain_row(conversation, form)

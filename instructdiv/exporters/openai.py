@@ -25,8 +25,8 @@ def _data(files: DataFiles) -> Settings:
 class Openai(TrainerExporter):
     """Rows for OpenAI's fine-tuning: supervised, and DPO (preference).
 
-    An answer keeps its weight of 0 or 1; arguments of calls are JSON, and calls and results
-    are bound by ids. Rows carry no other columns, since the service takes none. It takes all
+    An answer keeps its weight of 0 or 1; arguments of tool calls are JSON, and calls and results
+    are linked by ids. Rows have no added columns, since the service accepts none. It accepts all
     rows of a file or none, and has no setting for their order.
 
     Examples
@@ -44,7 +44,7 @@ class Openai(TrainerExporter):
     reads_weights = True
     reads_parts = True
     reads_tables = False
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="openai 3.57.0 and the published rules of the service",
         use="Arguments of client.fine_tuning.jobs.create.",
         data=_data,
@@ -55,18 +55,18 @@ class Openai(TrainerExporter):
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         said = [*conversation.messages, *(conversation.rejected or [])]
         if not all(map(_is_shown, said)):
-            return "it shows more than text and images, or not as a user's"
+            return "it holds audio or video, or images outside user messages"
         if any(isinstance(as_mapping(call), str) for one in said for call in _calls(one)):
-            return "the arguments of a call are not JSON"
+            return "the arguments of a tool call are not JSON"
         bound = _bound(conversation.messages)
         if any(turn["role"] == "tool" and "tool_call_id" not in turn for turn in bound):
-            return "a result is of a call that is not there"
+            return "a tool result has no tool call"
         if _waits(bound):
-            return "a call has no result"
+            return "a tool call has no result"
         if not conversation.messages or conversation.messages[-1]["role"] != "assistant":
             return "it does not end with an answer"
         if not any(weight(one) for one in conversation.messages if one["role"] == "assistant"):
-            return "no answer is to be trained on"
+            return "all answers are excluded from training"
         return None
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _calls(said: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 def _waits(bound: list[dict[str, Any]]) -> bool:
-    """Whether the talk goes on before every call has its result."""
+    """Whether the conversation continues before every tool call has its result."""
     waiting: set[str] = set()
     for turn in bound:
         if turn["role"] == "tool":
@@ -109,10 +109,10 @@ def _waits(bound: list[dict[str, Any]]) -> bool:
 
 
 def _bound(messages: list[Message]) -> list[dict[str, Any]]:
-    """Messages in which every call has an id, and every result that of its call.
+    """Messages in which every tool call has an id, and every result the id of its call.
 
-    A result without an id is of the first call that waits, and so is one with an id that no
-    call has, if the calls have none.
+    A result without an id belongs to the first call that has no result yet; so does a result
+    whose id no call has, where the calls have none.
     """
     written = turns(messages, as_json)
     waiting: list[str] = []

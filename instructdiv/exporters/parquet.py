@@ -1,4 +1,4 @@
-"""One Parquet file."""
+"""Parquet: one file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from instructdiv.exporters.jsonl import FILES
 
 
 class Parquet(Exporter):
-    """One Parquet file, ``mix.parquet``; a column that a row lacks is null there.
+    """One Parquet file, ``mix.parquet``; columns that a row lacks are null.
 
     Examples
     --------

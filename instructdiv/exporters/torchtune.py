@@ -46,9 +46,9 @@ def _data(files: DataFiles) -> Settings:
 class Torchtune(TrainerExporter):
     """Rows and settings for torchtune: chats, and DPO (preference).
 
-    It has no place for tools: it does not read them, takes the text before a call that says
-    nothing for the answer, and fails on an answer after a result. Names of speakers are left
-    out. Nothing is dropped: a row that it does not take ends the run when its turn comes.
+    It has no field for tools: it ignores them, takes the text before an empty tool call as the
+    answer, and fails on an answer after a tool result. Names of speakers are left out. Nothing is
+    dropped: a row that torchtune cannot read ends the run when its turn comes.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Torchtune(TrainerExporter):
 
     trainer = "torchtune"
     forms = ("messages", "preference")
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="torchtune 0.6.1",
         use="Put these lines into the YAML that you give to tune run.",
         data=_data,
@@ -77,12 +77,12 @@ class Torchtune(TrainerExporter):
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         if form == "preference":  # whose roles are not looked at
             chosen = conversation.completion and conversation.rejected
-            return None if chosen else "nothing is answered"
+            return None if chosen else "it has no answer"
         roles = [said["role"] for said in conversation.messages]
         if "system" in roles[1:]:
-            return "a system text is not at the beginning"
+            return "a system message is not the first"
         if not answered(conversation):
-            return "nothing is answered"
+            return "it has no answer"
         pairs = list(zip(["system", *roles], roles, strict=False))
         if any(now == "assistant" and before != "user" for before, now in pairs):
             return "roles do not alternate"

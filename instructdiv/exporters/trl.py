@@ -62,11 +62,10 @@ def _kept_by(form: Form | None) -> Settings:
 class Trl(TrainerExporter):
     """Rows and settings for TRL: SFT, DPO (preference) and KTO (label).
 
-    SFT reads messages, or prompt and completion: then the answer alone is trained on, while
-    of messages all tokens are unless ``assistant_only_loss`` is set. Arguments of calls are
-    mappings, as chat templates want them; the tools are JSON. What is longer than
-    ``max_length`` (1024 unless set) is cut, and dropped if nothing of the answer is left:
-    lengths are not looked at here.
+    SFT reads messages, where all tokens are trained on unless ``assistant_only_loss`` is set, or
+    prompt and completion, where the completion alone is. Arguments of tool calls are mappings, as
+    chat templates expect; the tools are JSON. Rows longer than ``max_length`` (1024 unless set) are
+    cut, and dropped if nothing of the answer is left: lengths are not checked here.
 
     Examples
     --------
@@ -80,7 +79,7 @@ class Trl(TrainerExporter):
     folder = "data"
     forms = ("messages", "prompt_completion", "preference", "label")
     tools_in = forms
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="trl 1.16.0 and transformers 5.24.0",
         use="Put these lines into the YAML of trl sft --config (or dpo, kto), or give them to "
         "SFTConfig.",
@@ -95,9 +94,9 @@ class Trl(TrainerExporter):
 
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         if form != "messages" and not conversation.prompt:
-            return "nothing comes before the answer"
+            return "it has no prompt before the answer"
         if form in ("prompt_completion", "label") and not conversation.completion:
-            return "nothing is answered"
+            return "it has no answer"
         return None
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:

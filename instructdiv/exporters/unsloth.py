@@ -34,10 +34,9 @@ def _kept_by(form: Form | None) -> Settings:
 class Unsloth(TrainerExporter):
     """Rows and settings for Unsloth: SFT, DPO (preference) and KTO (label).
 
-    Conversations have role and content alone, as ``standardize_data_formats`` demands, so
-    there is no place for tools, and names of speakers are left out. Pairs and labels are as
-    :class:`Trl` writes them, without tools. ``train_on_responses_only`` drops what has no
-    answer.
+    Conversations have role and content only, as ``standardize_data_formats`` requires, so there is
+    no field for tools, and names of speakers are left out. Pairs and labels are written as by
+    :class:`Trl`, without tools. ``train_on_responses_only`` drops rows without an answer.
 
     Examples
     --------
@@ -49,7 +48,7 @@ class Unsloth(TrainerExporter):
 
     trainer = "Unsloth"
     forms = ("messages", "preference", "label")
-    told = TrainerSettings(
+    trainer_settings = TrainerSettings(
         read_in="unsloth_zoo 2026.10.9, trl 1.16.0 and transformers 5.24.0",
         use="data_files are for load_dataset, then standardize_data_formats; the others are "
         "arguments of SFTConfig, DPOConfig or KTOConfig.",
@@ -65,7 +64,7 @@ class Unsloth(TrainerExporter):
     def fault(self, conversation: Conversation, form: Form) -> str | None:
         if form != "messages":
             return Trl().fault(conversation, form)
-        return None if answered(conversation) else "nothing is answered"
+        return None if answered(conversation) else "it has no answer"
 
     def row(self, conversation: Conversation, form: Form) -> dict[str, Any]:
         if form == "messages":

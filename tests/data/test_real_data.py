@@ -68,21 +68,19 @@ TURNS = ("messages", "sharegpt", "preference", "llama_factory_v1", "dialogue_tur
 # Files with rows that cannot be used, and how many for which reason: there is none.
 LEFT_OUT: dict[str, Counter[str]] = {}
 # Why a trainer would drop rows of a file.
-_NO_TOOLS = {
-    name: {"tools have no place in it"} for name in ("open_instruct", "torchtune", "unsloth")
-}
+_NO_TOOLS = {name: {"it holds tools"} for name in ("open_instruct", "torchtune", "unsloth")}
 DROPPED: dict[str, dict[str, set[str]]] = {
     "tools/glaive_toolcall_en_demo.json.gz": _NO_TOOLS,
-    "tools/reason_tool_use_demo_50.jsonl.gz": _NO_TOOLS | {"openai": {"a call has no result"}},
+    "tools/reason_tool_use_demo_50.jsonl.gz": _NO_TOOLS | {"openai": {"a tool call has no result"}},
     "preference/messages_kto_en_demo.json.gz": {
-        name: {"its answer is marked as not wanted"}
+        name: {"its answer is labelled as not wanted"}
         for name in ("axolotl", "open_instruct", "openai", "torchtune")
     },
-    "multitask/p3_t0_train_dev.jsonl.gz": {"axolotl": {"nothing is answered"}},
+    "multitask/p3_t0_train_dev.jsonl.gz": {"axolotl": {"it has no answer"}},
 }
 # Files of which a sample of 100 has none of the few records with an empty answer.
 RARELY_DROPPED = {
-    name: {"axolotl": {"nothing is answered"}}
+    name: {"axolotl": {"it has no answer"}}
     for name in ("general/alpaca_random_9229.json.gz", "mix/pool_dev.jsonl.gz")
 }
 

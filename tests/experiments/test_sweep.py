@@ -406,8 +406,7 @@ def test_each_trainer_reads_calls_in_its_form_or_is_told_that_it_cannot(
     assert roles["trl"]["tool"] == roles["axolotl"]["tool"] == roles["transformers"]["tool"] == 8
     [said] = [r.getMessage() for r in caplog.records]
     assert said == (
-        "train/torchtune/share-20.jsonl: 8 rows are left out for torchtune: "
-        "tools have no place in it"
+        "train/torchtune/share-20.jsonl: 8 rows are left out for torchtune: it holds tools"
     )
     left_out = tmp_path / "sweep" / "train" / "torchtune" / "share-20.quarantine.jsonl"
     assert len(left_out.read_text().splitlines()) == 8
@@ -423,7 +422,7 @@ def test_a_trainer_that_has_no_place_for_a_mix_is_told_and_passed_over(
     found.export(tmp_path / "sweep")
     assert [r.getMessage() for r in caplog.records] == [
         "torchtune can read no record of the mix share-00; 12 rows are left out for "
-        "torchtune: tools have no place in it"
+        "torchtune: it holds tools"
     ]
     written = {path.name for path in (tmp_path / "sweep" / "train").iterdir()}
     assert written == set(SWEPT) - {"torchtune"}
@@ -449,8 +448,8 @@ def test_answers_that_are_worse_or_not_wanted_are_trained_on_by_no_trainer(
         assert "bad" not in text
         assert "unwanted" not in text
         [said] = [one for one in told if f"train/{trainer}/share-20" in one]
-        assert "the worse answer is not written" in said
-        assert "marked as not wanted" in said
+        assert "rejected answer of" in said
+        assert "labelled as not wanted" in said
 
 
 def test_another_exporter_writes_the_mixes(small: Any, tmp_path: Path):

@@ -51,10 +51,10 @@ LABELS["an empty answer"] = {"messages": ODD["an empty answer"], "label": True}
 LABELS["no answer"] = {"messages": ODD["no answer"], "label": False}
 
 UNREAD = {
-    "a picture": "it shows more than text",
-    "an answer of weight 0": "it holds an answer that is not to be trained on",
-    "no answer of weight 1": "it holds an answer that is not to be trained on",
-    "an answer of weight 0.5": "it holds an answer that is not to be trained on",
+    "a picture": "it holds images, audio or video",
+    "an answer of weight 0": "it holds an answer excluded from training",
+    "no answer of weight 1": "it holds an answer excluded from training",
+    "an answer of weight 0.5": "it holds an answer excluded from training",
 }
 TOOLLESS = dict.fromkeys(
     [
@@ -65,15 +65,15 @@ TOOLLESS = dict.fromkeys(
         "an answer with a call",
         "an answer of several messages",
     ],
-    "tools have no place in it",
+    "it holds tools",
 )
 UNANSWERED = {
-    "no answer": "nothing is answered",
-    "a system text and no answer": "nothing is answered",
+    "no answer": "it has no answer",
+    "a system text and no answer": "it has no answer",
 }
 ODD_ROLES = dict.fromkeys(
     ["begins with an answer", "two questions", "two answers"], "roles do not alternate"
-) | {"a late system text": "a system text is not at the beginning"}
+) | {"a late system text": "a system message is not the first"}
 NO_END = dict.fromkeys(
     ["no answer", "a system text and no answer", "ends with a question"],
     "it does not end with an answer",
@@ -81,18 +81,19 @@ NO_END = dict.fromkeys(
 WEIGHT = {"an answer of weight 0.5": "the weight of an answer is neither 0 nor 1"}
 SEVERAL = {"answers with nothing in common": "an answer is not one message"}
 ONE_MESSAGE = SEVERAL | {"an answer of several messages": "an answer is not one message"}
-NO_PROMPT = {"answers with nothing in common": "nothing comes before the answer"}
+NO_PROMPT = {"answers with nothing in common": "it has no prompt before the answer"}
 
 LEFT_OUT: dict[str, dict[str, dict[str, str]]] = {
     "axolotl": {
         "messages": UNANSWERED
         | WEIGHT
         | {"a picture": UNREAD["a picture"]}
-        | dict.fromkeys(["an empty answer", "no answer of weight 1"], "nothing is answered"),
+        | dict.fromkeys(["an empty answer", "no answer of weight 1"], "it has no answer"),
         "preference": SEVERAL
         | {"an empty answer": "an answer is empty"}
         | dict.fromkeys(
-            ["an answer with a call", "an answer of several messages"], "tools have no place in it"
+            ["an answer with a call", "an answer of several messages"],
+            "it holds tools",
         ),
     },
     "llama_factory": {
@@ -100,15 +101,14 @@ LEFT_OUT: dict[str, dict[str, dict[str, str]]] = {
         | ODD_ROLES
         | NO_END
         | {
-            "a call with a text": "a message says something and calls a tool too",
+            "a call with a text": "a message has both text and a tool call",
             "a result before any call": "roles do not alternate",
         },
         "preference": ONE_MESSAGE
         | dict.fromkeys(
             ["a prompt that ends with an answer", "two questions"], "roles do not alternate"
         ),
-        "label": NO_END
-        | {"an empty answer": "an empty answer would count as one that is not wanted"},
+        "label": NO_END | {"an empty answer": "an empty answer would count as not wanted"},
     },
     "ms_swift": {"messages": WEIGHT | {"a picture": UNREAD["a picture"]}},
     "open_instruct": {
@@ -119,9 +119,9 @@ LEFT_OUT: dict[str, dict[str, dict[str, str]]] = {
         "messages": WEIGHT
         | NO_END
         | {
-            "no answer of weight 1": "no answer is to be trained on",
-            "a result before any call": "a result is of a call that is not there",
-            "arguments that are no JSON": "the arguments of a call are not JSON",
+            "no answer of weight 1": "all answers are excluded from training",
+            "a result before any call": "a tool result has no tool call",
+            "arguments that are no JSON": "the arguments of a tool call are not JSON",
         },
         "preference": ONE_MESSAGE,
     },
@@ -131,19 +131,19 @@ LEFT_OUT: dict[str, dict[str, dict[str, str]]] = {
     },
     "trl": {
         "messages": UNREAD,
-        "prompt_completion": dict.fromkeys(NO_END, "nothing is answered")
+        "prompt_completion": dict.fromkeys(NO_END, "it has no answer")
         | {
             "a picture": UNREAD["a picture"],
             "no answer of weight 1": UNREAD["no answer of weight 1"],
             "an answer of weight 0.5": UNREAD["an answer of weight 0.5"],
         },
         "preference": NO_PROMPT,
-        "label": {"no answer": "nothing is answered"},
+        "label": {"no answer": "it has no answer"},
     },
     "unsloth": {
         "messages": UNREAD | TOOLLESS | UNANSWERED,
         "preference": TOOLLESS | NO_PROMPT,
-        "label": {"no answer": "nothing is answered"},
+        "label": {"no answer": "it has no answer"},
     },
 }
 TRAINERS = sorted(LEFT_OUT)

@@ -255,9 +255,9 @@ def test_a_mix_of_which_nothing_is_left_is_not_written(tmp_path):
 
 def test_a_preflight_fails_only_if_something_would_be_dropped():
     Preflight("TRL", {"train": {}}).check()
-    Preflight("TRL", {"train": {}}, notes=("of 2 rows the worse answer is not written",)).check()
-    with pytest.raises(GateFailed, match="TRL would drop 1 row: nothing is answered"):
-        Preflight("TRL", {"train": {3: "nothing is answered"}}).check()
+    Preflight("TRL", {"train": {}}, notes=("the rejected answer of 2 rows is not written",)).check()
+    with pytest.raises(GateFailed, match="TRL would drop 1 row: it has no answer"):
+        Preflight("TRL", {"train": {3: "it has no answer"}}).check()
 
 
 def left_out(exporter: Exporter, rows: list[dict[str, Any]]) -> dict[int, str]:
@@ -270,12 +270,12 @@ def test_what_has_no_place_is_told_apart_from_what_the_trainer_would_drop(tmp_pa
     muted = {"messages": [asked("A?"), answered("B.", weight=0), asked("C?"), answered("D.")]}
     mix = mix_of([*TALK, muted, DROPPED[1]], exporter="llama_factory")
     assert sorted(str(mix.preflight()).splitlines()) == [
-        "1 row is left out for LLaMA-Factory: it holds an answer that is not to be trained on",
+        "1 row is left out for LLaMA-Factory: it holds an answer excluded from training",
         "LLaMA-Factory would drop 1 row: roles do not alternate",
     ]
     mix.export(tmp_path / "mix")
     assert {row["reason"] for row in lines_of(tmp_path / "mix" / "quarantine.jsonl")} == {
-        "left out for LLaMA-Factory: it holds an answer that is not to be trained on",
+        "left out for LLaMA-Factory: it holds an answer excluded from training",
         "LLaMA-Factory would drop it: roles do not alternate",
     }
 
@@ -284,7 +284,7 @@ def test_what_has_no_place_is_told_apart_from_what_the_trainer_would_drop(tmp_pa
 def test_an_unwanted_answer_is_trained_on_in_no_form_but_label(name):
     chats = Exporter.of({"name": name, "form": "messages"})
     assert isinstance(chats, TrainerExporter)
-    unwanted = dict.fromkeys(range(4), "its answer is marked as not wanted")
+    unwanted = dict.fromkeys(range(4), "its answer is labelled as not wanted")
     assert left_out(chats, LABELS) == unwanted
     if "label" in chats.forms:
         assert left_out(Exporter.of(name), LABELS) == {}
@@ -294,7 +294,7 @@ def test_an_unwanted_answer_is_trained_on_in_no_form_but_label(name):
 def test_a_worse_answer_that_is_not_written_is_noted(name):
     chats = Exporter.of({"name": name, "form": "messages"})
     found = mix_of(PAIRS).preflight(chats)
-    note = "of 9 rows the worse answer is not written: the form is messages, not preference"
+    note = "the rejected answer of 9 rows is not written: the form is messages, not preference"
     assert (str(found), len(found)) == (note, 0)
     for rows in (PAIRS, TALK):
         assert not mix_of(rows).preflight(Exporter.of(name)).notes
@@ -306,7 +306,7 @@ def test_images_in_a_column_are_not_lost_without_a_word(name, column):
     said = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cat."}]
     held = [["0.png"], {"bytes": b"0", "path": None}, "0.png", [None], [], None, "", float("nan")]
     rows = [{"conversations": said, column: cell} for cell in held]
-    shown = dict.fromkeys(range(3), "it shows more than text")
+    shown = dict.fromkeys(range(3), "it holds images, audio or video")
     assert left_out(Exporter.of(name), rows) == shown
 
 
@@ -433,13 +433,13 @@ TWO_CALLS = [asked("?"), calls({"a": 1}, {"b": 2})]
     [
         ([*TWO_CALLS, result("one"), result("two", 1), answered("!")], None),
         (TWO_CALLS, None),
-        ([*TWO_CALLS, result("one"), answered("!")], "a call has no result"),
-        ([*TWO_CALLS, asked("Well?"), answered("!")], "a call has no result"),
+        ([*TWO_CALLS, result("one"), answered("!")], "a tool call has no result"),
+        ([*TWO_CALLS, asked("Well?"), answered("!")], "a tool call has no result"),
         (
             [*TWO_CALLS, result("one"), result("two", 7), answered("!")],
-            "a result is of a call that is not there",
+            "a tool result has no tool call",
         ),
-        ([asked("?"), calls("oops"), result("one")], "the arguments of a call are not JSON"),
+        ([asked("?"), calls("oops"), result("one")], "the arguments of a tool call are not JSON"),
     ],
 )
 def test_openai_takes_calls_only_with_their_results(said, reason):

@@ -212,7 +212,7 @@ def test_groups_with_awkward_names_survive_a_recipe(group, tmp_path):
 
 def test_floors_are_read_from_toml_and_from_overrides(tmp_path):
     path = tmp_path / "recipe.toml"
-    path.write_text("[budget]\nrecords = 9\nby = 'kind'\n[budget.floors]\nfood = 0.5\n")
+    path.write_text("[budget]\nrecords = 9\ngroup_by = 'kind'\n[budget.floors]\nfood = 0.5\n")
     budget = Budget(records=9, floors={"food": 0.5}, group_by="kind")
     assert Recipe.load(path).budget == budget
     changed = Recipe.load(path, ["budget.floors.food=0.25", "budget.caps.art=0.5"]).budget

@@ -48,12 +48,12 @@ def convert(
             "instructdiv list layouts.",
         ),
     ],
-    drop_unheld: Annotated[
+    drop_unconverted: Annotated[
         bool,
         option(
-            "--drop-unheld",
+            "--drop-unconverted",
             panel=OUTPUT,
-            help="Leave out what the layout has no place for, in place of a column _unheld.",
+            help="Leave out what the layout has no place for, in place of a column _unconverted.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -62,7 +62,7 @@ def convert(
     from instructdiv.data.convert import check_output, convert
 
     check_output(output, overwrite=overwrite)  # before the work, not after it
-    done = convert(data, to, drop_unheld=drop_unheld, **keys)
+    done = convert(data, to, drop_unconverted=drop_unconverted, **keys)
     files = done.save(output, overwrite=overwrite)
     printer.json(done.to_mapping() | {"files": list(map(str, files))})
     printer.text(f"{done}\nwritten to {', '.join(map(str, files))}")

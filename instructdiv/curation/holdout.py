@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.apportion import apportion
-from instructdiv.data.normalize import plain
+from instructdiv.data.normalize import normalize
 from instructdiv.data.views import view_text
 from instructdiv.errors import BudgetError
 
@@ -98,7 +98,7 @@ def alike(conversations: Sequence[Sequence[dict[str, Any]]]) -> NDArray[np.int64
     from scipy.sparse.csgraph import connected_components
 
     n = len(conversations)
-    asked = _numbers(plain(view_text(said, "all_user_turns")) for said in conversations)
+    asked = _numbers(normalize(view_text(said, "all_user_turns")) for said in conversations)
     begun = _numbers(map(_opening, conversations))
     # Every record is joined to what it asks and to how it begins.
     records = np.concatenate([np.arange(n), np.arange(n)])
@@ -110,7 +110,7 @@ def alike(conversations: Sequence[Sequence[dict[str, Any]]]) -> NDArray[np.int64
 def _opening(said: Sequence[dict[str, Any]]) -> Hashable:
     """The first question and what is answered."""
     place = next((i for i, one in enumerate(said) if one["role"] == "user"), len(said))
-    return tuple((one["role"], plain(one["content"])) for one in said[place : place + 2])
+    return tuple((one["role"], normalize(one["content"])) for one in said[place : place + 2])
 
 
 def _numbers(keys: Iterable[Hashable]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Convert: records in another layout, and what it has no place for."""
+"""Convert: records in another layout, without loss."""
 
 import json
 from collections import Counter
@@ -16,61 +16,61 @@ from instructdiv.data.records import QUARANTINE, Quarantined, Row, is_dataset, q
 from instructdiv.errors import InputError, InstructdivError, OutputError, RowError
 from instructdiv.schemas import Schema
 
-UNHELD = "_unheld"
-"""Column of what the layout of a row has no place for, so that it can be converted back."""
+UNCONVERTED = "_unconverted"
+"""Column of the values that the layout cannot hold, so that a row can be converted back."""
 
 FORMS = (".jsonl", ".json", ".parquet")
 
 
 @dataclass(frozen=True)
 class Converted:
-    """Records in another layout."""
+    """Records in another layout, and what was converted, kept aside or left out."""
 
     rows: tuple[dict[str, Any], ...]
-    """The records, with the columns that are no part of a conversation as they were."""
+    """The converted records, with all other columns unchanged."""
 
     layout: str
-    """Name of their layout."""
+    """Name of the layout."""
 
     sources: Mapping[str, str]
-    """Layout that was found in each source."""
+    """Layout that each source had."""
 
     n_read: int
-    """Records that were read."""
+    """Number of records that were read."""
 
     quarantine: tuple[Quarantined, ...]
-    """Records that could not be read, or have no place in the layout."""
+    """Records that could not be read, or that the layout cannot hold."""
 
-    unheld: Mapping[str, int]
-    """Columns whose values the layout cannot give back, and in how many records."""
+    unconverted: Mapping[str, int]
+    """Number of records by column whose values the layout cannot give back."""
 
     n_restored: int
-    """Records that are as they were before an earlier conversion."""
+    """Number of records restored to what they were before an earlier conversion."""
 
     n_edited: int
-    """Records that were changed after an earlier conversion, and so cannot be restored."""
+    """Number of records edited after an earlier conversion, which cannot be restored."""
 
-    drop_unheld: bool = False
-    """Whether what the layout has no place for is left out."""
+    drop_unconverted: bool = False
+    """Whether values that the layout cannot hold are left out."""
 
     def __str__(self) -> str:
         found = ", ".join(f"{name}: {layout}" for name, layout in self.sources.items())
         lines = [f"{len(self.rows):,} records in the layout {self.layout} ({found})"]
         if len(self.rows) + len(self.quarantine) != self.n_read:
             lines.append(
-                f"{self.n_read:,} were read; some hold several conversations, or one in many"
+                f"{self.n_read:,} were read; some hold several conversations, or a part of one"
             )
         if self.n_restored:
-            lines.append(f"{self.n_restored:,} are as they were before an earlier conversion")
+            lines.append(f"{self.n_restored:,} are restored as before an earlier conversion")
         if self.n_edited:
             lines.append(
-                f"{self.n_edited:,} were changed since; what their layout did not hold is left out"
+                f"{self.n_edited:,} were edited since; values kept aside for them are left out"
             )
-        if self.unheld:
-            columns = ", ".join(f"{name} ({n:,})" for name, n in self.unheld.items())
-            kept = "left out" if self.drop_unheld else f"kept in the column {UNHELD}"
+        if self.unconverted:
+            columns = ", ".join(f"{name} ({n:,})" for name, n in self.unconverted.items())
+            kept = "left out" if self.drop_unconverted else f"kept in the column {UNCONVERTED}"
             lines.append(
-                f"what {self.layout} cannot give back as it was, by records: {columns}; {kept}"
+                f"values that {self.layout} cannot hold, by column (records): {columns}; {kept}"
             )
         if self.quarantine:
             reasons = Counter(bad.reason for bad in self.quarantine)
@@ -86,29 +86,29 @@ class Converted:
             "written": len(self.rows),
             "quarantined": len(self.quarantine),
             "reasons": dict(Counter(bad.reason for bad in self.quarantine)),
-            "unheld": dict(self.unheld),
+            "unconverted": dict(self.unconverted),
             "restored": self.n_restored,
             "edited": self.n_edited,
         }
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
-        """Write the records, and beside them those that are left out, if any are.
+        """Write the records, and the quarantined ones into a file beside them.
 
-        The ending says how: .jsonl, .json or .parquet. What is left out is written into a file
-        of the same name with the ending ``.quarantine.jsonl``.
+        The extension decides the format: .jsonl, .json or .parquet. Quarantined records go into
+        a file of the same name with the extension ``.quarantine.jsonl``.
 
         Raises
         ------
         InputError
-            The ending is another.
+            The extension is another.
         OutputError
-            A file cannot be written, or is there and `overwrite` is not set.
+            A file cannot be written, or exists and `overwrite` is not set.
         """
         path = Path(path)
         check_output(path, overwrite=overwrite)
         beside = path.with_name(f"{path.stem}.{QUARANTINE}")
         if self.quarantine and beside.exists() and not overwrite:
-            raise OutputError(f"{beside} is there already; move it, or overwrite it")
+            raise OutputError(f"{beside} exists already; move it, or overwrite it")
         if path.suffix == ".parquet":
             with new_file(path) as draft, quiet_datasets():
                 read(list(self.rows)).to_dataset().to_parquet(draft)
@@ -130,32 +130,32 @@ def convert(
     schema: Layout | None = None,
     strict: bool = False,
     encoding: str = "utf-8",
-    drop_unheld: bool = False,
+    drop_unconverted: bool = False,
 ) -> Converted:
-    """Give records another layout; converted back, they are as they were, value for value.
+    """Convert records to another layout; converted back, they are equal value for value.
 
-    A layout may have no place for something: messages do not tell an instruction from its
-    input. What it cannot give back is said, and kept in the column ``_unheld``.
+    A layout may not be able to hold all values: messages do not tell an instruction from its input.
+    Such values are reported, and kept in the column ``_unconverted``.
 
     Parameters
     ----------
     data
-        Whatever :func:`instructdiv.load` reads.
+        Anything that :func:`instructdiv.load` reads.
     to
         The layout to write.
     schema
-        The layout that is there; recognized if not given.
+        Layout of the records; recognized if not given.
     strict
-        Raise on the first record that cannot be converted, rather than leave it out.
+        Raise on the first record that cannot be converted, instead of leaving it out.
     encoding
-        How text files are encoded, as Python names it.
-    drop_unheld
-        Leave out what the layout has no place for.
+        Encoding of text files, by its Python name.
+    drop_unconverted
+        Leave out values that the layout cannot hold, instead of keeping them.
 
     Raises
     ------
     InputError
-        The data cannot be read, or no record of it has a place in the layout.
+        The data cannot be read, or the layout can hold none of its records.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def convert(
     of_table = is_dataset(records.rows)
     records = unfolded(records, found)
     quarantine = list(records.quarantine)
-    rows, unheld, n_restored, n_edited = [], Counter[str](), 0, 0
+    rows, unconverted, n_restored, n_edited = [], Counter[str](), 0, 0
     for place, given in enumerate(records.rows):
         layout = found[records.source_of[place]]
         # A table has every column in every row.
@@ -185,10 +185,10 @@ def convert(
             if strict:
                 raise InputError(str(quarantine[-1])) from None
             continue
-        unheld.update(done.unheld)
+        unconverted.update(done.unconverted)
         n_restored += done.is_restored
         n_edited += done.is_edited
-        rows.append(done.row if not drop_unheld else _without(done.row, UNHELD))
+        rows.append(done.row if not drop_unconverted else _without(done.row, UNCONVERTED))
     if not rows:
         raise InputError(f"no record can be converted to {target.name}; {quarantine[-1]}")
     return Converted(
@@ -197,24 +197,24 @@ def convert(
         {name: one.name for name, one in zip(records.sources, found, strict=True)},
         n_read,
         tuple(quarantine),
-        dict(unheld.most_common()),
+        dict(unconverted.most_common()),
         n_restored,
         n_edited,
-        drop_unheld,
+        drop_unconverted,
     )
 
 
 @dataclass(frozen=True)
 class _Conversion:
     row: dict[str, Any]
-    unheld: Sequence[str] = ()
+    unconverted: Sequence[str] = ()
     is_restored: bool = False
     is_edited: bool = False
 
     @classmethod
     def of(cls, row: Row, source: Schema, target: Schema) -> "_Conversion":
-        held = row.get(UNHELD)
-        row = _without(row, UNHELD)
+        held = row.get(UNCONVERTED)
+        row = _without(row, UNCONVERTED)
         if held is None:  # a table has the column in every row
             return cls._forward(row, source, target)
         earlier, origin = _earlier(held)
@@ -222,7 +222,7 @@ class _Conversion:
             done = cls._forward(row, source, target)
             steps = earlier.get("steps", 0)
             passed = earlier | {"steps": steps + 1 if isinstance(steps, int) else 1}
-            return cls(done.row | {UNHELD: passed}, done.unheld)
+            return cls(done.row | {UNCONVERTED: passed}, done.unconverted)
         restored = _restored(row, source, origin, earlier)
         if restored is not None and _is_from(row, source, restored, origin, earlier):
             return cls(restored, is_restored=True)
@@ -248,11 +248,11 @@ class _Conversion:
         if source == type(source)() and not values and not absent:
             return cls(written | beside)
         told = {"schema": source.to_mapping(), "values": values, "absent": absent}
-        return cls(written | beside | {UNHELD: told}, [*values, *absent])
+        return cls(written | beside | {UNCONVERTED: told}, [*values, *absent])
 
 
 def _back(written: Row, source: Schema, target: Schema) -> dict[str, Any]:
-    """What converting back gives, if there is a way back."""
+    """Row that converting back gives; empty where that is not possible."""
     try:
         return source.write(target.read(written))
     except RowError:
@@ -260,28 +260,28 @@ def _back(written: Row, source: Schema, target: Schema) -> dict[str, Any]:
 
 
 def _earlier(held: Any) -> tuple[dict[str, Any], Schema]:
-    """What an earlier conversion kept, and the layout that it is of.
+    """Values that an earlier conversion kept, and the layout they belong to.
 
     Raises
     ------
     RowError
-        It is not what a conversion writes.
+        The column holds something else than a conversion writes.
     """
     try:
         earlier = dict(json.loads(held) if isinstance(held, str) else held)
         return earlier, Schema.of(earlier["schema"])
     except (InstructdivError, KeyError, TypeError, ValueError, RecursionError):
         raise RowError(
-            f"the column {UNHELD} is not what convert writes ({held!r:.60}); rename or remove it"
+            f"the column {UNCONVERTED} was not written by convert ({held!r:.60}); rename or drop it"
         ) from None
 
 
 def _is_from(
     row: Row, source: Schema, restored: Row, origin: Schema, earlier: Mapping[str, Any]
 ) -> bool:
-    """Whether a row is what a restored one was converted to, and was not changed since."""
+    """Whether a row is the unedited conversion of a restored row."""
     try:
-        again = _without(_Conversion._forward(restored, origin, source).row, UNHELD)
+        again = _without(_Conversion._forward(restored, origin, source).row, UNCONVERTED)
         if not earlier.get("steps"):
             return _same(again, row)
         # By way of a third layout it may be written otherwise, but says the same.
@@ -294,7 +294,7 @@ def _is_from(
 def _restored(
     row: Row, source: Schema, origin: Schema, earlier: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The row as it was before an earlier conversion, if that can be told."""
+    """The row as it was before an earlier conversion; None where that is unknown."""
     values, absent = earlier.get("values"), earlier.get("absent")
     if not isinstance(values, Mapping) or not isinstance(absent, list):
         return None
@@ -320,16 +320,16 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Raise unless records can be written there.
+    """Raise unless records can be written to a path.
 
     Raises
     ------
     InputError
-        The ending is none that is written.
+        The extension is no format that can be written.
     OutputError
-        The file is there, and is not to be overwritten.
+        The file exists, and `overwrite` is not set.
     """
     if path.suffix not in FORMS:
         raise InputError(f"records are written as {', '.join(FORMS)}, not as {str(path)!r}")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already; give another file, or overwrite it")
+        raise OutputError(f"{path} exists already; give another file, or overwrite it")

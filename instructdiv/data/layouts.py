@@ -1,4 +1,4 @@
-"""Layouts: which schema each source of records has, and one row for each conversation."""
+"""Layouts: the schema of each source of records, and one row for each conversation."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from instructdiv.schemas import Schema, recognize
 _log = logging.getLogger("instructdiv.data.layouts")
 
 Layout = Schema | str | Mapping[str, Any]
-"""A schema, its name, or a mapping of its columns to those that are there."""
+"""A schema, its name, or a column mapping: columns of a schema to those of the data."""
 
 
 def layouts(records: Records, schema: Layout | None = None) -> tuple[Schema, ...]:
-    """The schema of each source of records: its own, the given one, or what is recognized.
+    """Schema of each source of records: its own, the given one, or the recognized one.
 
     Parameters
     ----------
     records
         The records.
     schema
-        Layout of the sources that have none of their own.
+        Layout of the sources that name none of their own.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def layouts(records: Records, schema: Layout | None = None) -> tuple[Schema, ...
 
 
 def unfolded(records: Records, schemas: Sequence[Schema]) -> Records:
-    """The records with one row for each conversation, where a layout holds several in one."""
+    """Records with one row for each conversation, where a layout holds several in a row."""
     if not any(schema.unfolds for schema in schemas):
         return records
     rows: list[Row] = []

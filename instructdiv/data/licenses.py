@@ -1,4 +1,4 @@
-"""Licenses: what each record may be used under, and which records a list of licenses allows."""
+"""Licenses: of each record, and which records a list of licenses allows."""
 
 import re
 from collections import Counter
@@ -12,14 +12,14 @@ from instructdiv.data.records import Records
 from instructdiv.errors import InputError
 
 UNKNOWN = "unknown"
-"""License of a record of which none is known."""
+"""License of a record that states none."""
 
 _COLUMNS = ("license", "licence", "licenses", "Instance License")
 _SAYS_NOTHING = ("", "none", "n-a", "unknown", "other")
 
 
 def license_id(name: str) -> str:
-    """A license in the form of the Hub: small letters, digits, dots and dashes.
+    """License identifier in the form of the Hub: small letters, digits, dots and dashes.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def licenses_of(records: Records) -> list[tuple[str, ...]]:
     """Licenses of each record, by a column of its own or else that of its source.
 
     Columns ``license``, ``licence``, ``licenses`` and ``Instance License`` hold a text, or a
-    list of texts. A record of which nothing is known has none.
+    list of texts. A record that states no license, like its source, has none.
     """
     of_source = [tuple(_names(one)) for one in records.licenses]
     of_source += [()] * (len(records.sources) - len(of_source))
@@ -48,12 +48,12 @@ def licenses_of(records: Records) -> list[tuple[str, ...]]:
 
 
 def allowed(licenses: Sequence[tuple[str, ...]], allow: Iterable[str]) -> NDArray[np.bool_]:
-    """Which records have licenses, all of them on a list: (n,) bool.
+    """Whether each record states licenses that are all on a list, (n,) bool.
 
     Raises
     ------
     InputError
-        None has; the licenses that there are are named.
+        No record is allowed; the licenses of the records are listed.
 
     Examples
     --------
@@ -66,8 +66,8 @@ def allowed(licenses: Sequence[tuple[str, ...]], allow: Iterable[str]) -> NDArra
         there = Counter(name for own in licenses for name in own or (UNKNOWN,))
         told = ", ".join(f"{name} ({n:,})" for name, n in there.most_common(20))
         raise InputError(
-            f"no record is under {', '.join(sorted(named)) or '(no license)'}; there are: {told}. "
-            "A license stands in a column license, or with its source in a recipe"
+            f"no record is under {', '.join(sorted(named)) or '(no license)'}; found: {told}. "
+            "A license is stated in a column license, or for a source in a recipe"
         )
     return fine
 

@@ -1,17 +1,17 @@
-"""Plain: texts that say the same, written alike."""
+"""Normalize: one form for texts that differ in case, space and punctuation only."""
 
 import re
 import unicodedata
 
 
-def plain(text: str) -> str:
-    """A text without case, punctuation around words, and how white space and letters are written.
+def normalize(text: str) -> str:
+    """Normalize a text: case, white space, forms of letters, and punctuation around words.
 
-    What stands within a word, operators, signs and brackets stay: `3 * 4` is not `3 - 4`.
+    Punctuation within words, operators, signs and brackets stay: `3 * 4` is not `3 - 4`.
 
     Examples
     --------
-    >>> plain("  Count   to\u00a0TEN! "), plain("3 * 4")
+    >>> normalize("  Count   to\u00a0TEN! "), normalize("3 * 4")
     ('count to ten', '3 * 4')
     """
     composed = unicodedata.normalize("NFKC", text.translate(_PLAIN))
@@ -20,7 +20,7 @@ def plain(text: str) -> str:
 
 
 class _Plain(dict[int, str | None]):
-    """For `str.translate`: one form of each space, quote and dash, nothing for the unseen."""
+    """Table for `str.translate`: one form of space, quote and dash; invisible characters go."""
 
     def __missing__(self, character: int) -> str | None:
         self[character] = self._of(chr(character))

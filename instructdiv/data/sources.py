@@ -21,7 +21,7 @@ SOURCE = "source"
 
 
 class Source(StrictModel):
-    """One data set of several, with how much of it comes into the mix.
+    """One data set of several, and how much of the mix comes from it.
 
     Each key has its unit in its name. Of ``share`` and ``records`` there is one at most; a
     source with neither fills what the others leave. A source with fewer records than its share
@@ -42,28 +42,28 @@ class Source(StrictModel):
     example = "{data: code.jsonl, share: 0.3}: each number has its unit in its key"
 
     data: tuple[str, ...] = Field(min_length=1)
-    """Files, folders or Hub names to read; one may stand alone."""
+    """Files, folders or Hub names to read; a single one needs no list."""
 
     called: str | None = Field(default=None, alias="name")
-    """Name of the source, for floors, caps and reports; that of its file if not given."""
+    """Name of the source, for floors, caps and reports; the name of its file if not given."""
 
     share: float | None = Field(default=None, ge=0, le=1)
-    """Share of the budget that comes from here."""
+    """Share of the budget that comes from this source."""
 
     records: int | None = Field(default=None, ge=0, strict=True)
-    """Number of records that come from here."""
+    """Number of records that come from this source."""
 
     repeat: int = Field(default=1, ge=1, strict=True)
-    """How often each chosen record is written; the budget counts it once."""
+    """Number of times each chosen record is written; the budget counts it once."""
 
     license: str | None = None
-    """License of its records that do not say one of their own."""
+    """License of the records that state none of their own."""
 
     layout: Schema | None = Field(default=None, alias="schema")
     """Layout of its records; recognized if not given."""
 
     encoding: str = "utf-8"
-    """How its text files are encoded, as Python names it."""
+    """Encoding of the text files, by its Python name."""
 
     @field_validator("data", mode="before")
     @classmethod
@@ -76,7 +76,7 @@ class Source(StrictModel):
 
     @property
     def name(self) -> str:
-        """What the source is called."""
+        """Name of the source."""
         return self.called or ", ".join(self.data)
 
 

@@ -1,4 +1,4 @@
-"""Views: which part of a conversation is embedded."""
+"""Views: which part of a record is embedded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -13,12 +13,12 @@ Message = Mapping[str, Any]
 
 
 def view_text(messages: Sequence[Message], view: View) -> str:
-    """The text that a view shows of a conversation; system text is never part of it.
+    """Text of one view of a conversation; system text is never part of it.
 
-    ``first_turn`` is the first user turn that says something, ``all_user_turns`` every one,
-    ``response`` every assistant turn, ``conversation`` every turn but the system's. ``prompt``
-    is what is asked, with the input it is about, and ``instruction`` that without the input;
-    of messages alone both are the first turn.
+    ``prompt`` is the instruction with its input, ``instruction`` the instruction without it; of
+    messages alone both are the first user turn. ``first_turn`` is the first user turn with text,
+    ``all_user_turns`` every user turn, ``response`` every assistant turn, ``conversation`` every
+    turn but the system's.
 
     Examples
     --------
@@ -44,6 +44,6 @@ def _joined(messages: Sequence[Message], roles: tuple[str, ...]) -> str:
 
 
 def _said(message: Message) -> str:
-    """What a message says, and calls; not what was thought before."""
+    """Content and tool calls of a message, without its reasoning."""
     calls = written_calls(message["tool_calls"]) if message.get("tool_calls") else ""
     return "\n\n".join(text for text in (message["content"], calls) if text)

@@ -18,6 +18,7 @@ class GroupBalance(GroupSpread):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from instructdiv import Pool
     >>> pool = Pool.from_embeddings(np.eye(4), groups=["code", "code", "law", "law"])
     >>> GroupBalance().score(pool.take([0, 2]), pool)

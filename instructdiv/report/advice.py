@@ -12,7 +12,7 @@ from instructdiv.core.apportion import largest_remainder
 from instructdiv.core.greedy import maximize
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted
-from instructdiv.data.normalize import plain
+from instructdiv.data.normalize import normalize
 from instructdiv.embedders import Progress
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool, as_target
@@ -514,5 +514,5 @@ def _advice(
             )
         )
     if pool.records is not None:
-        told += few_instructions(len({plain(text) for text in pool.instructions}))
+        told += few_instructions(len({normalize(text) for text in pool.instructions}))
     return told

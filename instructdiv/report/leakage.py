@@ -9,7 +9,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
-from instructdiv.data.normalize import plain
+from instructdiv.data.normalize import normalize
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool, Target, as_pool, as_target
 from instructdiv.results import Facts, Result, Similarity
@@ -156,7 +156,7 @@ def leak_check(
     if by_text:
         ours, theirs = pool.texts, target.texts
         _compare_texts(ours, theirs, _EXACT, of_pool, of_target)
-        ours, theirs = list(map(plain, ours)), list(map(plain, theirs))
+        ours, theirs = list(map(normalize, ours)), list(map(normalize, theirs))
         _compare_texts(ours, theirs, _NORMALIZED, of_pool, of_target)
     _compare_vectors(pool.space, target.space, similarity_threshold, by_text, of_pool, of_target)
     counted = np.bincount(of_pool.kind, minlength=_NONE + 1).tolist()

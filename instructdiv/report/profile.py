@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted, start_of
-from instructdiv.data.normalize import plain
+from instructdiv.data.normalize import normalize
 from instructdiv.embedders import Precomputed, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
@@ -308,7 +308,7 @@ def _different(pool: Pool, progress: Progress | None) -> tuple[Rows, Space]:
         return asked.ravel(), pool.space.take(firsts)
     texts = pool.instructions
     numbers: dict[str, int] = {}
-    asked = np.array([numbers.setdefault(plain(t), len(numbers)) for t in texts], np.int64)
+    asked = np.array([numbers.setdefault(normalize(t), len(numbers)) for t in texts], np.int64)
     firsts = np.unique(asked, return_index=True)[1]
     shown = [texts[row] for row in firsts.tolist()]
     as_embedded = all(pool.text(row) == text for row, text in zip(firsts, shown, strict=True))

@@ -28,67 +28,67 @@ _WANTED = {"label": _TRUTHS, "kto_tag": _TRUTHS | {"1": True, "0": False}}
 
 
 class Schema(Part):
-    """One layout of instruction records.
+    """One layout of instruction records: which columns hold the conversation, and how.
 
-    A schema is tried in the order of its ``rank``, lowest first, so that a layout with
-    more columns is recognized before one that makes do with fewer of them.
+    Schemas are tried in the order of their ``rank``, lowest first, so that a layout with more
+    columns is recognized before one with fewer.
     """
 
     family = "schema"
     rank: ClassVar[int] = 0
 
     unfolds: ClassVar[bool] = False
-    """Whether one record may hold several conversations, or several records one."""
+    """Whether a record may hold several conversations, or several records one."""
 
     optional: ClassVar[frozenset[str]] = frozenset()
     """Fields whose columns a record may lack."""
 
     sparse: ClassVar[frozenset[str]] = frozenset()
-    """Columns that tell the layout of a record though nothing is in them."""
+    """Columns that identify the layout of a record even where they are empty."""
 
     @abstractmethod
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
-        """Whether records with these columns, of which a few rows are shown, have this layout."""
+        """Whether records with these columns, of which some rows are given, have this layout."""
 
     def fits(self, row: Row) -> bool:
-        """Whether a record alone has this layout, by the columns that hold something."""
+        """Whether a single record has this layout, by its columns that are not empty."""
         columns = [c for c, cell in row.items() if c in self.sparse or not is_missing(cell)]
         return self.matches(columns, [row])
 
     @abstractmethod
     def read(self, row: Row) -> Conversation:
-        """The conversation of a row, whatever it holds.
+        """Conversation of a row, even where nothing is asked.
 
         Raises
         ------
         RowError
-            Something is of a form that the layout does not have.
+            A value has a form that the layout does not know.
         """
 
     @abstractmethod
     def columns(self, row: Row) -> set[str]:
-        """Those columns of a row from which its conversation is read."""
+        """Columns of a row from which its conversation is read."""
 
     def write(self, conversation: Conversation) -> dict[str, Any]:
-        """A conversation in this layout; its messages whole, or not at all.
+        """Row of a conversation in this layout, with all of its messages.
 
         Raises
         ------
         RowError
-            The layout has no place for a message, or is one that is only read.
+            The layout cannot hold a message, or can only be read.
         """
-        raise RowError(f"the layout {self.name} is read, but not written")
+        raise RowError(f"the layout {self.name} can be read, but not written")
 
     def like(self, row: Row) -> Self:
-        """The schema that writes the columns of a row, where it may have one or another."""
+        """The schema that writes the columns of a row, where several are possible."""
         return self
 
     def unfold(self, rows: Sequence[Row]) -> Iterable[tuple[int, Row]]:
-        """One row for each conversation, and which of the rows it is from."""
+        """One row for each conversation, with the number of the row that it comes from."""
         return enumerate(rows)
 
     def conversation(self, row: Row) -> Conversation:
-        """The conversation of a row, in which something is asked.
+        """Conversation of a row with at least one user message.
 
         Raises
         ------
@@ -101,10 +101,7 @@ class Schema(Part):
         return conversation
 
     def messages(self, row: Row) -> list[Message]:
-        """The conversation of a row as OpenAI-style messages.
-
-        Each has a ``role`` (system, user, assistant or tool) and a text ``content``; see
-        :class:`instructdiv.schemas.Conversation`.
+        """Conversation of a row as OpenAI-style messages.
 
         Raises
         ------
@@ -114,12 +111,12 @@ class Schema(Part):
         return self.conversation(row).messages
 
     def prompt(self, row: Row) -> str:
-        """What is asked, with the input it is asked about."""
+        """Instruction of a row with its input."""
         asked = (m["content"] for m in self.messages(row) if m["role"] == "user")
         return next((str(content) for content in asked if content.strip()), "")
 
     def instruction(self, row: Row) -> str:
-        """What is asked, without the input it is asked about, where the layout tells them apart."""
+        """Instruction of a row without its input, where the layout separates them."""
         return self.prompt(row)
 
     @classmethod
@@ -162,7 +159,7 @@ class Schema(Part):
 
     @classmethod
     def of_columns(cls, named: Mapping[str, str]) -> Self | None:
-        """The layout with columns of other names, if these are all that it needs; else None."""
+        """The layout with other column names, if it needs exactly these columns; else None."""
         found: dict[str, Any] = {}
         held = 0
         for name, field in cls.model_fields.items():
@@ -183,9 +180,9 @@ class Schema(Part):
 
 
 def recognize(data: Any) -> Schema:
-    """Find the schema of records by their columns and a look at the first 100 rows.
+    """Find the schema of records from their columns and their first 100 rows.
 
-    It is the first that at least half of the rows have, or else that which most have.
+    It is the first schema that fits at least half of the rows, or else the one that fits most.
 
     Parameters
     ----------
@@ -225,31 +222,31 @@ def _by_rank() -> list[type[Schema]]:
 
 
 def has(rows: Sequence[Row], column: str, kind: type | tuple[type, ...]) -> bool:
-    """Whether at least half of the rows that have a value in a column have one of this kind."""
+    """Whether at least half of the values in a column, missing ones aside, are of this kind."""
     values = [row[column] for row in rows if not is_missing(row.get(column))]
     return bool(values) and 2 * sum(isinstance(v, kind) for v in values) >= len(values)
 
 
 def has_turns(rows: Sequence[Row], column: str, *keys: str) -> bool:
-    """Whether at least half of the rows with turns in a column have these keys in the first."""
+    """Whether in at least half of the rows with turns the first turn has these keys."""
     first = first_turns(rows, column)
     fit = [turn for turn in first if isinstance(turn, Mapping) and all(k in turn for k in keys)]
     return bool(first) and 2 * len(fit) >= len(first)
 
 
 def first_turns(rows: Sequence[Row], column: str) -> list[Any]:
-    """The first turn of each row that has turns in a column."""
+    """First turn of each row that has turns in a column."""
     held = [listed(row.get(column)) for row in rows]
     return [turns[0] for turns in held if isinstance(turns, list) and turns]
 
 
 def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, Any]]:
-    """The turns of a column.
+    """Turns in a column of a row.
 
     Raises
     ------
     RowError
-        It does not hold a list of mappings.
+        The column does not hold a list of mappings.
     """
     turns = listed(row.get(column))
     if not isinstance(turns, list | tuple) or not all(isinstance(t, Mapping) for t in turns):
@@ -258,7 +255,7 @@ def turns_of(row: Row, column: str, called: str = "turns") -> list[Mapping[str, 
 
 
 def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
-    """The conversation of a layout of columns: system and history, where there are any, too."""
+    """Conversation of a layout of columns, after the system text and history, if any."""
     messages = system_of(row)
     for turn in _history(row.get("history")):
         messages += [message("user", turn[0]), message("assistant", turn[1])]
@@ -266,12 +263,12 @@ def exchange(asked: Any, about: Any, answered: Any, row: Row) -> list[Message]:
 
 
 def system_of(row: Row, column: str = "system") -> list[Message]:
-    """The message of a column of system text, if there is any."""
+    """Message of a column of system text; none where it is empty."""
     return [] if is_empty(row.get(column)) else [message("system", row[column])]
 
 
 def with_system(row: Row, said: list[Message]) -> list[Message]:
-    """Messages with the system text that stands beside them, if there is one."""
+    """Messages after the system text in a column beside them, if any."""
     for column in SYSTEM_COLUMNS:
         if isinstance(row.get(column), str | list | tuple) and (told := system_of(row, column)):
             return said if said[:1] == told else told + said
@@ -279,7 +276,7 @@ def with_system(row: Row, said: list[Message]) -> list[Message]:
 
 
 def joined(asked: Any, about: Any) -> str:
-    """What is asked and what it is about, as one prompt."""
+    """Instruction and input as one prompt."""
     parts = text(asked), text(about)
     said = [part for part in parts if part.strip()]
     return "\n\n".join(said) if said else max(parts, key=len)
@@ -298,12 +295,12 @@ def _history(cell: Any) -> list[Sequence[Any]]:
 
 
 def pairs_of(conversation: Conversation, layout: str) -> tuple[str, list[tuple[str, str]]]:
-    """System text, and the question and answer of each round, as texts.
+    """System text, and question and answer of each round, as texts.
 
     Raises
     ------
     RowError
-        They do not alternate, or hold more than text.
+        Roles do not alternate, or a message holds more than text.
     """
     messages = conversation.messages
     system = ""
@@ -314,66 +311,66 @@ def pairs_of(conversation: Conversation, layout: str) -> tuple[str, list[tuple[s
     if len(roles) % 2:
         texts, roles = [*texts, ""], [*roles, "assistant"]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
-        raise RowError(f"the layout {layout} has no place for roles that do not alternate")
+        raise RowError(f"the layout {layout} cannot hold roles that do not alternate")
     return system, list(zip(texts[::2], texts[1::2], strict=True))
 
 
 def only_text(said: Message, layout: str) -> str:
-    """What a message says, for a layout that has no place for more than a text.
+    """Text of a message, for a layout that can hold only text.
 
     Raises
     ------
     RowError
-        It is of a tool or calls one, shows something, or is not to be trained on.
+        The message has tool calls or results, images, audio or video, or weight 0.
     """
     if said["role"] == "tool" or said.get("tool_calls"):
-        raise RowError(f"the layout {layout} has no place for calls of tools")
+        raise RowError(f"the layout {layout} has no field for tool calls")
     if said.get("parts"):
-        raise RowError(f"the layout {layout} has no place for images, sounds or videos")
+        raise RowError(f"the layout {layout} has no field for images, audio or video")
     if said["role"] == "assistant" and not said.get("weight", 1):
-        raise RowError(f"the layout {layout} has no place for answers that are not trained on")
+        raise RowError(f"the layout {layout} has no field for answers excluded from training")
     return spoken(said)
 
 
 def one_round(conversation: Conversation, layout: str) -> tuple[str, str, str]:
-    """System text, question and answer of a conversation that has no more than these.
+    """System text, question and answer of a conversation of one round.
 
     Raises
     ------
     RowError
-        It has several rounds, or more than text.
+        The conversation has several rounds, or more than text.
     """
     system, rounds = pairs_of(conversation, layout)
     if len(rounds) > 1:
-        raise RowError(f"the layout {layout} has no place for {len(rounds)} rounds, but for one")
+        raise RowError(f"the layout {layout} holds one round, not {len(rounds)}")
     return (system, *rounds[0])
 
 
 def only_round(conversation: Conversation, layout: str) -> tuple[str, str]:
-    """Question and answer of a conversation that has no more than these, no system text either.
+    """Question and answer of a conversation of one round without system text.
 
     Raises
     ------
     RowError
-        It has several rounds, a system text, or more than text.
+        The conversation has several rounds, a system text, or more than text.
     """
     system, asked, answered = one_round(conversation, layout)
     if system:
-        raise RowError(f"the layout {layout} has no place for a system text")
+        raise RowError(f"the layout {layout} has no field for a system text")
     return asked, answered
 
 
 def in_columns(
     conversation: Conversation, layout: str, question: str, about: str | None, answer: str
 ) -> dict[str, Any]:
-    """The row of a conversation whose last round has columns of its own, as :func:`exchange` reads.
+    """Row of a conversation with its last round in columns, as :func:`exchange` reads it.
 
-    All that is asked is in the question, and nothing in the column of what it is about.
+    The whole prompt is in the column of the question; the column of the input is empty.
 
     Raises
     ------
     RowError
-        Its roles do not alternate, or it holds more than text.
+        Roles do not alternate, or a message holds more than text.
     """
     system, rounds = pairs_of(conversation, layout)
     *history, (asked, answered) = rounds
@@ -388,14 +385,14 @@ def in_columns(
 
 
 def beside(conversation: Conversation) -> dict[str, Any]:
-    """What stands in columns of its own in every layout: the label of an answer."""
+    """Columns that every layout has: the label of an answer, if any."""
     return {} if conversation.label is None else {"label": conversation.label}
 
 
 def label_of(row: Row) -> bool | None:
-    """Whether an answer is a wanted one, by column ``label`` or ``kto_tag``, if one says so.
+    """Whether an answer is wanted, by column ``label`` or ``kto_tag``; None where it is unknown.
 
-    A number in ``label`` may be that of a class, so it says nothing.
+    A number in ``label`` may be the number of a class, so it is ignored.
     """
     for column, known in _WANTED.items():
         value = row.get(column)

@@ -1,4 +1,4 @@
-"""Message tree: the conversations on the paths from a prompt down to its answers."""
+"""Message tree: conversations on the paths from a prompt to its answers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ _ROLES = {"prompter": "user"}
 
 
 def answered_paths(prompt: Row, replies: Replies, kept: Paths) -> list[list[Row]]:
-    """The paths of a tree that end in an answer: the one of best rank, or all, best first.
+    """Paths of a tree that end with an answer: the one of best rank, or all, best first.
 
-    Deleted messages are left out with all below them, and prompts at the end that nobody
-    answers too. Paths that have thus become equal are one.
+    Deleted messages are left out with all replies to them, and so are unanswered prompts at the
+    end. Paths that have become equal are given once.
     """
     found: dict[tuple[int, ...], list[Row]] = {}
     pending = [] if prompt.get("deleted") else [[prompt]]
@@ -32,7 +32,7 @@ def answered_paths(prompt: Row, replies: Replies, kept: Paths) -> list[list[Row]
 
 
 def unfolded(path: Sequence[Row]) -> dict[str, Any]:
-    """A path as a row of messages, with what else is said of its last message."""
+    """A path as a row of messages, with the other keys of its last message."""
     messages = [
         {"role": _ROLES.get(str(said.get("role")), said.get("role")), "content": said.get("text")}
         for said in path

@@ -1,4 +1,4 @@
-"""Conversation: what a record says, whatever its layout."""
+"""Conversation: messages of a record, whatever its layout."""
 
 import json
 import math
@@ -23,12 +23,12 @@ _SHOWN_TYPES = ("image", "video", "audio", "file")
 
 @dataclass(frozen=True)
 class Conversation:
-    """What a record says, as OpenAI-style messages, and what else a trainer learns from it.
+    """Messages of a record in OpenAI style, with tools, rejected answer and label.
 
-    A message has a ``role`` (system, user, assistant or tool) and a text ``content``. Where
-    there are any it also has ``tool_calls``, ``tool_call_id``, ``name``, ``reasoning_content``
-    and ``weight`` (0: not trained on), and ``parts``: its content with images, sounds or videos
-    in their places.
+    A message has a ``role`` (system, user, assistant or tool) and a text ``content``. Where there
+    are any it also has ``tool_calls``, ``tool_call_id``, ``name``, ``reasoning_content`` and
+    ``weight`` (0: not trained on), and ``parts``: its content with images, audio and video in their
+    places.
 
     Examples
     --------
@@ -38,28 +38,28 @@ class Conversation:
     """
 
     messages: list[Message]
-    """All that is said; of two answers the better one."""
+    """All messages; of two answers the better one."""
 
     tools: list[Any] = field(default_factory=list)
-    """What the assistant may call, in OpenAI's form."""
+    """Tools that the assistant may call, in the format of OpenAI."""
 
     rejected: list[Message] | None = None
-    """The worse answer, in place of the completion."""
+    """Worse answer, an alternative to the completion."""
 
     label: bool | None = None
-    """Whether the answer is a wanted one, where there are unwanted ones too."""
+    """Whether the answer is wanted; None where the data do not say."""
 
     asked: int | None = None
-    """How many messages are the prompt, where the layout says; see :attr:`prompt`."""
+    """Number of messages of the prompt, where the layout says; see :attr:`prompt`."""
 
     @property
     def prompt(self) -> list[Message]:
-        """What comes before the answer: up to the last message that is not the assistant's."""
+        """Messages before the answer: up to the last that is not of the assistant."""
         return self.messages[: self._n_asked]
 
     @property
     def completion(self) -> list[Message]:
-        """The answer: what the assistant says last."""
+        """The answer: the messages of the assistant at the end."""
         return self.messages[self._n_asked :]
 
     @property
@@ -73,12 +73,12 @@ class Conversation:
 
 
 def asks(message: Message) -> bool:
-    """Whether a message is of the user, and says or shows something."""
+    """Whether a message is of the user, and not empty."""
     return message["role"] == "user" and bool(message["content"].strip() or message.get("parts"))
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell is None, or NaN, which is how a table may say that there is nothing."""
+    """Whether a cell is None, or NaN, by which a table marks an empty cell."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -88,7 +88,7 @@ def is_empty(value: Any) -> bool:
 
 
 def listed(value: Any) -> Any:
-    """The list of a cell that holds it as JSON, as a table of texts does; else the cell itself."""
+    """List in a cell that holds it as JSON text; else the cell itself."""
     if not isinstance(value, str) or not value.lstrip().startswith("["):
         return value
     try:
@@ -98,12 +98,12 @@ def listed(value: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """The text of a cell or a message's content: a string, or the texts of a list of parts.
+    """Text of a cell or of the content of a message: a string, or a list of parts with texts.
 
     Raises
     ------
     RowError
-        It is too deeply nested to be written.
+        The value is nested too deeply to be written.
     """
     if is_missing(value):
         return ""
@@ -133,12 +133,12 @@ def _as_json(value: Any) -> str:
 
 
 def message(role: Any, content: Any, **others: Any) -> Message:
-    """One message, with its role under the one name it has here; others that say nothing go.
+    """One message, with its role in one spelling; empty keys are left out.
 
     Raises
     ------
     RowError
-        Nobody knows the role.
+        The role is unknown.
     """
     known = _ROLE_OF.get(role.strip().lower()) if isinstance(role, str) else None
     if known is None:
@@ -148,9 +148,9 @@ def message(role: Any, content: Any, **others: Any) -> Message:
 
 
 def weight_of(turn: Mapping[str, Any]) -> float | None:
-    """How much a turn counts in training, if it says so.
+    """Weight of a turn in training; None if it has none.
 
-    Axolotl says it with ``train`` or ``training``, ms-swift with ``loss``.
+    Axolotl excludes a turn by ``train`` or ``training``, ms-swift by ``loss``.
 
     Raises
     ------
@@ -166,14 +166,14 @@ def weight_of(turn: Mapping[str, Any]) -> float | None:
 
 
 def _shown(content: Any) -> dict[str, Any]:
-    """The parts of a content that holds more than text."""
+    """The parts of a content, where it holds more than text."""
     if isinstance(content, list | tuple) and any(map(is_shown, content)):
         return {"parts": list(content)}
     return {}
 
 
 def is_shown(part: Any) -> bool:
-    """Whether a part of a content is an image, a sound or a video, or else holds no text."""
+    """Whether a part of a content is an image, audio or video, or holds no text."""
     if not isinstance(part, Mapping):
         return False
     kind = str(part.get("type"))
@@ -184,13 +184,13 @@ def is_shown(part: Any) -> bool:
 
 
 def tool_call(name: Any, arguments: Any, call_id: Any = None) -> dict[str, Any]:
-    """One call of a tool, in OpenAI's form."""
+    """One tool call in the format of OpenAI."""
     named = {} if call_id is None else {"id": call_id}
     return named | {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def tool_calls(value: Any) -> list[dict[str, Any]] | None:
-    """Calls written as JSON of a name and arguments, or a list of these; None if it is not."""
+    """Tool calls from JSON of a name and arguments, or a list of these; None if it is neither."""
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -202,12 +202,12 @@ def tool_calls(value: Any) -> list[dict[str, Any]] | None:
 
 
 def read_calls(value: Any) -> list[dict[str, Any]]:
-    """The calls of a message in OpenAI's form, whose names may also stand outside ``function``.
+    """Tool calls of a message in the format of OpenAI; names may be outside ``function``.
 
     Raises
     ------
     RowError
-        They are not calls.
+        They are no tool calls.
     """
     try:
         found = json.loads(value) if isinstance(value, str) and value else value
@@ -234,18 +234,18 @@ def _called(call: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def written_calls(calls: Sequence[Mapping[str, Any]]) -> str:
-    """Calls as JSON of a name and arguments, a list of these if there are several."""
+    """Tool calls as JSON of a name and arguments; a list if there are several."""
     plain = [{"name": call_name(call), "arguments": call_arguments(call)} for call in calls]
     return _as_json(plain[0] if len(plain) == 1 else plain)
 
 
 def call_name(call: Mapping[str, Any]) -> Any:
-    """The name of the tool that is called."""
+    """Name of the tool that is called."""
     return _called(call).get("name")
 
 
 def call_arguments(call: Mapping[str, Any]) -> Any:
-    """The arguments of a call: a mapping, where they are one or are written as JSON of one."""
+    """Arguments of a tool call: a mapping, where they are one or JSON of one."""
     given = _called(call).get("arguments")
     if not isinstance(given, str):
         return given
@@ -256,12 +256,12 @@ def call_arguments(call: Mapping[str, Any]) -> Any:
 
 
 def tools(value: Any) -> list[Any]:
-    """Tools in OpenAI's form, from a list, or from JSON of one.
+    """Tools in the format of OpenAI, from a list or from JSON of one.
 
     Raises
     ------
     RowError
-        It is neither.
+        The value is neither.
     """
     if is_empty(value):
         return []
@@ -276,7 +276,7 @@ def tools(value: Any) -> list[Any]:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """One tool with its type, which many leave out."""
+    """One tool with its type, which data often lack."""
     if "function" in tool:
         return {"type": "function"} | {k: v for k, v in tool.items() if k != "type" or v}
     if "name" not in tool:
@@ -287,7 +287,7 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spoken(said: Message) -> str:
-    """All that a message says as one text: its reasoning, its content and its calls.
+    """A message as one text: its reasoning, its content and its tool calls.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Marked text: a conversation as one text, in the form of a chat template."""
+"""Marked text: a conversation as one text with speaker marks, as chat templates write it."""
 
 import re
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ _SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
 
 class MarkedText(Schema):
-    """Column ``text`` or ``chat``: one text with marks before what each says.
+    """Column ``text`` or ``chat``: one text with marks such as ``### Human:`` before each turn.
 
-    Known are ``### Human:``, ``### Instruction:``, ``USER:``, ``Human:``, ``[INST]``,
-    ``<|im_start|>user`` and their like. What stands before the first mark is the system text, and
-    so is a column ``system``. Blanks around what is said, and marks of an end, go.
+    Known marks are ``### Human:``, ``### Instruction:``, ``USER:``, ``Human:``, ``[INST]``,
+    ``<|im_start|>user`` and the like. Text before the first mark is the system text, and so is a
+    column ``system``. White space around turns and end marks are removed.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class MarkedText(Schema):
 
 
 def _style(text: str) -> re.Pattern[str] | None:
-    """The marks of a text, if there are some of both."""
+    """Marks of a text, if it has marks of user and assistant."""
     for style in _STYLES:
         roles = {_role(who) for who in style.findall(text)}
         if {"user", "assistant"} <= roles:

@@ -34,11 +34,11 @@ _WORSE = ("rejected_messages", "rejected_response")
 
 
 class Messages(Schema):
-    """Column ``messages``: a list of mappings with ``role`` and ``content``; ``tools`` beside.
+    """Column ``messages``: a list of mappings with ``role`` and ``content`` (OpenAI, TRL).
 
-    Content is text, or a list of parts with ``text`` or ``value``. Tool calls stay, also those of
-    Anthropic's parts, and so do images, sounds and videos, as ``parts``. Columns ``system`` and
-    ``rejected_messages`` or ``rejected_response`` (ms-swift) may stand beside.
+    Content is text, or a list of parts with ``text`` or ``value``. Tool calls are kept, also those
+    in Anthropic's format, and so are images, audio and video, as ``parts``. Columns ``tools``,
+    ``system``, and ``rejected_messages`` or ``rejected_response`` (ms-swift) are read too.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Messages(Schema):
     """Column of the conversation."""
 
     tools_column: str = "tools"
-    """Column of what the assistant may call: a list, or JSON of one."""
+    """Column of the tools: a list, or JSON of one."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         return has_turns(rows, self.column, "role")
@@ -80,7 +80,7 @@ class Messages(Schema):
 
 
 def _worse(row: Row, said: list[Message]) -> tuple[list[Message] | None, int | None]:
-    """The worse answer, if there is one, and how many messages come before both, if that tells."""
+    """Worse answer, and number of messages before both answers; None where unknown."""
     column = next((column for column in _WORSE if not is_empty(row.get(column))), None)
     if column is None:
         return None, None
@@ -98,12 +98,12 @@ def _worse(row: Row, said: list[Message]) -> tuple[list[Message] | None, int | N
 
 
 def read_turns(turns: Iterable[Mapping[str, Any]]) -> list[Message]:
-    """Messages of turns; results of tools that are parts of a turn are messages of their own.
+    """Messages of turns; tool results inside a turn become messages.
 
     Raises
     ------
     RowError
-        A role, a call or a weight is of no known form.
+        A role, a tool call or a weight has an unknown form.
     """
     said = []
     for turn in turns:
@@ -125,12 +125,12 @@ def _is_result(part: Any) -> bool:
 
 
 def read_turn(turn: Mapping[str, Any]) -> Message:
-    """One message, without the keys that say nothing here.
+    """One message of a turn; unknown keys are left out.
 
     Raises
     ------
     RowError
-        Its role, its calls or its weight are of no known form.
+        Its role, tool calls or weight have an unknown form.
     """
     shown, thought, called = _divided(turn.get("content"))
     calls = read_calls(turn.get("tool_calls")) + called
@@ -148,7 +148,7 @@ def read_turn(turn: Mapping[str, Any]) -> Message:
 
 
 def _divided(content: Any) -> tuple[Any, str, list[dict[str, Any]]]:
-    """What is said or shown, what is thought, and what is called, of a content of parts."""
+    """Content, reasoning and tool calls of a content of parts."""
     if not isinstance(content, list | tuple):
         return content, "", []
     said, thought, called = [], [], []
@@ -175,12 +175,12 @@ def _calls_in(part: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def plain_text(messages: Sequence[Message], role: str) -> str | None:
-    """The text of messages that are one of this role, and no more than text; else None."""
+    """Text of messages that are a single message of this role with text only; else None."""
     plain = len(messages) == 1 and messages[0].keys() == {"role", "content"}
     return str(messages[0]["content"]) if plain and messages[0]["role"] == role else None
 
 
 def written_turn(said: Message) -> dict[str, Any]:
-    """A message as it is written: its content with images, where there are any."""
+    """A message as it is written: with images in its content, if any."""
     turn = {key: value for key, value in said.items() if key != "parts"}
     return turn | ({"content": said["parts"]} if "parts" in said else {})

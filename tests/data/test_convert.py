@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from instructdiv.cli import app
-from instructdiv.data.convert import UNHELD, convert
+from instructdiv.data.convert import UNCONVERTED, convert
 from instructdiv.errors import InputError, OutputError
 from instructdiv.schemas import Schema
 
@@ -112,8 +112,8 @@ def test_any_layout_that_can_hold_it_gives_it_back(layout: str, middle: str) -> 
 def test_what_a_layout_cannot_hold_is_said_and_kept() -> None:
     rows = [ROWS["alpaca"][0], ROWS["alpaca"][1]]
     done = convert(rows, "messages")
-    assert done.unheld == {"instruction": 1, "input": 1}
-    assert UNHELD not in done.rows[0]
+    assert done.unconverted == {"instruction": 1, "input": 1}
+    assert UNCONVERTED not in done.rows[0]
     assert done.rows[0] == {
         "messages": [
             {"role": "user", "content": "Name a color."},
@@ -121,11 +121,14 @@ def test_what_a_layout_cannot_hold_is_said_and_kept() -> None:
         ],
         "id": 7,
     }
-    assert done.rows[1][UNHELD]["values"] == {"instruction": "Add.\n\nAll.", "input": "1 + 1\n\n2"}
-    assert "what messages cannot give back as it was, by records: " in str(done)
-    assert "instruction (1), input (1); kept in the column _unheld" in str(done)
-    bare = convert(rows, "messages", drop_unheld=True)
-    assert all(UNHELD not in row for row in bare.rows)
+    assert done.rows[1][UNCONVERTED]["values"] == {
+        "instruction": "Add.\n\nAll.",
+        "input": "1 + 1\n\n2",
+    }
+    assert "values that messages cannot hold, by column (records): " in str(done)
+    assert "instruction (1), input (1); kept in the column _unconverted" in str(done)
+    bare = convert(rows, "messages", drop_unconverted=True)
+    assert all(UNCONVERTED not in row for row in bare.rows)
     assert "left out" in str(bare)
 
 
@@ -138,7 +141,7 @@ def test_what_was_edited_on_the_way_is_not_undone() -> None:
     back = convert(there, "alpaca")
     assert back.rows[0] == {"instruction": "Subtract.", "input": "", "output": "0"}
     assert (back.n_edited, back.n_restored) == (1, 0)
-    assert "1 were changed since" in str(back)
+    assert "1 were edited since" in str(back)
 
 
 def test_a_column_added_on_the_way_stays() -> None:
@@ -151,7 +154,7 @@ def test_the_first_origin_is_kept_over_several_steps() -> None:
     one = convert([row], "messages").rows
     two = convert(list(one), "sharegpt").rows
     assert list(two[0]["conversations"][0].values()) == ["human", "Add.\n\nAll.\n\n1 + 1\n\n2"]
-    assert two[0][UNHELD]["schema"]["name"] == "alpaca"
+    assert two[0][UNCONVERTED]["schema"]["name"] == "alpaca"
 
 
 def test_calls_of_tools_have_no_place_in_columns_and_the_others_go_on() -> None:
@@ -160,7 +163,7 @@ def test_calls_of_tools_have_no_place_in_columns_and_the_others_go_on() -> None:
     [bad] = done.quarantine
     assert bad.line == 1
     assert "no place for calls of tools" in bad.reason
-    assert "1 are left out: the layout alpaca has no place for calls of tools" in str(done)
+    assert "1 are left out: the layout alpaca has no field for tool calls" in str(done)
     with pytest.raises(InputError, match="record 1: the layout alpaca has no place"):
         convert([ROWS["sharegpt"][0], ROWS["sharegpt"][2]], "alpaca", strict=True)
 
@@ -212,7 +215,7 @@ def test_a_file_that_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
     done = convert(ROWS["alpaca"][:1], "messages")
     path = tmp_path / "a.jsonl"
     path.write_text("thesis")
-    with pytest.raises(OutputError, match="is there already; give another file, or overwrite it"):
+    with pytest.raises(OutputError, match="exists already; give another file, or overwrite it"):
         done.save(path)
     assert path.read_text() == "thesis"
     assert done.save(path, overwrite=True) == [path]
@@ -231,14 +234,14 @@ def test_a_table_has_the_column_in_every_row_and_it_says_nothing_there(tmp_path:
 
 def test_what_is_kept_may_have_become_text() -> None:
     there = [dict(row) for row in convert([ROWS["alpaca"][1]], "messages").rows]
-    there[0][UNHELD] = json.dumps(there[0][UNHELD])
+    there[0][UNCONVERTED] = json.dumps(there[0][UNCONVERTED])
     assert list(convert(there, "alpaca").rows) == [ROWS["alpaca"][1]]
 
 
 @pytest.mark.parametrize("mine", ["mine", {"k": 1}, {"schema": 5}, {"schema": "nonsense"}, [1]])
 def test_a_column_of_that_name_that_is_not_ours_is_refused(mine: Any) -> None:
-    with pytest.raises(InputError, match="the column _unheld is not what convert writes"):
-        convert([ROWS["alpaca"][0] | {UNHELD: mine}], "messages", schema="alpaca")
+    with pytest.raises(InputError, match="the column _unconverted was not written by convert"):
+        convert([ROWS["alpaca"][0] | {UNCONVERTED: mine}], "messages", schema="alpaca")
 
 
 def test_by_way_of_a_third_layout_rows_come_back_too() -> None:
@@ -269,9 +272,9 @@ def test_paths_of_a_tree_hold_nothing_back() -> None:
         {"message_id": "c", "parent_id": "a", "text": "Go", "role": "assistant", "rank": 1},
     ]
     done = convert(rows, "messages")
-    assert [UNHELD in row for row in done.rows] == [False]
-    assert (done.n_read, done.unheld) == (3, {})
-    assert "3 were read; some hold several conversations, or one in many" in str(done)
+    assert [UNCONVERTED in row for row in done.rows] == [False]
+    assert (done.n_read, done.unconverted) == (3, {})
+    assert "3 were read; some hold several conversations, or a part of one" in str(done)
 
 
 # The command.
@@ -306,7 +309,7 @@ def test_bad_rows_are_written_beside_with_file_line_and_reason(tmp_path: Path) -
     assert [(x["file"], x["line"]) for x in lines] == [(str(a), 2), (str(a), 3)]
     assert lines[1]["content"] == {"prompt": "", "completion": "z"}
     again = _run(a, tmp_path / "b.json", "--to", "alpaca")
-    assert (again.exit_code, "b.quarantine.jsonl is there already" in again.stderr) == (1, True)
+    assert (again.exit_code, "b.quarantine.jsonl exists already" in again.stderr) == (1, True)
     assert not (tmp_path / "b.json").exists()
     a.write_text('{"prompt": "x", "completion": "y"}\n')
     assert _run(a, b, "--to", "alpaca", "--overwrite").exit_code == 0
@@ -323,9 +326,9 @@ def test_wrong_arguments_say_the_way_out(tmp_path: Path) -> None:
     for args, said in (
         ([a, tmp_path / "b.csv", "--to", "messages"], "written as .jsonl, .json, .parquet"),
         ([a, tmp_path / "b.jsonl", "--to", "chat"], "no schema is named 'chat'"),
-        ([a, a, "--to", "messages"], "is there already"),
+        ([a, a, "--to", "messages"], "exists already"),
         ([a, tmp_path / "b.jsonl", "--to", '{"nonsense": "x"}'], "no layout has the columns"),
-        ([a, tmp_path / "b.jsonl", "--to", "oasst_tree"], "is read, but not written"),
+        ([a, tmp_path / "b.jsonl", "--to", "oasst_tree"], "can be read, but not written"),
     ):
         found = _run(*args)
         assert found.exit_code in (1, 2)
@@ -356,4 +359,4 @@ def test_a_table_comes_back_though_it_has_every_column_in_every_row(tmp_path: Pa
     convert(rows, "alpaca").save(tmp_path / "there.parquet")
     back = convert(str(tmp_path / "there.parquet"), "messages")
     assert list(back.rows) == rows
-    assert not back.unheld
+    assert not back.unconverted

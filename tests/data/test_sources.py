@@ -250,7 +250,7 @@ def test_a_record_of_several_licenses_needs_all_of_them() -> None:
     assert found == [("mit", "cc-by-4.0"), ("mit",), (), ()]
     assert allowed(found, ["MIT"]).tolist() == [False, True, False, False]
     assert allowed(found, ["mit", "cc-by-4.0"]).tolist() == [True, True, False, False]
-    with pytest.raises(InputError, match=r"no record is under gpl-3.0; there are: mit \(2\), "):
+    with pytest.raises(InputError, match=r"no record is under gpl-3.0; found: mit \(2\), "):
         allowed(found, ["GPL-3.0"])
 
 

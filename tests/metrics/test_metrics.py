@@ -456,7 +456,7 @@ def test_the_ratio_is_that_of_one_compression():
         (Vendi, {"order": -1}),
         (LogDeterminant, {"noise": 0}),
         (NovelSum, {"n_neighbors": 0}),
-        (NovelSum, {"sample": 1}),
+        (NovelSum, {"n_sampled": 1}),
         (NovelSum, {"rank_power": -1}),
         (CoverageAt, {"radius": 2.1}),
         (DistinctN, {"n": 0}),

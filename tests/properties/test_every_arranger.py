@@ -375,7 +375,7 @@ def test_spread_rows_are_in_the_turn_of_the_row_before_them():
 def test_a_selection_of_another_pool_is_refused():
     selection = idv.KCenter().select(DISTINCT, 5)
     other = clustered(120, 16, 6, seed=8)
-    with pytest.raises(ShapeError, match="selection was made from another pool"):
+    with pytest.raises(ShapeError, match="selection is of another pool"):
         idv.arrangers.Shuffled().arrange(other, selection)
     again = Pool.from_embeddings(DISTINCT.space)
     assert len(idv.arrangers.Shuffled().arrange(again, selection)) == 5

@@ -53,7 +53,7 @@ def convert(
         option(
             "--drop-unconverted",
             panel=OUTPUT,
-            help="Leave out values that the layout cannot hold, instead of keeping them in _unconverted.",
+            help="Leave out values that the layout cannot hold, not keep them in _unconverted.",
         ),
     ] = False,
     overwrite: Overwrite = False,

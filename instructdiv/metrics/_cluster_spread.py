@@ -34,7 +34,7 @@ class ClusterSpread(Metric):
 
     def clusters(self, pool: Pool, target: Pool) -> Rows:
         """Cluster of the target that each row of a pool lies in, (n,) int64."""
-        return _middles(target, self.clusterer).nearest(pool.space, 1)[1][:, 0]
+        return _centers(target, self.clusterer).nearest(pool.space, 1)[1][:, 0]
 
 
 @remembered

@@ -1,4 +1,4 @@
-"""Results: rows of a user's own training runs, from a file or as they are at hand."""
+"""Run table: rows of training results, from a file or in memory."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,15 +14,15 @@ _ENDINGS = (".csv", ".tsv", ".json", ".jsonl")
 
 
 def rows_of(data: Rows, called: str) -> list[tuple[str, Any]]:
-    """Each row, and the words by which an error can name it.
+    """Read rows, each with the words by which an error names it.
 
     Parameters
     ----------
     data
-        A path (CSV, TSV, JSON, JSON lines), a list of rows, or a mapping that holds such a list
-        as `points`, `runs` or `rows`, as studies of the lab are written.
+        A path (CSV, TSV, JSON, JSON lines), a list of rows, or a mapping with such a list as
+        `points`, `runs` or `rows`, like the JSON of studies of the lab.
     called
-        What one row is.
+        Name of one row, for errors.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def _read(path: Path, called: str) -> Any:
 
 
 def cell(where: str, row: Any, name: str) -> Any:
-    """What a row has in a column.
+    """The value of a row in a column.
 
     Raises
     ------
     InputError
-        The row has no such column, or nothing in it.
+        The row has no such column, or the value is empty.
     """
     if not isinstance(row, Mapping):
         raise InputError(f"{where} must be a mapping of columns, got {row!r}")
@@ -81,7 +81,7 @@ def number(where: str, name: str, value: Any) -> float:
     Raises
     ------
     InputError
-        It is none.
+        The value is no finite number.
     """
     try:
         found = math.nan if isinstance(value, bool) else float(value)

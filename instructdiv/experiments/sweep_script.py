@@ -1,4 +1,4 @@
-"""Sweep script: trains on each of several files, once for each seed, all else alike."""
+"""Sweep script: trains on each of several files, once for each seed, with equal settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ EXPORTERS: Mapping[str, TrainerExporter] = {
     "torchtune": Torchtune(form="messages"),
     "transformers": Trl(form="messages"),
 }
-"""What makes the rows that a trainer reads; a script of one's own reads those of TRL."""
+"""Exporter of the rows of each trainer; a script of your own reads those of TRL."""
 
 
 def _rows(exporter: type[TrainerExporter]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _rows(exporter: type[TrainerExporter]) -> dict[str, Any]:
     return {key: value for key, value, _ in said}
 
 
-# What is set in the base file for each run.
+# Settings that are added to the base file for each run.
 _OVERLAYS: dict[str, dict[str, Any]] = {
     "trl": _rows(Trl) | _RUN,
     "axolotl": _rows(Axolotl) | {"dataset_prepared_path": "$run/prepared"} | _RUN,
@@ -53,7 +53,7 @@ _COMMANDS = {
 }
 _NEEDED = {
     "torchtune": ("RECIPE", "the recipe, such as full_finetune_single_device"),
-    "transformers": ("SCRIPT", "a script that takes a file of settings, train_file among them"),
+    "transformers": ("SCRIPT", "a script that reads a settings file with train_file"),
 }
 _MERGE = (
     "import sys, yaml; settings = yaml.safe_load(open(sys.argv[1])) or {}; "
@@ -63,11 +63,11 @@ _MERGE = (
 
 
 def sweep_script(trainer: str, names: Sequence[str]) -> str:
-    """A shell script that trains on the rows of each mix, with several seeds.
+    """Write a shell script that trains on the rows of each mix, with several seeds.
 
-    The rows are in ``train/<trainer>/<name>.jsonl``. The script is given a YAML file with
-    everything that stays the same, and sets the data, the seed and the output folder of each
-    run. A run that is done is not done again.
+    The rows are in ``train/<trainer>/<name>.jsonl``. The script takes a YAML file with the
+    common settings, and sets data, seed and output folder of each run. Finished runs are
+    skipped.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def sweep_script(trainer: str, names: Sequence[str]) -> str:
     Raises
     ------
     UsageError
-        There is no script for the trainer.
+        The trainer has no script.
 
     Examples
     --------
@@ -87,15 +87,15 @@ def sweep_script(trainer: str, names: Sequence[str]) -> str:
     True
     """
     if trainer not in _OVERLAYS:
-        raise UsageError(f"no script is for the trainer {trainer!r}; known: {', '.join(SWEPT)}")
+        raise UsageError(f"no script for the trainer {trainer!r}; known: {', '.join(SWEPT)}")
     overlay = yaml.safe_dump(_OVERLAYS[trainer], sort_keys=False)
     lines = [
         "#!/bin/sh",
-        f"# Trains with {trainer} on each mix of this folder, once for each seed, all else alike.",
+        f"# Trains with {trainer} on each mix of this folder, once for each seed, settings equal.",
         "# BASE.yaml holds your settings; data, seed and output_dir are set here for each run.",
         f"# usage: sh sweep-{trainer}.sh BASE.yaml [SEED ...]",
         "set -eu",
-        "unset CDPATH  # or cd looks elsewhere, and says where it went",
+        "unset CDPATH  # else cd may search, and print, other folders",
         'base=${1:?"usage: sh $0 BASE.yaml [SEED ...]"}',
         'base=$(cd "$(dirname "$base")" && pwd)/$(basename "$base")',
         'cd "$(dirname "$0")"',

@@ -1,4 +1,4 @@
-"""Jobs: pieces of work that need nothing of each other, in several processes."""
+"""Jobs: independent pieces of work in several processes."""
 
 import os
 import signal
@@ -17,25 +17,25 @@ R = TypeVar("R")
 def done(
     work: Callable[[J], R], jobs: Sequence[J], workers: int | None = None
 ) -> Iterator[tuple[J, R]]:
-    """Do jobs, and give each with its result as soon as it is there.
+    """Do jobs in several processes, and yield each with its result as it finishes.
 
-    Each process has one torch thread: so results do not depend on how many processes there
-    are, and small models learn no slower.
+    Each process has one torch thread, so that results do not depend on the number of processes;
+    small models learn no slower.
 
     Parameters
     ----------
     work
-        Does a job; a function of a module, as processes find it by its name.
+        Does a job; a function of a module, since processes import it by name.
     jobs
-        What to do.
+        The jobs.
     workers
-        Processes; as many as this process may use processors if not given. With one, the
-        jobs are done here, in order.
+        Number of processes; by default the number of processors. With one, the jobs are done
+        in this process, in order.
 
     Raises
     ------
     ParameterError
-        There are less than 1 worker.
+        `workers` is below 1.
     InstructdivError
         A process died.
 
@@ -63,8 +63,8 @@ def done(
             yield futures[future], future.result()
     except BrokenProcessPool as error:
         raise InstructdivError(
-            "a training process died, for want of memory perhaps; what was done is kept where "
-            "there is an output folder, so run it again, with fewer workers"
+            "a training process died, perhaps of too little memory; finished runs are stored "
+            "in the output folder, if any, so run it again, with fewer workers"
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
@@ -77,7 +77,7 @@ def _n_processors() -> int:
 
 
 def _start() -> None:
-    """Set up a process: one thread, and no traceback of its own at Ctrl-C."""
+    """Set up a process: one thread, and no traceback at Ctrl-C."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Rewriting: rules that replace a string by another, and records that ask for one."""
+"""Rewriting: rules that replace a string by another, and records that apply them."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.errors import ParameterError, ShapeError
 
 LETTERS = ascii_lowercase
-"""The alphabet unless another is given: 26 letters."""
+"""The default alphabet: 26 letters."""
 
 Pattern = Literal["repeated", "periodic", "mirrored"]
 
@@ -32,20 +32,20 @@ class Rule:
     """
 
     search: str
-    """What is looked for; the empty string is found at the start of any text."""
+    """String to find; the empty string is found at the start of any text."""
 
     replacement: str
-    """What takes its place."""
+    """String to put in its place."""
 
     stops: bool = False
-    """Whether a Markov algorithm ends with it."""
+    """Whether a Markov algorithm ends with this rule."""
 
     def __str__(self) -> str:
         return f"{self.search} →{'·' if self.stops else ''} {self.replacement}"
 
 
 def apply_rule(rule: Rule, text: str) -> str:
-    """Replace the leftmost occurrence, once; a text without one stays as it is.
+    """Replace the leftmost occurrence once; a text without one stays as it is.
 
     Examples
     --------
@@ -57,10 +57,10 @@ def apply_rule(rule: Rule, text: str) -> str:
 
 @dataclass(frozen=True)
 class MarkovAlgorithm:
-    """Rules in order of precedence, applied again and again: any computation can be written so.
+    """Rules in order of precedence, applied repeatedly: a universal model of computation.
 
-    In each step the first rule whose string occurs is applied. It ends when none does, or with
-    a rule that stops. Rewriting with one rule, as it is trained here, is a step of it [1]_.
+    Each step applies the first rule whose string occurs. The algorithm ends when none occurs, or
+    with a rule that stops. The task of the lab, rewriting with one rule, is one such step [1]_.
 
     References
     ----------
@@ -77,10 +77,10 @@ class MarkovAlgorithm:
     """
 
     rules: tuple[Rule, ...]
-    """The rules, those that take precedence first."""
+    """The rules, highest precedence first."""
 
     def steps(self, text: str) -> Iterator[str]:
-        """The texts it goes through, from the first to the last; they may have no end.
+        """Yield the text after each step, from the first on, possibly without end.
 
         Examples
         --------
@@ -95,12 +95,12 @@ class MarkovAlgorithm:
                 return
 
     def apply(self, text: str, most_steps: int = 10_000) -> str:
-        """The text it ends with.
+        """The final text.
 
         Raises
         ------
         ParameterError
-            It has not ended after so many steps.
+            The algorithm has not ended after `most_steps`.
         """
         seen = list(islice(self.steps(text), most_steps + 2))
         if len(seen) > most_steps + 1:
@@ -112,7 +112,7 @@ class MarkovAlgorithm:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A class of strings that are built from a shorter one: the longer `k`, the fewer there are.
+    """A class of strings that are built from a shorter string: the larger `k`, the fewer.
 
     Examples
     --------
@@ -121,14 +121,14 @@ class Constraint:
     """
 
     pattern: Pattern
-    """What is made of it: each letter `k` times; all of it `k` times; or `k` times with every
-    second one turned around."""
+    """How the short string is extended: each letter `k` times; the string `k` times; or the
+    string `k` times, every second time reversed."""
 
     k: int
-    """How many times; with 1 any string is of the class."""
+    """Number of repetitions; with 1 every string is of the class."""
 
     def string(self, base: str) -> str:
-        """The string that is built from a shorter one."""
+        """The string built from a shorter one."""
         if self.pattern == "repeated":
             return "".join(letter * self.k for letter in base)
         if self.pattern == "periodic":
@@ -153,32 +153,32 @@ def sample_rules(
     forbidden: Iterable[Rule] = (),
     seed: int = 0,
 ) -> tuple[Rule, ...]:
-    """Draw distinct rules, each as likely as any other.
+    """Draw distinct rules uniformly.
 
     Parameters
     ----------
     n_rules
-        How many.
+        Number of rules.
     alphabet
         Letters of both strings.
     search
-        Length of the string that is looked for.
+        Length of the string to find.
     replacement
-        Length of what takes its place.
+        Length of its replacement.
     constraints
-        Classes of both strings of a rule; with several, as many rules of each, and one more
-        of the first ones where they do not divide. Any string if there are none.
+        Classes of both strings of a rule; several classes share the rules equally, the first
+        ones take the remainder. Any string if empty.
     forbidden
-        Rules whose strings must not be drawn: no rule looks for what one of them looks for, or
-        puts what one of them puts. So rules of a test can be unlike all of training.
+        Rules whose strings must not be drawn: no rule shares its string or its replacement with
+        one of them. So test rules can differ from all rules of the training.
     seed
         Seed of all that is drawn.
 
     Raises
     ------
     ParameterError
-        There are not so many rules, or a parameter makes no sense; a class that strings of
-        this length cannot have among them.
+        There are too few different rules, or a parameter is out of range, or a class does not
+        fit the length.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def sample_rules(
     >>> sample_rules(9, alphabet="ab", search=1, replacement=2)
     Traceback (most recent call last):
     ...
-    instructdiv.errors.ParameterError: 9 different rules of 1 → 2 letters are not to be had: ...
+    instructdiv.errors.ParameterError: 9 different rules of 1 → 2 letters do not exist: ...
     """
     forbidden = tuple(forbidden)
     random = np.random.default_rng(seed)
@@ -214,7 +214,7 @@ def sample_rules(
 
 
 class _Strings:
-    """The strings of one side of rules: of a length and a class, without some."""
+    """The strings of one side of rules: of a length and a class, without forbidden ones."""
 
     def __init__(
         self, alphabet: str, length: int, constraint: Constraint, without: Collection[str]
@@ -237,11 +237,11 @@ class _Strings:
             self.listed = [string for string in every if string not in without]
             self.n_strings = len(self.listed)
         else:
-            # At most half of them are forbidden: so drawing them takes two tries.
+            # At most half of them are forbidden, so a draw takes two tries on average.
             self.n_strings = in_all - len(without)
 
     def draw(self, random: np.random.Generator, n: int) -> list[str]:
-        """So many of them, with replacement."""
+        """Draw strings with replacement; forbidden ones are left out."""
         if self.listed is not None:
             return [self.listed[i] for i in random.integers(len(self.listed), size=n).tolist()]
         places = random.integers(len(self.alphabet), size=(n, self.base)).tolist()
@@ -256,7 +256,7 @@ def _draw(
     found: dict[Rule, None],
     random: np.random.Generator,
 ) -> None:
-    """Add rules that are not among those found, and that change what they find."""
+    """Add new rules whose replacement differs from their string."""
     searched, put = sides
     n_pairs = searched.n_strings * put.n_strings
     if searched.listed is not None and put.listed is not None:
@@ -266,13 +266,13 @@ def _draw(
     if wanted > n_pairs:
         of_class = "" if searched.constraint == FREE else f" of the class {searched.constraint},"
         raise ParameterError(
-            f"{wanted:,} different rules of {searched.length} → {put.length} letters are not to "
-            f"be had: an alphabet of {len(searched.alphabet)}{of_class} leaves {n_pairs:,}; ask "
+            f"{wanted:,} different rules of {searched.length} → {put.length} letters do not "
+            f"exist: an alphabet of {len(searched.alphabet)}{of_class} leaves {n_pairs:,}; ask "
             "for fewer, or give longer strings or more letters"
         )
     aim = len(found) + wanted
     if searched.listed is not None and put.listed is not None and n_pairs <= _LISTED:
-        # Few enough to be gone through, so that the last ones need not be found by chance.
+        # Few enough to list, so that the last ones need not be found by chance.
         for place in random.permutation(len(searched.listed) * len(put.listed)).tolist():
             if len(found) == aim:
                 return
@@ -288,7 +288,7 @@ def _draw(
 
 
 def _in_turn(n: int, n_classes: int) -> list[int]:
-    """Places of rules that stand class after class, a rule of each class in turn."""
+    """Round-robin order of rules that are sorted by class."""
     sizes = [n // n_classes + (place < n % n_classes) for place in range(n_classes)]
     starts = np.cumsum([0, *sizes]).tolist()
     return [
@@ -306,29 +306,29 @@ def _check_alphabet(alphabet: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Rewrites:
-    """Records that each ask to apply a rule to a text. Made by :func:`make_dataset`."""
+    """Records, each with a rule to apply to a text. Made by :func:`make_dataset`."""
 
     rules: tuple[Rule, ...]
     """The rules."""
 
     rule: NDArray[np.int64]
-    """(n,) int64: which of them each record asks for."""
+    """(n,) int64: index of the rule of each record."""
 
     inputs: tuple[str, ...]
-    """The text of each."""
+    """Text of each record."""
 
     outputs: tuple[str, ...]
-    """What it becomes."""
+    """Text after the rule."""
 
     has_op: NDArray[np.bool_]
-    """(n,) bool: whether the rule's string occurs in the text, so that something happens."""
+    """(n,) bool: whether the string of the rule occurs in the text."""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
 
 def equal_counts(n_rules: int, n_records: int) -> NDArray[np.int64]:
-    """Records of each rule, as equal as can be, (n_rules,) int64.
+    """Number of records of each rule, equal up to one, (n_rules,) int64.
 
     Examples
     --------
@@ -350,38 +350,38 @@ def make_dataset(
     alphabet: str = LETTERS,
     seed: int = 0,
 ) -> Rewrites:
-    """Draw texts for rules, and what the rules make of them.
+    """Draw texts for rules, and apply the rules to them.
 
     Parameters
     ----------
     rules
         The rules.
     counts
-        Records of each; those of :func:`equal_counts` or of
-        :func:`instructdiv.core.apportion.powerlaw_counts`, for instance. A rule may have none.
+        Number of records of each rule, 0 or more; for instance of :func:`equal_counts` or
+        :func:`instructdiv.core.apportion.powerlaw_counts`.
     length
-        Letters of a text.
+        Length of a text.
     no_op
-        Share of all records whose text does not hold the string of its rule, and so stays as
-        it is; a whole number of them, the nearest.
+        Share of records whose text does not contain the string of its rule, and so stays as it
+        is; rounded to a whole number of records.
     occurrences
-        How often the string occurs in the others, without overlap; of several numbers one is
-        drawn for each record.
+        Number of occurrences of the string in the other records, without overlap; one of
+        several numbers is drawn for each record.
     distractors
-        Whether the other letters of a text may be letters of the string too. Without it one
-        letter tells the place, and the task is easier.
+        Whether the other letters of a text may be letters of the string. Without them a single
+        letter gives the place away, and the task is easier.
     alphabet
         Letters that texts are filled with.
     seed
-        Seed of all that is drawn.
+        Seed of every draw.
 
     Raises
     ------
     ShapeError
-        There is not one count a rule, or one is below 0.
+        The number of counts differs from that of rules, or a count is below 0.
     ParameterError
-        The string of a rule does not fit into a text so often, there is no letter to fill the
-        text with, or a parameter makes no sense; or no such text was found in 200 tries each.
+        The string of a rule does not fit into a text, no letter is left to fill the text with,
+        a parameter is out of range, or no such text was found in 200 tries each.
 
     Examples
     --------
@@ -417,7 +417,7 @@ def make_dataset(
 
 @dataclass(frozen=True, eq=False)
 class _Fill:
-    """Makes texts that hold a string so often, or not at all."""
+    """Draws texts with a number of occurrences of a string."""
 
     alphabet: str
     length: int
@@ -443,7 +443,7 @@ class _Fill:
         found = [""] * len(has_op)
         wrong = list(range(len(has_op)))
         for _ in range(_TRIES):
-            # One of 0 occurrences is a record in which nothing happens.
+            # A record without an occurrence has nothing to replace.
             drawn = self.random.integers(len(self.often), size=len(wrong)).tolist()
             times = [self.often[i] * has_op[row] for row, i in zip(wrong, drawn, strict=True)]
             filler = self.random.integers(len(letters), size=(len(wrong), self.length)).tolist()
@@ -458,13 +458,13 @@ class _Fill:
             if not wrong:
                 return found
         raise ParameterError(
-            f"no text of {self.length} letters was found in {_TRIES} tries that holds the "
-            f"string of rule {rule} as often as it should; give a larger alphabet, or other lengths"
+            f"no text of {self.length} letters was found in {_TRIES} tries that has the "
+            f"string of rule {rule} as often as asked; give a larger alphabet, or other lengths"
         )
 
 
 def _placed(x: str, n: int, filler: list[str], at: list[float]) -> str:
-    """A text as long as the filler, with a string in so many places of it."""
+    """A text as long as the filler, with a string at `n` places."""
     n_fill = len(filler) - n * len(x)
     cuts = sorted(int(share * (n_fill + 1)) for share in at[:n])
     parts, start = [], 0

@@ -16,7 +16,7 @@ from instructdiv.errors import ShapeError
 from instructdiv.results import Facts
 
 N_BYTES = 257
-"""Tokens of texts as bytes: the 256 bytes, and the end of a response."""
+"""Size of the vocabulary of bytes: 256, and the end of a response."""
 
 _END = 256
 _SPREAD = 0.02
@@ -27,66 +27,66 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class Shape(Facts):
-    """How large a model is. With the defaults it has 123,200 parameters."""
+    """Size of a model. The defaults have 122,688 parameters."""
 
     vocabulary: int = Field(default=N_BYTES, ge=2)
-    """Number of different tokens."""
+    """Size of the vocabulary."""
 
     length: int = Field(default=96, ge=2)
-    """Most tokens of a record."""
+    """Largest number of tokens of a record."""
 
     width: int = Field(default=64, ge=1)
-    """Components of the state of a token; a multiple of the heads."""
+    """Hidden size, a multiple of the number of heads."""
 
     layers: int = Field(default=2, ge=1)
     """Number of layers."""
 
     heads: int = Field(default=4, ge=1)
-    """Heads of attention in each layer."""
+    """Number of attention heads in each layer."""
 
     spread: float = Field(default=_SPREAD, gt=0)
-    """Standard deviation of the weights of the layers at the start, but for those that GPT-2
-    draws smaller, in proportion; embeddings keep GPT-2's own, 0.02. A narrow model begins
-    sooner to learn with more."""
+    """Standard deviation of the initial weights of the layers (those that GPT-2 draws smaller in
+    proportion); embeddings keep GPT-2's own, 0.02. A narrow model starts to learn sooner with
+    more."""
 
     activation: Literal["gelu_pytorch_tanh", "gelu"] = "gelu_pytorch_tanh"
-    """What stands between the two halves of a layer: GELU as GPT-2 has it, by tanh, or the
-    exact one, which takes half as long on a CPU."""
+    """Activation function: GELU by tanh, as of GPT-2, or exact GELU, which takes half as long on
+    a CPU."""
 
 
 class Training(Facts):
-    """How a model is trained: AdamW on batches in a given order."""
+    """Settings of a training: AdamW on batches in a given order."""
 
     learning_rate: float = Field(default=3e-3, gt=0)
-    """Highest learning rate."""
+    """Peak learning rate."""
 
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes on after the warm-up: it stays, or falls to the last share."""
+    """Learning rate after the warm-up: constant, or decaying to the last share."""
 
     last_share: float = Field(default=0.1, ge=0, le=1)
-    """Learning rate at the end, as a share of the highest; a constant one stays."""
+    """Learning rate at the end, as a share of the peak; not for a constant one."""
 
     warm_up: int = Field(default=0, ge=0)
-    """Steps over which the learning rate rises from nothing."""
+    """Number of warm-up steps, over which the learning rate rises from 0."""
 
     batch: int = Field(default=16, ge=1)
-    """Records of a step."""
+    """Batch size, in records."""
 
     betas: tuple[float, float] = (0.9, 0.999)
-    """How slowly AdamW forgets earlier gradients and their squares."""
+    """Decay rates of AdamW for the mean of gradients and of their squares."""
 
     weight_decay: float = Field(default=0.01, ge=0)
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay of AdamW."""
 
     clip: float = Field(default=1.0, gt=0)
-    """Longest gradient; a longer one is shortened."""
+    """Largest norm of the gradient; a larger one is clipped."""
 
     def n_steps(self, n_records: int) -> int:
-        """Steps that so many records make; the last may have fewer than a batch."""
+        """Number of steps of a number of records; the last batch may be smaller."""
         return -(-n_records // self.batch)
 
     def rate(self, step: int, n_steps: int) -> float:
-        """Learning rate of a step, from 0.
+        """Learning rate of a step, counted from 0.
 
         Examples
         --------
@@ -106,7 +106,7 @@ class Training(Facts):
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Records as token numbers, and which of them are the response.
+    """Records as token numbers, with the place of the response.
 
     Examples
     --------
@@ -119,22 +119,22 @@ class Tokens:
     """(n, longest) int64: prompt, response, then zeros to the length of the longest."""
 
     starts: NDArray[np.int64]
-    """(n,) int64: where the response starts."""
+    """(n,) int64: start of the response."""
 
     ends: NDArray[np.int64]
-    """(n,) int64: where it has ended."""
+    """(n,) int64: end of the response, exclusive."""
 
     @classmethod
     def of(
         cls, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], length: int
     ) -> "Tokens":
-        """Prompts and responses side by side.
+        """Join prompts and responses.
 
         Raises
         ------
         ShapeError
-            There is not one response a prompt, a prompt is empty, or a record is longer than
-            `length`; its row is named.
+            The numbers of prompts and responses differ, a prompt is empty, or a record is longer
+            than `length`; its row is named.
         """
         if len(prompts) != len(responses):
             raise ShapeError(f"{len(responses)} responses do not fit {len(prompts)} prompts")
@@ -152,7 +152,7 @@ class Tokens:
 
     @classmethod
     def of_texts(cls, prompts: Sequence[str], responses: Sequence[str], length: int) -> "Tokens":
-        """Texts as their bytes, a line break after the prompt, and an end after the response.
+        """Encode texts as bytes, with a line break after the prompt and an end after the response.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Tokens:
 
     @classmethod
     def of_plain_texts(cls, texts: Sequence[str], length: int) -> "Tokens":
-        """Texts that answer nothing: every byte but the first counts; cut where too long."""
+        """Encode plain texts, to train on every byte but the first; long texts are cut."""
         cut = [list(text.encode()[:length]) for text in texts]
         return cls.of([text[:1] for text in cut], [text[1:] for text in cut], length)
 
@@ -175,14 +175,14 @@ class Tokens:
         return len(self.numbers)
 
     def take(self, indices: ArrayLike) -> "Tokens":
-        """The records at these rows, in this order, as wide as the longest of them."""
+        """The records at these rows, in this order, padded to the longest."""
         indices = row_numbers(indices, len(self))
         ends = self.ends[indices]
         numbers = self.numbers[indices, : int(ends.max(initial=0))]
         return Tokens(numbers, self.starts[indices], ends)
 
     def batches(self, order: NDArray[np.int64], size: int) -> "Iterator[Tokens]":
-        """The records in an order of rows, so many at a time; a row may come again."""
+        """Yield batches of records in an order of rows; a row may be repeated."""
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             ends = self.ends[rows]
@@ -190,10 +190,10 @@ class Tokens:
 
 
 class Transformer:
-    """A decoder as GPT-2 [1]_, with weights drawn from a seed.
+    """A decoder like GPT-2 [1]_, with weights drawn from a seed.
 
-    It runs on the CPU or a graphics card. On the CPU, with one thread, the same seed and the
-    same records in the same order give the same losses; see :func:`one_torch_thread`.
+    Runs on CPU or GPU. On a CPU, with one thread, the same seed and the same records in the same
+    order give the same losses; see :func:`one_torch_thread`.
 
     References
     ----------
@@ -260,7 +260,7 @@ class Transformer:
         }
 
     def with_weights(self, weights: Weights) -> "Transformer":
-        """A model of this shape with these weights."""
+        """A copy of the model with these weights."""
         import torch
 
         other = copy.copy(self)
@@ -278,21 +278,21 @@ class Transformer:
         watch: Callable[[int], None] | None = None,
         every: int = 1,
     ) -> None:
-        """Train on records in an order; only responses count.
+        """Train on records in an order; the loss is that of the responses.
 
         Parameters
         ----------
         tokens
             The records.
         order
-            Rows of them, in the order of training; a row may come again.
+            Rows in the order of training; a row may be repeated.
         training
-            Batches and learning rates.
+            Batch size and learning rate.
         watch
-            Called with the number of steps done: before the first, then every so many, and
-            after the last.
+            Called with the number of finished steps: before the first, after every `every`
+            steps, and after the last.
         every
-            Steps between two calls.
+            Number of steps between two calls.
         """
         import torch
 
@@ -322,7 +322,7 @@ class Transformer:
     def losses(self, tokens: Tokens) -> NDArray[np.float64]:
         """Mean cross-entropy of the tokens of each response, (n,) float64, in nats.
 
-        A record without a response has none: NaN.
+        NaN for a record without a response.
         """
         from torch.nn.functional import cross_entropy
 
@@ -337,10 +337,10 @@ class Transformer:
         return means
 
     def exact_matches(self, tokens: Tokens) -> NDArray[np.bool_]:
-        """Whether each response is what the model gives, token by token, (n,) bool.
+        """Whether greedy decoding gives each response, token by token, (n,) bool.
 
-        It is what greedy decoding would say: as long as all tokens before are right, the next
-        one is chosen after the same text. So one pass over the response does.
+        One forward pass suffices: as long as all earlier tokens are right, the next one is
+        predicted from the same text.
         """
 
         def wrong(scores: Any, wanted: Any) -> NDArray[np.float64]:
@@ -352,11 +352,11 @@ class Transformer:
     def _over_responses(
         self, tokens: Tokens, measure: Callable[[Any, Any], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """Sum over the tokens of each response of what is measured on each, (n,) float64."""
+        """Sum of a measure over the tokens of each response, (n,) float64."""
         import torch
 
         found = np.zeros(len(tokens))
-        # Records of like length together: less is computed on padding.
+        # Records of similar length together, so that less is computed on padding.
         order = np.argsort(tokens.ends, kind="stable")
         with torch.inference_mode():
             for start in range(0, len(order), _EVALUATED_TOGETHER):
@@ -367,14 +367,14 @@ class Transformer:
         return found
 
     def _scores(self, batch: Tokens) -> tuple[Any, Any]:
-        """Scores of every token at each place of a response, and the token that stands there."""
+        """Logits at each place of the responses, and the tokens that stand there."""
         import torch
 
         numbers = torch.from_numpy(batch.numbers).to(self.device)
         places = np.arange(batch.numbers.shape[1])
         within = (places >= batch.starts[:, None]) & (places < batch.ends[:, None])
         wanted = numbers[torch.from_numpy(within).to(self.device)]
-        # A token is told from the state before it. Padding stands behind every response, where
+        # A token is predicted from the state before it. Padding comes after the response, where
         # causal attention does not look.
         before = torch.from_numpy(np.roll(within, -1, axis=1)).to(self.device)
         last = self._model.transformer.h[-1].mlp
@@ -386,8 +386,8 @@ class Transformer:
         return self._model.lm_head(states[before]), wanted
 
 
-# The last layer's second half sees one place at a time, and what it makes of a prompt is never
-# read: so it is spared the prompts, a sixth of all the work where they are long.
+# The MLP of the last layer works on each place alone, and its output for prompts is never used:
+# these two hooks skip the prompts, a sixth of all the work where they are long.
 
 
 def _taken(mlp: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -404,7 +404,7 @@ def _put_back(mlp: Any, _inputs: tuple[Any, ...], output: Any) -> Any:
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Hold torch to one thread: sums round otherwise on two, and small models gain nothing."""
+    """Limit torch to one thread: two would round differently, and gain nothing here."""
     import torch
 
     before = torch.get_num_threads()

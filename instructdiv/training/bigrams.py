@@ -1,4 +1,4 @@
-"""Bigrams: how far the word pairs of what was read so far are from those of a target."""
+"""Bigrams: divergence of the word pairs of texts from those of a target."""
 
 from collections.abc import Iterable
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 # Keeps the logarithms finite.
 _SMOOTHING = 1e-10
-# A pair is one number: its first word in the upper bits. A text ends with what is no word.
+# A pair is one number: its first word in the upper bits. A text ends with a mark that is no word.
 _BITS, _END = 31, -1
 Numbers = NDArray[np.int64]
 
 
 class Bigrams:
-    """Word pairs of a target, and of what is added beside it.
+    """Counts of the word pairs of a target, and of texts that are added.
 
-    Words are what stands between white space; no pair crosses texts. Memory is that of the
-    distinct pairs.
+    Words are separated by white space; no pair crosses texts. Memory is that of the distinct
+    pairs.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Bigrams:
         self._number = {pair: number for number, pair in enumerate(pairs)}
         self._counts = np.zeros(len(pairs), np.int64)
         self._n_read = 0
-        # How many pairs that the target has not were read so often.
+        # Number of pairs beside those of the target, by how often they were added.
         self._often = np.zeros(1, np.int64)
 
     def add(self, texts: Iterable[str]) -> None:
@@ -60,13 +60,12 @@ class Bigrams:
     def divergence(self) -> float | None:
         """Jensen-Shannon divergence of the two distributions, in bits, 0 to 1.
 
-        Both are smoothed over the vocabulary of both, in which each pair stands once; none
-        while one of them has no pair.
+        Both are smoothed over the union of their pairs. None while one of them has no pair.
         """
         n_target = len(self._of_target)
         if not n_target or not self._n_read:
             return None
-        # Pairs that the target has not, and that were read equally often, are alike.
+        # Pairs beside those of the target with equal counts contribute equally.
         levels = np.flatnonzero(self._often[1:]) + 1
         read = np.concatenate([self._counts[:n_target], levels])
         wanted = np.concatenate([self._of_target, np.zeros(len(levels), np.int64)])
@@ -79,7 +78,7 @@ class Bigrams:
         return min(1.0, max(0.0, float(weights @ bits) / 2))
 
     def _counted(self, texts: Iterable[str]) -> tuple[list[int], Numbers]:
-        """The distinct word pairs of texts, each as one number, and how often each stands there."""
+        """The distinct word pairs of texts, each as one number, and their counts."""
         word = self._word
         ids: list[int] = []
         for text in texts:

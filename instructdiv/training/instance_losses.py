@@ -14,30 +14,30 @@ _IGNORED = -100
 def instance_losses(
     rows: Iterable[Mapping[str, Any]], *, batch_size: int = 8
 ) -> "Callable[[Any], NDArray[np.float64]]":
-    """What measures a causal language model on each instance of a target.
+    """Make a function that measures a causal language model on each instance of a target.
 
     The loss of an instance is the mean cross-entropy, in nats, over the tokens of its answer
-    [1]_; NaN where no token of an answer is left, as when it was cut off.
+    [1]_; NaN where no token of the answer is left, as when it was cut off.
 
     Parameters
     ----------
     rows
-        The instances, as a tokenizer gives them: `input_ids`, and `labels` of the same length
-        that are -100 where there is no answer.
+        Tokenized instances: `input_ids`, and `labels` of the same length that are -100 outside
+        the answer.
     batch_size
-        Instances that go through the model at once; memory grows with it, the losses only
-        round otherwise.
+        Number of instances in a forward pass; more need more memory, and change the losses by
+        rounding alone.
 
     Returns
     -------
     measure
-        Takes a model of transformers and gives the losses, (M,) float64, in the order of the
-        rows. It leaves the model in the mode it was in, and draws no random number.
+        Function from a model of transformers to the losses, (M,) float64, in the order of the
+        rows. It restores the mode of the model, and draws no random number.
 
     Raises
     ------
     ShapeError
-        There are no rows, or one has not as many labels as tokens; it is named.
+        There are no rows, or the labels of a row do not fit its tokens; the row is named.
     ParameterError
         The batch size is below 1.
 
@@ -100,7 +100,7 @@ def _losses(model: Any, batch: list[tuple[list[int], list[int]]]) -> NDArray[np.
 
     device = next(model.parameters()).device
     longest = max(len(ids) for ids, _ in batch)
-    # Padded to the right: what a token sees is to its left.
+    # Padded on the right, since tokens attend to the left.
     ids = torch.zeros((len(batch), longest), dtype=torch.long)
     seen = torch.zeros((len(batch), longest), dtype=torch.long)
     for row, (own, _) in enumerate(batch):

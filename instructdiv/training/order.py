@@ -1,4 +1,4 @@
-"""Order: how the ids that were seen stand to the order that was expected."""
+"""Order: compares the ids that were seen with the expected order."""
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
@@ -13,7 +13,7 @@ _UNKNOWN = -1
 
 @dataclass(frozen=True)
 class OrderComparison:
-    """How one sequence of ids stands to another. Made by :func:`compare_order`."""
+    """Comparison of a sequence of ids with the expected order. Made by :func:`compare_order`."""
 
     n_expected: int
     """Number of ids that were expected."""
@@ -22,22 +22,22 @@ class OrderComparison:
     """Number of ids that were seen."""
 
     broken_at: int | None
-    """First place in what was seen, counted from 0, that is out of order; None without one."""
+    """First place, counted from 0, that is out of order; None if all are in order."""
 
     broken_by: str
-    """What is wrong at that place; empty if all is in order."""
+    """The fault at that place; empty if all are in order."""
 
     correlation: float | None
     """Spearman's rank correlation with the expected order, each id where it was first seen.
 
-    1 is the same order, 0 none, -1 the reverse; unknown for fewer than two ids.
+    1 is the same order, 0 is none, -1 the reverse; None for fewer than two ids.
     """
 
     furthest: int
-    """Most ids by which one is away from its place among those that were seen."""
+    """Largest displacement of an id among those that were seen, in places."""
 
     streams: int
-    """Fewest sequences, each in order, that what was seen is a mixture of."""
+    """Smallest number of ordered sequences that the seen ids interleave."""
 
     dropped: tuple[Hashable, ...]
     """Expected ids that were not seen, though a later one was."""
@@ -53,16 +53,16 @@ class OrderComparison:
 
     @property
     def held(self) -> bool:
-        """Whether something was seen, and all of it was expected and came in order."""
+        """Whether ids were seen, all of them expected and in order."""
         return self.n_seen > 0 and self.broken_at is None
 
 
 def compare_order(expected: Iterable[Hashable], seen: Iterable[Hashable]) -> OrderComparison:
-    """Compare what was seen, in one pass over the data, with the order that was expected.
+    """Compare the ids seen in one epoch with the expected order.
 
     The order holds if no id comes after one that was expected later. Ids may be left out, since
-    trainers drop records that are too long. An id may come twice running, since packing cuts
-    records in two. Time O(n log n).
+    trainers drop records that are too long. An id may come twice in a row, since packing splits
+    records. Time O(n log n).
 
     Raises
     ------
@@ -119,7 +119,7 @@ def places(ids: Sequence[Hashable], start: int = 0) -> dict[Hashable, int]:
 
 
 def _first_break(at: np.ndarray, seen: Sequence[Hashable]) -> tuple[int | None, str]:
-    """Where the places of what was seen first fall, or are not known, and how to say so."""
+    """First place that falls or is unknown, and the fault in words."""
     falls = np.flatnonzero(np.diff(at, prepend=_UNKNOWN) < 0)
     unknown = np.flatnonzero(at == _UNKNOWN)
     if len(unknown) and (not len(falls) or unknown[0] <= falls[0]):
@@ -136,7 +136,7 @@ def _correlation(away: np.ndarray) -> float | None:
 
 
 def _streams(in_turn: Iterable[int]) -> int:
-    """Fewest ascending sequences that make up another, by patience sorting."""
+    """Smallest number of ascending sequences that make up another, by patience sorting."""
     ends: list[int] = []  # the last place of each stream, negated so that they ascend
     for place in in_turn:
         stream = bisect_left(ends, -place)

@@ -4,17 +4,7 @@ from instructdiv.lab.arrangement import arrangement_study
 from instructdiv.lab.arrangement_plan import ArrangementPlan
 from instructdiv.lab.arrangement_results import ArmRow, Run, SettingResult, Study
 from instructdiv.lab.generalization import rewriting_study
-from instructdiv.lab.rewriting import (
-    LETTERS,
-    Constraint,
-    MarkovAlgorithm,
-    Rewrites,
-    Rule,
-    apply_rule,
-    equal_counts,
-    make_dataset,
-    sample_rules,
-)
+from instructdiv.lab.rewriting import LETTERS, Rewrites, equal_counts, make_dataset, sample_rules
 from instructdiv.lab.rewriting_plan import Condition, RewritingPlan
 from instructdiv.lab.rewriting_results import (
     Comparison,
@@ -23,6 +13,7 @@ from instructdiv.lab.rewriting_results import (
     RewritingRun,
     RewritingStudy,
 )
+from instructdiv.lab.rewriting_rules import Constraint, MarkovAlgorithm, Rule, apply_rule
 from instructdiv.lab.study_report import Spread
 from instructdiv.lab.tasks import HELD_OUT, Tasks, generated_tasks, labelled_tasks
 from instructdiv.lab.transformer import Shape, Tokens, Training, Transformer

@@ -11,15 +11,7 @@ from instructdiv.embedders import Progress
 from instructdiv.errors import ParameterError
 from instructdiv.experiments import emergence
 from instructdiv.lab.rewriting import Rewrites
-from instructdiv.lab.rewriting_plan import (
-    Condition,
-    RewritingPlan,
-    StudyConditions,
-    check_device,
-    datasets_of,
-    rules_of,
-    studies_of,
-)
+from instructdiv.lab.rewriting_plan import Condition, RewritingPlan, check_device
 from instructdiv.lab.rewriting_results import (
     Comparison,
     ConditionRow,
@@ -27,6 +19,7 @@ from instructdiv.lab.rewriting_results import (
     RewritingRun,
     RewritingStudy,
 )
+from instructdiv.lab.rewriting_studies import StudyConditions, datasets_of, rules_of, studies_of
 from instructdiv.lab.run_store import RunStore, provenance, versions
 from instructdiv.lab.transformer import Tokens, Transformer
 

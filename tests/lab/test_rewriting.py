@@ -39,7 +39,8 @@ from instructdiv.lab import (
     sample_rules,
 )
 from instructdiv.lab.generalization import ToRewrite, train
-from instructdiv.lab.rewriting_plan import STUDIES, datasets_of, rules_of, studies_of
+from instructdiv.lab.rewriting_plan import STUDIES
+from instructdiv.lab.rewriting_studies import datasets_of, rules_of, studies_of
 from instructdiv.lab.transformer import one_torch_thread
 from tests.shared_data import ROOT
 

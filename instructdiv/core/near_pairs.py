@@ -1,4 +1,4 @@
-"""Near pairs: which vectors are near copies of each other."""
+"""Near pairs: which vectors are near-duplicates of each other."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,7 +11,7 @@ from instructdiv.core.neighbors import similarities_between
 from instructdiv.core.rows import Floats, Rows
 from instructdiv.core.space import Space
 
-# Near copies are found among all pairs up to this many vectors, and in tiles of so many rows.
+# Largest number of vectors of which all pairs are compared, and rows compared at a time.
 _EXACT_PAIRS = 16_384
 _PAIR_TILE = 1024
 _PARTNERS = 64
@@ -19,13 +19,13 @@ _CELL_ROUNDS = 2
 
 
 def near_pairs(space: Space, similarity_threshold: float) -> tuple[Rows, Floats]:
-    """Pairs of different vectors that are at least so similar, and how similar they are.
+    """Pairs of different vectors of at least this similarity, and their similarities.
 
-    Rows with the same vector stand for one row, the first. A vector with more than 64 near
-    copies after it gets the 64 most similar, and as many others as are needed so that the
-    same vectors stay connected. Exact up to 16,384 vectors; beyond, only vectors that share
-    one of their three nearest centroids are compared, which misses few pairs of near copies,
-    and time stays O(n^1.5 * d).
+    Rows with the same vector are represented by the first. A vector with more than 64
+    near-duplicates after it gets the 64 most similar, and as many others as are needed so that the
+    same vectors stay connected. Exact up to 16,384 vectors; beyond, only vectors that share one of
+    their three nearest centroids are compared, which misses few pairs of near-duplicates, and time
+    stays O(n^1.5 * d).
 
     Parameters
     ----------

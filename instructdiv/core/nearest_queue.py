@@ -190,7 +190,7 @@ class NearestQueue:
         self._begin[moved] = self._place[moved]
 
     def _make_room(self, n_keys: int) -> None:
-        """Room for so many keys behind the lists, which close up where it is tight."""
+        """Make room for more keys behind the lists, which are moved together if needed."""
         if self._n_keys + n_keys <= len(self._keys):
             return
         lists = [self._keys[a:b] for a, b in zip(self._place, self._end, strict=True)]
@@ -205,9 +205,9 @@ class NearestQueue:
 
 
 def likely_depth(n_expected: int, n_targets: int) -> int:
-    """How many rows of each target are worth finding at a time, where so many will be taken.
+    """Number of nearest rows to find at a time for each target record.
 
-    Few would save nothing: where the first few lie is told by a sample of most rows.
+    Fewer would save nothing: the threshold for the first few needs a sample of most rows.
     """
     return max(64 + 4 * n_expected // n_targets, _FOUND // n_targets)
 

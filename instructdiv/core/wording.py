@@ -6,13 +6,13 @@ from typing import Any
 
 
 def start_of(text: str, longest: int = 100) -> str:
-    """The start of a text on one line, at most so many characters."""
+    """Start of a text on one line, at most `longest` characters."""
     line = printable(text[: 4 * longest])
     return line if len(line) <= longest else line[: longest - 1] + "\u2026"
 
 
 def printable(text: str) -> str:
-    """One line of what prints: the rest could steer a terminal, or break a table."""
+    """A text on one line without characters that could steer a terminal or break a table."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

@@ -60,7 +60,7 @@ class Baize(Schema):
             said += [f"[|Human|] {asked}", f"[|AI|] {answered}"]
         row = {self.column: "\n".join([*said, "[|Human|] "])}
         if len(_MARK.findall(row[self.column])) != 2 * len(rounds) + 1:
-            raise RowError(f"the layout {self.name} has no place for its marks within a text")
+            raise RowError(f"the layout {self.name} cannot hold its marks within a text")
         return row | beside(conversation)
 
     @classmethod

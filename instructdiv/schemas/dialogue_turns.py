@@ -43,7 +43,7 @@ class DialogueTurns(Schema):
         for said in conversation.messages:
             speaker = _SPEAKERS.get(said["role"])
             if speaker is None:
-                raise RowError(f"the layout {self.name} has no place for the role {said['role']}")
+                raise RowError(f"the layout {self.name} cannot hold the role {said['role']}")
             turns.append({"speaker": speaker, "utterance": only_text(said, self.name)})
         return {self.column: turns} | beside(conversation)
 

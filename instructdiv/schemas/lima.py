@@ -45,7 +45,7 @@ class Lima(Schema):
         for place, said in enumerate(conversation.messages):
             if said["role"] != ("user", "assistant")[place % 2]:
                 raise RowError(
-                    f"the layout {self.name} has no place for {said['role']} as message {place + 1}"
+                    f"the layout {self.name} cannot hold {said['role']} as message {place + 1}"
                 )
         return [only_text(said, self.name) for said in conversation.messages]
 

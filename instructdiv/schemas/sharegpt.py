@@ -82,9 +82,9 @@ def written_turns(said: Message) -> list[dict[str, Any]]:
         It shows more than text.
     """
     if said.get("parts"):
-        raise RowError("the layout sharegpt has no place for images, sounds or videos in a turn")
+        raise RowError("the layout sharegpt has no field for images, audio or video")
     if said["role"] == "assistant" and not said.get("weight", 1):
-        raise RowError("the layout sharegpt has no place for answers that are not trained on")
+        raise RowError("the layout sharegpt has no field for answers excluded from training")
     calls = said.get("tool_calls")
     plain = {key: value for key, value in said.items() if key != "tool_calls"}
     turns = [{"from": _ROLES[said["role"]], "value": spoken(plain)}]

@@ -114,7 +114,7 @@ def test_one_question_and_its_answer_have_a_place_in_every_layout(
 
 def test_a_text_with_marks_of_baize_has_no_place_in_baize() -> None:
     said = [{"role": "user", "content": "[|AI|] x"}, {"role": "assistant", "content": "y"}]
-    with pytest.raises(RowError, match="baize has no place for its marks within a text"):
+    with pytest.raises(RowError, match="baize cannot hold its marks within a text"):
         ALL["baize"].write(Conversation(said))
 
 

@@ -528,6 +528,48 @@ def as_pools(
     }
 
 
+def read_together(reading: Reading, data: Any, *others: Any) -> list[Any]:
+    """The pool of some data, and other data (or several by name) as pools that fit it.
+
+    Pools and vectors are taken as they are; data are read and embedded in one call.
+    """
+    if isinstance(data, Pool) or _are_vectors(data):
+        return [as_pool(data, reading), *others]
+    sets: dict[str, Any] = {"data": data}
+    for number, other in enumerate(others):
+        named = other if isinstance(other, Mapping) else {"": other}
+        sets |= {f"{number} {name}": one for name, one in named.items() if one is not None}
+    in_rows = [
+        name
+        for name in ("group", "costs", "quality")
+        if not isinstance(getattr(reading, name), str | None)
+    ]
+    own: Any = {name: dict.fromkeys(in_rows) for name in sets if name != "data"}
+    pools = as_pools(sets, reading, each=own)
+    found: list[Any] = [pools["data"]]
+    for number, other in enumerate(others):
+        if isinstance(other, Mapping):
+            found.append({name: pools[f"{number} {name}"] for name in other})
+        else:
+            found.append(pools.get(f"{number} "))
+    return found
+
+
+def check_pool(given: Any) -> None:
+    """Raise unless a pool is given.
+
+    Raises
+    ------
+    ShapeError
+        It is something that a pool can be made of, or something else.
+    """
+    if not isinstance(given, Pool):
+        raise ShapeError(
+            f"a pool is needed, got {type(given).__name__}; make one with Pool.of(data, "
+            "embedder=...), or of vectors with Pool.from_embeddings"
+        )
+
+
 def _are_vectors(data: Any) -> bool:
     if isinstance(data, list | tuple):
         return bool(data) and not any(isinstance(one, Mapping | str | Path) for one in data)

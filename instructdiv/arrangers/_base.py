@@ -12,7 +12,7 @@ from instructdiv.clusterers import Clusterer
 from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.errors import ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool, Target, as_target
+from instructdiv.pool import Pool, Target, as_target, check_pool
 from instructdiv.selection import Selection
 
 
@@ -102,6 +102,7 @@ class Arranger(Part):
             There is no row, a row is not one of the pool, or occurs twice; the target is
             missing, is empty, or has other dimensions or another embedder than the pool.
         """
+        check_pool(pool)
         if isinstance(selection, Selection):
             made_from = selection.pool
             if made_from is not None and made_from.fingerprint != pool.fingerprint:

@@ -1,7 +1,7 @@
 """Advise: what to add next, by what it covers that is not covered yet."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,9 @@ from instructdiv.core.greedy import maximize
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted
 from instructdiv.data.normalize import normalize
-from instructdiv.embedders import Progress
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, as_target
-from instructdiv.pool import Target as Aim
+from instructdiv.pool import Pool, as_target, read_together
 from instructdiv.published import evidence
 from instructdiv.report.curve import reached
 from instructdiv.report.facts import Advice
@@ -175,14 +174,14 @@ def _gain_table(of: str, rows: list[SourceGain], *, allocated: bool) -> Table:
 
 
 def advise(
-    pool: Pool,
-    candidates: Pool | Mapping[str, Pool],
+    pool: Any,
+    candidates: Any,
     add: int = 10_000,
     mode: Mode = "generalist",
-    target: Aim | None = None,
+    target: Any = None,
     *,
-    seed: int = 0,
-    progress: Progress | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> AdditionAdvice:
     """Tell what to add next: what each source covers that is not covered yet.
 
@@ -209,10 +208,10 @@ def advise(
         specialist: the model is for what the pool is of; generalist: it is for everything.
     target
         What should be covered; the pool and all candidates if not given.
-    seed
-        Seed of what is held back and looked at.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
+    reading
+        How data that are no pool yet are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -239,7 +238,9 @@ def advise(
         raise ParameterError(f"at least 1 record is to be added, got {add!r}")
     if mode not in ("specialist", "generalist"):
         raise ParameterError(f"mode is specialist or generalist, got {mode!r}")
-    progress = progress or (lambda _stage, _done, _total: None)
+    reading = Reading.of(reading, **options)
+    seed, progress = reading.seed, reading.progress or (lambda _stage, _done, _total: None)
+    pool, candidates, target = read_together(reading, pool, candidates, target)
     named = _sources(candidates)
     for one in named.values():
         pool.check_comparable(one)

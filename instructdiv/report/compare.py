@@ -1,7 +1,7 @@
 """Compare: several selectors at several budgets, each beside random draws."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.wording import counted, sentence
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.embedders import Progress
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.metrics import (
@@ -20,7 +21,7 @@ from instructdiv.metrics import (
     Vendi,
 )
 from instructdiv.part import Part
-from instructdiv.pool import Pool, Target, as_target
+from instructdiv.pool import Pool, as_target, read_together
 from instructdiv.report.comparison import (
     ComparedMetric,
     ComparedRow,
@@ -45,16 +46,16 @@ _NONE = np.empty(0, np.int64)
 
 
 def compare(
-    pool: Pool,
+    pool: Any,
     selectors: Chooser | Iterable[Chooser],
     budgets: Budget | int | Iterable[Budget | int],
-    target: Target | None = None,
+    target: Any = None,
     *,
     labels: str | ArrayLike | None = None,
     metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
     n_draws: int = 64,
-    seed: int = 0,
-    progress: Progress | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Comparison:
     """Run several selectors at several budgets and set each beside random draws.
 
@@ -81,10 +82,10 @@ def compare(
         the Vendi score and the effective number of clusters.
     n_draws
         Random draws at each budget; where labels are known, as many balanced ones.
-    seed
-        Seed of the draws, and of everything that has no seed of its own.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
+    reading
+        How data that are no pool yet are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -106,7 +107,9 @@ def compare(
     >>> [(row.budget, row.selector, row.records) for row in comparison.rows][:2]
     [('2 records', 'k_center', 2), ('2 records', 'random', 2)]
     """
-    progress = progress or (lambda *_: None)
+    reading = Reading.of(reading, **options)
+    seed, progress = reading.seed, reading.progress or (lambda *_: None)
+    pool, target = read_together(reading, pool, target)
     choosers = _distinct("selector", [Selector.model_validate(s) for s in _listed(selectors)])
     given = _default_metrics() if metrics is None else _listed(metrics)
     measures = list(_distinct("metric", [Metric.model_validate(m) for m in given]).values())

@@ -1,13 +1,14 @@
 """Summarize: measure what a pool covers and, with a selection, what is left of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.wording import sentence
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import ParameterError
 from instructdiv.metrics import (
     Assessment,
@@ -23,7 +24,7 @@ from instructdiv.metrics import (
     Vendi,
 )
 from instructdiv.metrics._cluster_spread import clusters_of
-from instructdiv.pool import Pool, as_target
+from instructdiv.pool import Pool, as_target, read_together
 from instructdiv.pool import Target as Aim
 from instructdiv.report.conversations import histograms
 from instructdiv.report.curve import coverage_curve
@@ -45,17 +46,18 @@ Rows = NDArray[np.int64]
 
 
 def coverage(
-    pool: Pool,
+    pool: Any,
     selection: Selection | None = None,
-    target: Aim | None = None,
+    target: Any = None,
     *,
-    references: Mapping[str, Pool] | None = None,
+    references: Mapping[str, Any] | None = None,
     metrics: Metric | str | Iterable[Metric | Mapping[str, Any] | str] | None = None,
     clusterer: Clusterer | None = None,
     similarity_threshold: float = 0.95,
     radius: float = 0.3,
     n_draws: int = 64,
-    seed: int = 0,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Summary:
     """Measure what a pool covers and, with a selection, what is left of it.
 
@@ -81,8 +83,10 @@ def coverage(
         Distance within which a record counts as covered.
     n_draws
         Size-matched random draws that the selection is compared with.
-    seed
-        Seed of the draws and of the clusters.
+    reading
+        How data that are no pool yet are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -102,6 +106,9 @@ def coverage(
     ):
         if not least <= value <= least + 2:
             raise ParameterError(f"{name} must lie in {least}..{least + 2}, got {value}")
+    reading = Reading.of(reading, **options)
+    seed = reading.seed
+    pool, target, references = read_together(reading, pool, target, references)
     goal = None if target is None else _fitting(target, pool)
     aim = pool if goal is None else goal
     inventories = {

@@ -1,12 +1,13 @@
 """Difference: what one data set covers that another lacks."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from instructdiv.core.wording import printable
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import GateFailed, ParameterError
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_pool, read_together
 from instructdiv.report.facts import Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
@@ -137,12 +138,13 @@ class Difference(Result):
 
 
 def diff(
-    a: Pool,
-    b: Pool,
+    a: Any,
+    b: Any,
     names: tuple[str, str] = ("first", "second"),
     *,
     radius: float = 0.3,
-    seed: int = 0,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Difference:
     """Set two data sets side by side: what each covers that the other lacks.
 
@@ -154,8 +156,10 @@ def diff(
         What they are called.
     radius
         Distance within which a record counts as covered.
-    seed
-        Seed of the samples that are looked at of many records.
+    reading
+        How data that are no pool yet are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -176,6 +180,9 @@ def diff(
     """
     if not 0 <= radius <= 2:
         raise ParameterError(f"radius must lie in 0..2, got {radius}")
+    reading = Reading.of(reading, **options)
+    seed = reading.seed
+    a, b = map(as_pool, read_together(reading, a, b))
     a.check_comparable(b)
     first, second = _side(names[0], a, b, radius, seed), _side(names[1], b, a, radius, seed)
     return Difference(

@@ -1,17 +1,18 @@
 """Leakage: records of a target that are in the pool as well."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.data.normalize import normalize
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, Target, as_pool, as_target
+from instructdiv.pool import Pool, as_target, read_together
 from instructdiv.results import Facts, Result, Similarity
 
 Rows = NDArray[np.int64]
@@ -95,7 +96,12 @@ class Leaks(Result):
 
 
 def leak_check(
-    pool: Pool | Space | ArrayLike, target: Target, *, similarity_threshold: float = 0.95
+    pool: Any,
+    target: Any,
+    *,
+    similarity_threshold: float = 0.95,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Leaks:
     """Find records of the target that are in the pool as well, before any claim is made on it.
 
@@ -142,7 +148,9 @@ def leak_check(
             "similarity_threshold must be a number above 0 and at most 1, "
             f"got {similarity_threshold!r}"
         )
-    pool, target = as_pool(pool), as_target(target)
+    reading = Reading.of(reading, **options)
+    pool, target = read_together(reading, pool, target)
+    target = as_target(target)
     if not len(pool):
         raise ShapeError("a pool needs at least one record")
     by_text = pool.has_texts and target.has_texts

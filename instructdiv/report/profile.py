@@ -1,7 +1,7 @@
 """Profile: how many different instructions a pool has, and how records are spread over them."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,10 +10,11 @@ from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted, start_of
 from instructdiv.data.normalize import normalize
+from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.embedders import Precomputed, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.pool import Pool
+from instructdiv.pool import Pool, as_pool
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
@@ -197,11 +198,12 @@ class InstructionProfile(Result):
 
 
 def instruction_profile(
-    pool: Pool,
+    pool: Any,
     *,
     similarity_threshold: float = 0.95,
     clusterer: Clusterer | None = None,
-    progress: Progress | None = None,
+    reading: Reading | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> InstructionProfile:
     """Count the different instructions of a pool, and how records are spread over them.
 
@@ -219,8 +221,10 @@ def instruction_profile(
     clusterer
         What finds domains where the pool has no groups; k-means with the square root of n if
         not given.
-    progress
-        Called with a stage, how much of it is done, and how much there is.
+    reading
+        How data that are no pool yet are read and embedded.
+    **options
+        Parameters of :class:`instructdiv.Reading`, as keywords.
 
     Raises
     ------
@@ -243,7 +247,9 @@ def instruction_profile(
     """
     if not -1 <= similarity_threshold <= 1:
         raise ParameterError(f"similarity_threshold must lie in -1..1, got {similarity_threshold}")
-    asked, merged = _instructions(pool, similarity_threshold, progress)
+    reading = Reading.of(reading, **options)
+    pool = as_pool(pool, reading)
+    asked, merged = _instructions(pool, similarity_threshold, reading.progress)
     of_record = _renumbered(merged[asked])
     labels, names, kind = _domains(pool, clusterer)
     texts = Counts.of(np.bincount(asked))

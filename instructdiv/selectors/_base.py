@@ -14,7 +14,7 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.rows import Rows
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool, Target, as_target
+from instructdiv.pool import Pool, Target, as_target, check_pool
 from instructdiv.selection import Change, Origin, Selection
 
 
@@ -28,6 +28,7 @@ class Selector(Part):
     """
 
     family = "selector"
+    usage = "the budget goes to {}().select(pool, budget)"
     covers_target: ClassVar[bool] = False
     """Whether `target` may be another set than the pool itself."""
 
@@ -85,6 +86,7 @@ class Selector(Part):
             another embedder than the pool; a row is not one of the pool, or is in two of
             `given`, `must_keep` and `never_keep`; stability is outside 0..1.
         """
+        check_pool(pool)
         budget = Budget.of(budget)
         if not 0 <= stability <= 1:
             raise ShapeError(f"stability must be a share from 0 to 1, got {stability!r}")

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from instructdiv.budget import Budget
 
 
-def parts_of(names: str, family: Any) -> list[Any]:
-    """Parts of a family between commas; a JSON mapping may hold commas of its own."""
+def parts_of(names: str, family: Any) -> Any:
+    """Parts of a family between commas, each a name or a JSON mapping; or all."""
     if names.strip() == "all":
-        return [family.of(name) for name in family.known()]
+        return "all"
     found: list[Any] = []
     rest = names.strip()
     while rest:

@@ -303,29 +303,19 @@ def _curate(recipe: "Recipe", output: Path, overwrite: bool, printer: Printer) -
 def _core_and_others(
     data: list[str], pool: list[str] | None, core: str | None, keys: Keys, progress: Any
 ) -> tuple[Any, Any]:
-    """A core and what may come for it: a group of the data and the others, or other files."""
-    import numpy as np
-
+    """The core and what may be added: a group of the data and the others, or other files."""
+    from instructdiv.curation.diversify import split_core
     from instructdiv.pool import Pool
 
     if (core is None) == (pool is None):
-        raise UsageError("what may come are the other groups of the data (--core), or --pool files")
-    if core is None:
-        named = files_by_name(pool or [], "--pool")
-        sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
-        group = keys.pop("group", None)
-        own: dict[str, Any] = {name: {"group": group if name else None} for name in sets}
-        pools = Pool.together(sets, each=own, progress=progress, **keys)
-        return pools.pop(""), {name: pools[f"pool {name}"] for name in named}
-    if "group" not in keys:
-        raise UsageError("--core is a group of the data; name the column of the groups by --group")
-    whole = Pool.of(data, progress=progress, **keys)
-    assert whole.groups is not None  # noqa: S101
-    known = np.unique(whole.groups).tolist()
-    if core not in known:
-        shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-        raise UsageError(f"no group is named {core!r}; known: {shown}")
-    is_core = whole.groups == core
-    if is_core.all():
-        raise UsageError(f"all records are of {core!r}; nothing else may come")
-    return whole.take(np.flatnonzero(is_core)), whole.take(np.flatnonzero(~is_core))
+        raise UsageError("give what may be added: --pool files, or the other groups with --core")
+    if core is not None:
+        if "group" not in keys:
+            raise UsageError("--core is a group of the data; name the column with --group")
+        return split_core(Pool.of(data, progress=progress, **keys), core)
+    named = files_by_name(pool or [], "--pool")
+    sets = {"": data} | {f"pool {name}": one for name, one in named.items()}
+    group = keys.pop("group", None)
+    own: dict[str, Any] = {name: {"group": group if name else None} for name in sets}
+    pools = Pool.together(sets, each=own, progress=progress, **keys)
+    return pools.pop(""), {name: pools[f"pool {name}"] for name in named}

@@ -118,7 +118,8 @@ def _facts(part: "type[Part]") -> dict[str, Any]:
 
     if issubclass(part, Selector):
         target = "needed" if part.needs_target else "possible" if part.covers_target else "no"
-        return {"target": target, "prefix-nested": part.nested}
+        needs = ", ".join(f"--{name.replace('_', '-')}" for name in part.needs)
+        return {"target": target, "needs": needs, "prefix-nested": part.nested}
     if issubclass(part, Metric):
         return {"higher is better": part.higher_is_better}
     if issubclass(part, Arranger):

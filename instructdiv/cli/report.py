@@ -142,9 +142,6 @@ def report(
     with printer.progress() as progress:
         pools = Pool.together(sets, each=own, progress=progress, **keys)
         pool = pools["data"]
-        grouped = all(p.groups is not None for p in (pool, pools.get("target", pool)))
-        if measures and str(metrics).strip() == "all" and not grouped:
-            measures = [metric for metric in measures if metric.looks_at != "groups"]
         chosen = None if selection is None else selection_of(selection, pool)
         summary = coverage(
             pool,
@@ -248,8 +245,6 @@ def compare(
 
     check_file(output, "comparison", ".md", ".json")
     chosen = parts_of(selectors, Selector)
-    if selectors.strip() == "all" and not target:
-        chosen = [selector for selector in chosen if not selector.needs_target]
     spent = [budget_of(amount.strip(), unit) for amount in budgets.split(",")]
     sets = {"data": data} | ({"target": target} if target else {})
     own = {"data": of_data(keys)}

@@ -106,6 +106,32 @@ def diversify(
     return Ground.of(core, pools, reading).exchange(budget, selector)
 
 
+def split_core(pool: Pool, core: str) -> tuple[Pool, Pool]:
+    """The records of one group as the core, and those of all other groups.
+
+    Raises
+    ------
+    ShapeError
+        The pool has no groups, none with this name, or no other.
+
+    Examples
+    --------
+    >>> pool = Pool.from_embeddings(np.eye(3), groups=["code", "law", "code"])
+    >>> [len(part) for part in split_core(pool, "code")]
+    [2, 1]
+    """
+    if pool.groups is None:
+        raise ShapeError(f"the core {core!r} is a group, and the pool has none; give it groups")
+    known = np.unique(pool.groups).tolist()
+    if core not in known:
+        shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        raise ShapeError(f"no group is named {core!r}; known: {shown}")
+    if known == [core]:
+        raise ShapeError(f"all records are of {core!r}; nothing else can be added")
+    of_core = pool.groups == core
+    return pool.take(np.flatnonzero(of_core)), pool.take(np.flatnonzero(~of_core))
+
+
 def specialist(
     beyond_share: float,
     radius: float = 0.3,

@@ -68,7 +68,8 @@ def compare(
     pool
         Everything that may be chosen.
     selectors
-        Selectors, names, or mappings of a name and parameters.
+        Selectors, names, or mappings of a name and parameters; "all": every one, but for those
+        that need a target where there is none.
     budgets
         Budgets, or numbers of records to choose.
     target
@@ -110,6 +111,9 @@ def compare(
     reading = Reading.of(reading, **options)
     seed, progress = reading.seed, reading.progress or (lambda *_: None)
     pool, target = read_together(reading, pool, target)
+    if isinstance(selectors, str) and selectors == "all":
+        known = Selector.known().items()
+        selectors = [name for name, one in known if target is not None or not one.needs_target]
     choosers = _distinct("selector", [Selector.model_validate(s) for s in _listed(selectors)])
     given = _default_metrics() if metrics is None else _listed(metrics)
     measures = list(_distinct("metric", [Metric.model_validate(m) for m in given]).values())

@@ -74,7 +74,8 @@ def coverage(
         Inventories of what data could hold, by name: which of their domains the pool lacks.
     metrics
         What is measured; if not given, the mean nearest similarity, the sum of it, the share
-        within `radius`, the radii of all and of 95 %, and the Vendi score.
+        within `radius`, the radii of all and of 95 %, and the Vendi score; "all": every metric,
+        but for those of groups or texts where there are none.
     clusterer
         What finds the clusters; k-means with the square root of n if not given.
     similarity_threshold
@@ -115,6 +116,8 @@ def coverage(
         name: _fitting(reference, pool) for name, reference in (references or {}).items()
     }
     finder = clusterer or KMeans()
+    if isinstance(metrics, str) and metrics == "all":
+        metrics = _that_fit(pool, aim)
     measures = _measures(metrics, radius, finder)
     baseline = RandomBaseline(pool, goal, n_draws=n_draws, seed=seed)
     assessed, drawn = [], []
@@ -207,6 +210,16 @@ def _measures(
         CoverageRadius(share=0.95),
         Vendi(),
     ]
+
+
+def _that_fit(pool: Pool, aim: Pool) -> list[str]:
+    """Names of the metrics that pool and target have everything for."""
+    there = {
+        "vectors": True,
+        "groups": pool.groups is not None and aim.groups is not None,
+        "texts": pool.has_texts and aim.has_texts,
+    }
+    return [name for name, metric in Metric.known().items() if there[metric.looks_at]]
 
 
 def _of_pool(

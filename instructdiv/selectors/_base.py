@@ -38,6 +38,9 @@ class Selector(Part):
     nested: ClassVar[bool] = True
     """Whether a smaller budget of records gives a prefix of a larger selection."""
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What it cannot do without beside the vectors: group, quality or target_group."""
+
     def select(
         self,
         pool: Pool,

@@ -1,6 +1,6 @@
 """Quotas for the known groups of a pool."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class GroupBalanced(Balanced):
     [0, 1, 3, 2]
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("group",)
     shares: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """Share of the budget for each group by name, or weights in proportion to it; groups that are
     not named get nothing. If not given, `balance` decides."""

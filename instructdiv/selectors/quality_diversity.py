@@ -38,6 +38,7 @@ class QualityDiversity(Maximizer):
     [0, 2]
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("quality",)
     covers_target: ClassVar[bool] = True
     nested: ClassVar[bool] = False
 

@@ -1,5 +1,7 @@
 """Representation filter: the best quality scores, without near-duplicates."""
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
@@ -38,6 +40,7 @@ class RepresentationFilter(Selector):
     [0, 2]
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("quality",)
     similarity_threshold: float = Field(default=0.9, gt=-1, le=1)
     """Records at least this similar to a kept one are near-duplicates, and skipped."""
 

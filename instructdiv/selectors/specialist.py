@@ -1,5 +1,7 @@
 """Specialist: a core domain, and a share of records of domains that the core lacks."""
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -43,6 +45,7 @@ class Specialist(Balanced):
     [0, 2]
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("group",)
     core: str | None = None
     """Name of the core group; the largest group if not given."""
 

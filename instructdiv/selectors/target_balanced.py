@@ -34,6 +34,7 @@ class TargetBalanced(Selector):
     [1, 3, 0]
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("target_group",)
     covers_target: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 

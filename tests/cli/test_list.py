@@ -51,6 +51,8 @@ def test_a_selector_says_whether_it_needs_a_target_and_is_prefix_nested() -> Non
     assert rows["test_centric"]["target"] == "needed"
     assert rows["facility_location"]["target"] == "possible"
     assert rows["random"]["target"] == "no"
+    assert rows["group_balanced"]["needs"] == "--group"
+    assert rows["k_center"]["needs"] == ""
     assert [name for name, row in rows.items() if not row["prefix-nested"]] == [
         name for name, part in Selector.known().items() if not part.nested
     ]

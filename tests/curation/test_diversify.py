@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import instructdiv as idv
 from instructdiv import Budget, Pool
+from instructdiv.curation.diversify import split_core
 from instructdiv.errors import BudgetError, InputError, ParameterError, ShapeError, UnknownPart
 from tests import naive
 from tests.pools import far, labels
@@ -370,3 +371,27 @@ def test_groups_without_a_share_are_never_chosen_from():
         assert sorted(selector.select(pool, 3).indices) == [0, 1, 2]
         with pytest.raises(BudgetError, match="4 cannot be shared out: the capacities hold 3"):
             selector.select(pool, 4)
+
+
+# A group as the core.
+
+
+def test_a_group_is_a_core_and_all_other_groups_the_rest():
+    pool = Pool.from_embeddings(np.eye(6), groups=list("abacba"))
+    core, others = split_core(pool, "a")
+    assert core.space.vectors.tolist() == np.eye(6)[[0, 2, 5]].tolist()
+    assert others.groups is not None
+    assert others.groups.tolist() == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "core", "says"),
+    [
+        (None, "a", "has none"),
+        (["a", "b", "a"], "c", "no group is named 'c'; known: a, b"),
+        (["a", "a", "a"], "a", "all records are of 'a'"),
+    ],
+)
+def test_a_core_that_is_not_one_of_several_groups_is_refused(groups: Any, core: str, says: str):
+    with pytest.raises(ShapeError, match=says):
+        split_core(Pool.from_embeddings(np.eye(3), groups=groups), core)

@@ -527,3 +527,11 @@ def test_with_a_target_what_covers_it_comes_nearest_to_it():
     assert f"measured on {len(target)} records of the target" in found.headline
     with pytest.raises(ShapeError, match="4 dimensions"):
         compare(DISTINCT, ["random"], [6], target=TINY, **FEW)
+
+
+@pytest.mark.parametrize("aimed", [False, True])
+def test_all_selectors_are_those_that_need_no_target_where_there_is_none(aimed: bool):
+    pool = Pool.from_embeddings(np.eye(6), groups=list("aabbcc"))
+    found = compare(pool, "all", 3, pool.take([0, 3]) if aimed else None, **FEW)
+    known = {n: s for n, s in Selector.known().items() if aimed or not s.needs_target}
+    assert [row.selector for row in found.rows] == list(known)

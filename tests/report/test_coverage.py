@@ -14,6 +14,7 @@ from instructdiv import KCenter, Pool, Random, Selection, Space, Summary
 from instructdiv.clusterers import KMeans
 from instructdiv.curation.manifest import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
+from instructdiv.metrics import Metric
 from instructdiv.report import Difference
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
@@ -422,3 +423,22 @@ def test_a_difference_says_what_each_lacks():
     assert Difference.model_validate_json(found.to_json()) == found
     for title in ("Coverage of each other", "What the second lacks of the first", "Groups"):
         assert f"## {title}" in found.to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("pool", "kinds"),
+    [
+        (Pool.from_embeddings(np.eye(4)), {"vectors"}),
+        (Pool.from_embeddings(np.eye(4), list("aabb")), {"vectors", "groups"}),
+        (Pool.of(ROWS, embedder="lexical"), {"vectors", "texts"}),
+    ],
+    ids=["vectors", "groups", "texts"],
+)
+def test_all_metrics_are_those_that_the_pool_has_everything_for(
+    pool: Pool, kinds: set[str]
+) -> None:
+    found = idv.coverage(pool, metrics="all").pool_metrics
+    measured = {title.partition("(")[0] for title in found}
+    known = {n: m for n, m in Metric.known().items() if m.__module__.startswith("instructdiv.")}
+    assert measured >= {name for name, metric in known.items() if metric.looks_at in kinds}
+    assert measured.isdisjoint({n for n, metric in known.items() if metric.looks_at not in kinds})

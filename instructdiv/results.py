@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -37,6 +37,9 @@ class Number(NamedTuple):
 
 
 Cell = str | Number
+
+BLANK = Number("", -1e9)
+"""An empty cell among numbers, sorted below them."""
 
 
 def count(value: float) -> Number:
@@ -138,7 +141,7 @@ class Facts(BaseModel):
             elif _listed(value, BaseModel):
                 found[title] = Table.of(value)
             elif _listed(value, str) and isinstance(self, Result):
-                found[title] = Table([head.removesuffix("s")], [[one] for one in value])
+                found[title] = Table([head.lower().removesuffix("s")], [[one] for one in value])
         return found
 
 
@@ -170,9 +173,12 @@ class Table:
         | --- | --- | --- |
         | de | 1,200 | 25.0% |
         """
-        columns = list(_columns(rows))
-        cells = zip(*(column for _, column in columns), strict=True)
-        return cls([head for head, _ in columns], [list(row) for row in cells])
+        return cls.of_columns(dict(_columns(rows)))
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Sequence[Cell]]) -> "Table":
+        """A table of columns by their heads."""
+        return cls([*columns], [list(row) for row in zip(*columns.values(), strict=True)])
 
     @property
     def numeric(self) -> list[bool]:
@@ -347,7 +353,7 @@ def _column(head: str, cells: list[Cell | None]) -> Iterator[tuple[str, list[Cel
     """A column, unless all its cells are None."""
     told = next((cell for cell in cells if cell is not None), None)
     if told is not None:
-        blank: Cell = Number("", float("-inf")) if isinstance(told, Number) else ""
+        blank: Cell = BLANK if isinstance(told, Number) else ""
         yield head, [blank if cell is None else cell for cell in cells]
 
 

@@ -4,31 +4,29 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
 
 from instructdiv.core.space import Space
 from instructdiv.metrics._nearest import Nearest
 from instructdiv.pool import Pool, as_pool
+from instructdiv.results import Facts, Similarity
 
 
-class FiveNumbers(BaseModel):
+class FiveNumbers(Facts):
     """Minimum, quartiles and maximum of a list of distances."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    minimum: float
+    minimum: Similarity
     """Smallest distance."""
 
-    lower_quartile: float
+    lower_quartile: Similarity
     """A quarter of the distances are at most this."""
 
-    median: float
+    median: Similarity
     """Half of the distances are at most this."""
 
-    upper_quartile: float
+    upper_quartile: Similarity
     """Three quarters of the distances are at most this."""
 
-    maximum: float
+    maximum: Similarity
     """Largest distance."""
 
     @classmethod

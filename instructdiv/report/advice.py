@@ -1,10 +1,11 @@
 """Advise: what to add next, by what it covers that is not covered yet."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Annotated, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from instructdiv.clusterers import KMeans
 from instructdiv.core.allowance import Allowance
@@ -21,8 +22,8 @@ from instructdiv.report.curve import reached
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
-from instructdiv.report.profile import advice_table, few_instructions
-from instructdiv.results import Facts, Result, Table, count, three
+from instructdiv.report.profile import few_instructions
+from instructdiv.results import HIDDEN, Facts, Result, Similarity, Table, count, three
 from instructdiv.selectors.facility_location import Coverage
 
 Rows = NDArray[np.int64]
@@ -60,10 +61,10 @@ class SourceGain(Facts):
     probed: int
     """Records that were chosen of them, best first, to see what they add."""
 
-    gain: float
+    gain: Similarity
     """What these add to the mean similarity of the target to the nearest record."""
 
-    per_thousand: float
+    per_thousand: Similarity = Field(title="gain per 1,000")
     """The same for each thousand records."""
 
     enough: int | None
@@ -83,8 +84,15 @@ class AddedCurve(Facts):
     """Mean similarity of the target to the nearest record."""
 
     flattens_at: int | None
-    """Records after which nine tenths of all that can be gained with the budget are; none if
+    """Records after which nine tenths of all that can be gained with the budget are; None if
     nothing can."""
+
+    def tables(self) -> dict[str, Table]:
+        columns = {
+            "records added": [*map(count, self.added)],
+            "coverage": [*map(three, self.coverage)],
+        }
+        return {"Coverage": Table.of_columns(columns)}
 
 
 class AdditionAdvice(Result):
@@ -110,7 +118,7 @@ class AdditionAdvice(Result):
     coverage: float
     """Mean similarity of these to the nearest record that is there."""
 
-    same: SourceGain
+    same: Annotated[SourceGain, HIDDEN]
     """More records like those that are there, told from some that were held back."""
 
     sources: list[SourceGain]
@@ -129,48 +137,7 @@ class AdditionAdvice(Result):
     """What to do, and what speaks against it, each with its evidence."""
 
     def tables(self) -> dict[str, Table]:
-        """Everything that is a table, by its title."""
-        return {
-            "Advice": advice_table(self.advice),
-            "Notes": Table(["note"], [[note] for note in self.notes]),
-            "Sources": _gain_table("source", [self.same, *self.sources], allocated=True),
-            "Clusters": _gain_table("cluster", self.clusters, allocated=False),
-            "Coverage": Table(
-                ["records added", "coverage"],
-                [
-                    [count(n), three(value)]
-                    for n, value in zip(self.curve.added, self.curve.coverage, strict=True)
-                ],
-            ),
-        }
-
-
-def _gain_table(of: str, rows: list[SourceGain], *, allocated: bool) -> Table:
-    return Table(
-        [
-            of,
-            "records",
-            "known",
-            "gain per 1,000",
-            "probed",
-            "gain",
-            "enough",
-            *(["allocated"] if allocated else []),
-        ],
-        [
-            [
-                row.source,
-                count(row.records),
-                count(row.known),
-                three(row.per_thousand),
-                count(row.probed),
-                three(row.gain),
-                count(row.enough or 0),
-                *([count(row.allocated or 0)] if allocated else []),
-            ]
-            for row in rows
-        ],
-    )
+        return super().tables() | {"Sources": Table.of([self.same, *self.sources])}
 
 
 def advise(

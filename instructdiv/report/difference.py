@@ -1,8 +1,9 @@
 """Difference: what one data set covers that another lacks."""
 
-from typing import Any, ClassVar, Unpack
+from typing import Annotated, Any, ClassVar, Unpack
 
 import numpy as np
+from pydantic import Field
 
 from instructdiv.core.wording import printable
 from instructdiv.data.reading import Reading, ReadingOptions
@@ -11,8 +12,7 @@ from instructdiv.pool import Pool, as_pool, read_together
 from instructdiv.report.facts import Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
-from instructdiv.report.tables import gap_table
-from instructdiv.results import Facts, Result, Table, count, share, three
+from instructdiv.results import HIDDEN, Facts, Result, Share, Similarity, Table
 
 _PARTS = 8
 
@@ -20,7 +20,7 @@ _PARTS = 8
 class Side(Facts):
     """One of two data sets, seen from the other."""
 
-    name: str
+    name: str = Field(title="data set")
     """Name of the data set."""
 
     records: int
@@ -29,10 +29,10 @@ class Side(Facts):
     shared: int
     """Those whose vector a record of the other has too."""
 
-    similarity: float
+    similarity: Similarity = Field(title="similarity to the other")
     """Mean similarity of its records to the nearest record of the other."""
 
-    covered: float
+    covered: Share = Field(title="within the radius")
     """Share of its records with one of the other within the radius."""
 
     measured_on: int
@@ -49,16 +49,16 @@ class DifferenceRow(Facts):
     group: str
     """Name of the group."""
 
-    a: int
+    a: int = Field(title="first")
     """Records of the first in it."""
 
-    b: int
+    b: int = Field(title="second")
     """Records of the second in it."""
 
-    a_share: float
+    a_share: Share = Field(title="share of first")
     """Share of the first."""
 
-    b_share: float
+    b_share: Share = Field(title="share of second")
     """Share of the second."""
 
 
@@ -70,10 +70,10 @@ class Difference(Result):
     radius: float
     """Distance within which a record counts as covered."""
 
-    a: Side
+    a: Annotated[Side, HIDDEN]
     """The first, and what of it the second lacks."""
 
-    b: Side
+    b: Annotated[Side, HIDDEN]
     """The second, and what of it the first lacks."""
 
     groups: list[DifferenceRow]
@@ -82,10 +82,10 @@ class Difference(Result):
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""
         return {
-            "Coverage of each other": self.coverage_table(),
-            "What the second lacks of the first": gap_table(self.a.lacking),
-            "What the first lacks of the second": gap_table(self.b.lacking),
-            "Groups": self.group_table(),
+            "Coverage of each other": Table.of([self.a, self.b]),
+            "What the second lacks of the first": Table.of(self.a.lacking),
+            "What the first lacks of the second": Table.of(self.b.lacking),
+            **super().tables(),
         }
 
     def check(self, min_coverage: float | None) -> None:
@@ -101,40 +101,6 @@ class Difference(Result):
             raise GateFailed(
                 f"coverage {self.a.similarity:.4f} is below the least allowed, {min_coverage:g}"
             )
-
-    def coverage_table(self) -> Table:
-        """How far each covers the other."""
-        return Table(
-            [
-                "data set",
-                "records",
-                "shared",
-                "similarity to the other",
-                "covered by it",
-                "measured on",
-            ],
-            [
-                [
-                    side.name,
-                    count(side.records),
-                    count(side.shared),
-                    three(side.similarity),
-                    share(side.covered),
-                    count(side.measured_on),
-                ]
-                for side in (self.a, self.b)
-            ],
-        )
-
-    def group_table(self) -> Table:
-        """Known groups of either."""
-        return Table(
-            ["group", "first", "share of first", "second", "share of second"],
-            [
-                [g.group, count(g.a), share(g.a_share), count(g.b), share(g.b_share)]
-                for g in self.groups
-            ],
-        )
 
 
 def diff(

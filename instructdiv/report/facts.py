@@ -1,19 +1,34 @@
 """Facts: what a coverage report says, as data."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from instructdiv.core.wording import printable
 from instructdiv.metrics import FiveNumbers
-from instructdiv.results import Facts
+from instructdiv.results import (
+    BLANK,
+    HIDDEN,
+    INLINE,
+    Facts,
+    Number,
+    Share,
+    Shown,
+    Similarity,
+    Table,
+    count,
+    three,
+)
 
 
 class Advice(Facts):
     """What speaks for doing something, or against."""
 
-    says: str
+    says: str = Field(title="advice")
     """The advice, in words."""
 
-    evidence: list[str]
+    evidence: Annotated[list[str], Shown(", ".join)]
     """What it rests on, to be looked up with :func:`instructdiv.evidence`."""
 
 
@@ -41,6 +56,16 @@ class Example(Facts):
     near duplicates the first one."""
 
 
+def _first(examples: list[Example]) -> str:
+    """The first of some examples."""
+    return (examples[0].text or f"row {examples[0].row}") if examples else ""
+
+
+def _rows(examples: list[Example]) -> str:
+    """The rows of some examples, and the text of the first."""
+    return f"{', '.join(str(one.row) for one in examples)}: {examples[0].text}".rstrip(": ")
+
+
 class GroupRow(Facts):
     """One known group, before and after."""
 
@@ -50,19 +75,21 @@ class GroupRow(Facts):
     records: int
     """Records of the pool in it."""
 
-    share: float
+    share: Share = Field(title="share of pool")
     """Share of the pool."""
 
     kept: int | None = None
     """Records that were chosen."""
 
-    kept_share: float | None = None
+    kept_share: Share | None = Field(None, title="share of selection")
     """Share of the selection."""
 
-    random_low: float | None = None
+    random_low: Annotated[float | None, Shown(count, up_to="random_high")] = Field(
+        None, title="random 5-95 %"
+    )
     """Records that size-matched random draws give: the 5th percentile."""
 
-    random_high: float | None = None
+    random_high: Annotated[float | None, HIDDEN] = None
     """Records that size-matched random draws give: the 95th percentile."""
 
 
@@ -78,7 +105,7 @@ class ClusterRow(Facts):
     records: int
     """Records of the pool in it."""
 
-    share: float
+    share: Share = Field(title="share of pool")
     """Share of the pool."""
 
     example: str
@@ -87,7 +114,7 @@ class ClusterRow(Facts):
     kept: int | None = None
     """Records that were chosen."""
 
-    kept_share: float | None = None
+    kept_share: Share | None = Field(None, title="share of selection")
     """Share of the selection."""
 
     kept_examples: list[Example]
@@ -121,24 +148,24 @@ class Gap(Facts):
     of: str
     """Whose region it is: `pool`, `target`, or the name of a reference."""
 
-    name: str
+    name: str = Field(title="gap")
     """Words that tell its records from the others; empty for vectors alone."""
 
     records: int
     """Records to which the first example is more similar, by 0.05 at least, than any chosen one
     and the first examples of the gaps before; of a sample, their estimated number."""
 
-    similarity: float
+    similarity: Similarity
     """Mean similarity of these records to the nearest chosen one."""
 
-    similarity_then: float
-    """What that would be if the first example were chosen too."""
+    similarity_then: Similarity = Field(title="with its example")
+    """Mean similarity after adding the first example."""
 
     gain: float
     """What that adds to the sum of similarities over all records, beyond what the first
     examples of the gaps before would add."""
 
-    examples: list[Example]
+    examples: Annotated[list[Example], Shown(_first)] = Field(title="example")
     """The record that would cover it best, and up to two of the others."""
 
     nearest: Example | None = None
@@ -158,10 +185,10 @@ class DuplicateGroup(Facts):
     kept: int | None = None
     """How many of them were chosen."""
 
-    similarity_threshold: float
+    similarity_threshold: Similarity = Field(title="similarity")
     """Similarity of the weakest link: at a threshold just above it the group falls apart."""
 
-    examples: list[Example]
+    examples: Annotated[list[Example], Shown(_rows)] = Field(title="rows and first text")
     """Up to five of them, each with its similarity to the first."""
 
 
@@ -186,7 +213,7 @@ class Redundancy(Facts):
     kept_superfluous: int | None = None
     """Chosen records that would go if each group kept one of those chosen."""
 
-    largest: list[DuplicateGroup]
+    largest: list[DuplicateGroup] = Field(title="near copies")
     """The largest groups."""
 
 
@@ -219,6 +246,18 @@ class Histogram(Facts):
         ends = ((low, high - 1) for low, high in pairwise(self.edges))
         return [f"{a:,.0f}" if a == b else f"{a:,.0f} - {b:,.0f}" for a, b in ends]
 
+    @property
+    def title(self) -> str:
+        """The heading of its table."""
+        return f"{self.of.capitalize()} of a conversation"
+
+    def tables(self) -> dict[str, Table]:
+        bins = [Number(name, low) for name, low in zip(self.bins, self.edges, strict=False)]
+        columns = {self.of: bins, "pool": [*map(count, self.before)]}
+        if self.after is not None:
+            columns["selection"] = [*map(count, self.after)]
+        return {self.title: Table.of_columns(columns)}
+
 
 class Curve(Facts):
     """Coverage over budgets: mean similarity of the target to the nearest of so many records."""
@@ -245,8 +284,17 @@ class Curve(Facts):
     """Random records that reach nine tenths of the way from one record to the whole pool."""
 
     random_worth: int | None = None
-    """Random records, of those budgets, that cover as much as the whole selection does; none
+    """Random records, of those budgets, that cover as much as the whole selection does; None
     if even the largest do not."""
+
+    def tables(self) -> dict[str, Table]:
+        columns = {"records": [*map(count, self.budgets)]}
+        if self.selection is not None:
+            columns["selection"] = [BLANK if s is None else three(s) for s in self.selection]
+        bands = zip(self.random_low, self.random_high, strict=True)
+        columns["random 5-95 %"] = [Number(f"{a:.3f} - {b:.3f}", a) for a, b in bands]
+        columns["random median"] = [*map(three, self.random_median)]
+        return {"Coverage over budgets": Table.of_columns(columns)}
 
 
 class ReferenceRow(Facts):
@@ -258,19 +306,19 @@ class ReferenceRow(Facts):
     records: int
     """Records of the reference in it."""
 
-    covered: float
+    covered: Share
     """Share of them with a record of the pool within the radius."""
 
-    similarity: float
+    similarity: Similarity
     """Their mean similarity to the nearest record of the pool."""
 
-    kept_covered: float | None = None
+    kept_covered: Share | None = Field(None, title="covered by the selection")
     """Share of them with a chosen record within the radius."""
 
-    kept_similarity: float | None = None
+    kept_similarity: Similarity | None = Field(None, title="similarity to the selection")
     """Their mean similarity to the nearest chosen record."""
 
-    missing: list[Example]
+    missing: Annotated[list[Example], Shown(_first)] = Field(title="farthest from the data")
     """Up to three of them that are farthest from anything in the data."""
 
 
@@ -289,17 +337,22 @@ class Reference(Facts):
     domains: list[ReferenceRow]
     """Its domains, the least covered first."""
 
+    @property
+    def title(self) -> str:
+        """The heading of its table."""
+        return f"Reference: {printable(self.name)}"
+
 
 class Distances(Facts):
     """How far records are from the nearest chosen one, or from the nearest of the pool."""
 
-    of: str
+    of: str = Field(title="from the")
     """Which records: of the `pool` or the `target`."""
 
-    to: str
+    to: str = Field(title="to the")
     """What is nearest: the `selection` or the `pool`."""
 
-    distances: FiveNumbers
+    distances: Annotated[FiveNumbers, INLINE]
     """Smallest, quartiles and largest."""
 
     measured_on: int

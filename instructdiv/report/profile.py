@@ -1,10 +1,10 @@
 """Profile: how many different instructions a pool has, and how records are spread over them."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
@@ -19,7 +19,7 @@ from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
-from instructdiv.results import Cell, Facts, Result, Table, count, rounded, share
+from instructdiv.results import Cell, Facts, Result, Share, Table, count, rounded, share
 
 Rows = NDArray[np.int64]
 
@@ -91,13 +91,13 @@ class DomainRow(Facts):
     records: int
     """Its records."""
 
-    share: float
+    share: Share
     """Share of the pool."""
 
     instructions: int
     """Different instructions in it, near copies merged."""
 
-    largest_share: float
+    largest_share: Share = Field(title="most frequent instruction")
     """Share of its records that have its most frequent instruction."""
 
 
@@ -139,10 +139,10 @@ class InstructionProfile(Result):
     domains: Counts
     """Records over domains."""
 
-    domain_rows: list[DomainRow]
+    domain_rows: list[DomainRow] = Field(title="domains")
     """The domains, the largest first."""
 
-    frequent: list[InstructionRow]
+    frequent: list[InstructionRow] = Field(title="frequent instructions")
     """The 20 most frequent instructions."""
 
     warnings: list[Advice]
@@ -171,30 +171,7 @@ class InstructionProfile(Result):
             ]
             for least in _AT_LEAST[1:]
         ]
-        return {
-            "Warnings": advice_table(self.warnings),
-            "Counts": Table(["", *kinds], rows),
-            "Domains": Table(
-                ["domain", "records", "share", "instructions", "most frequent instruction"],
-                [
-                    [
-                        row.domain,
-                        count(row.records),
-                        share(row.share),
-                        count(row.instructions),
-                        share(row.largest_share),
-                    ]
-                    for row in self.domain_rows
-                ],
-            ),
-            "Frequent instructions": Table(
-                ["instruction", "records", "wordings"],
-                [
-                    [row.instruction, count(row.records), count(row.wordings)]
-                    for row in self.frequent
-                ],
-            ),
-        }
+        return {"Counts": Table(["", *kinds], rows), **super().tables()}
 
 
 def instruction_profile(
@@ -280,11 +257,6 @@ def instruction_profile(
         ],
         warnings=_warnings(instructions, domains, kind),
     )
-
-
-def advice_table(advice: Sequence[Advice]) -> Table:
-    """Pieces of advice, each with its evidence."""
-    return Table(["advice", "evidence"], [[one.says, ", ".join(one.evidence)] for one in advice])
 
 
 def instruction_numbers(

@@ -35,11 +35,9 @@ class Summary(SummaryFacts):
         return page(self, self._ground, projection)
 
     def _repr_html_(self) -> str:
-        framed = html.escape(self.to_html(), quote=True)
-        return (
-            f'<iframe title="Coverage report" srcdoc="{framed}" '
-            'style="width: 100%; height: 800px; border: 0"></iframe>'
-        )
+        notices = "".join(f"<li>{html.escape(notice)}</li>" for notice in self.notices)
+        whole = "The whole page, with map and charts: <code>summary.save('report.html')</code>"
+        return f"{super()._repr_html_()}<ul>{notices}</ul><p>{whole}</p>"
 
     def save(self, path: str | Path, *, projection: Projection = "auto") -> Path:
         """Write the summary; the ending says how: .html, .json or .md.

@@ -1,12 +1,12 @@
 """SummaryFacts: the numbers of a coverage report and their tables."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from instructdiv.core.wording import printable
 from instructdiv.metrics import Assessment
 from instructdiv.pool import Pool
 from instructdiv.report.facts import (
@@ -22,18 +22,7 @@ from instructdiv.report.facts import (
     Reference,
     Target,
 )
-from instructdiv.report.tables import (
-    cluster_table,
-    copy_table,
-    curve_table,
-    distance_table,
-    gap_table,
-    group_table,
-    histogram_table,
-    metric_table,
-    reference_table,
-)
-from instructdiv.results import Cell, Result, Table
+from instructdiv.results import EACH, Pairs, Result, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +53,7 @@ class SummaryFacts(Result):
     quarantined: int
     """Records that could not be read or used, and are not in the pool."""
 
-    schemas: dict[str, str]
+    schemas: Annotated[dict[str, str], Pairs("source", "schema")] = Field(title="sources")
     """Layout of each source."""
 
     notices: tuple[str, ...] = ()
@@ -74,13 +63,13 @@ class SummaryFacts(Result):
     target: Target | None = None
     """What had to be covered, where it is not the pool itself."""
 
-    pool_metrics: dict[str, float]
+    pool_metrics: Annotated[dict[str, float], Pairs("metric", "pool")] = Field(title="metrics")
     """Metrics of the whole pool against the target; groups and clusters are the pool's own."""
 
     metrics: list[Assessment]
     """Metrics of the selection, each beside its random band."""
 
-    distances: list[Distances]
+    distances: list[Distances] = Field(title="distance to the nearest")
     """How far records are from the nearest chosen one, where that is not nought for all."""
 
     groups: list[GroupRow]
@@ -98,37 +87,17 @@ class SummaryFacts(Result):
     redundancy: Redundancy
     """Near copies among the records."""
 
-    histograms: list[Histogram]
+    histograms: Annotated[list[Histogram], EACH]
     """Lengths and turns of the conversations, if records were read."""
 
     curve: Curve
     """Coverage over budgets."""
 
-    references: list[Reference]
+    references: Annotated[list[Reference], EACH]
     """Inventories that the data was held against."""
 
     provenance: Provenance
     """What the report was made from and by."""
-
-    def tables(self) -> dict[str, Table]:
-        """What is a table, by its title; without the many pairs of groups and clusters."""
-        sources: list[list[Cell]] = [[name, schema] for name, schema in self.schemas.items()]
-        return {
-            "Notices": Table(["notice"], [[notice] for notice in self.notices]),
-            "Metrics": metric_table(self.metrics, self.pool_metrics),
-            "Distance to the nearest": distance_table(self.distances),
-            "Groups": group_table(self.groups),
-            "Clusters": cluster_table(self.clusters),
-            "Gaps": gap_table(self.gaps),
-            "Near copies": copy_table(self.redundancy),
-            "Coverage over budgets": curve_table(self.curve),
-            **{f"Reference: {printable(r.name)}": reference_table(r) for r in self.references},
-            **{
-                f"{h.of.capitalize()} of a conversation": histogram_table(h)
-                for h in self.histograms
-            },
-            "Sources": Table(["source", "schema"], sources),
-        }
 
     def main_tables(self) -> dict[str, Table]:
         """The tables that a terminal and a notebook show."""

@@ -1,12 +1,13 @@
 """Page: a summary as one HTML page that needs no other file and no network."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from instructdiv.core.wording import number, start_of
+from instructdiv.report.facts import Heat
 from instructdiv.report.rendering.charts import (
     Chart,
     called,
@@ -20,7 +21,7 @@ from instructdiv.report.rendering.pool_map import pool_map
 from instructdiv.report.rendering.projection import Projection
 from instructdiv.report.rendering.sheet import filled
 from instructdiv.report.summary_facts import Ground, SummaryFacts
-from instructdiv.report.tables import heat_table, histogram_table, reference_table
+from instructdiv.results import Table, count, share
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,30 @@ def page(summary: SummaryFacts, ground: Ground | None, projection: Projection = 
         charts=charts,
         map=drawing,
         tables=summary.tables(),
-        heat=None if summary.heat is None else heat_table(summary.heat, names),
-        histograms=[(h, histogram_table(h)) for h in summary.histograms],
-        references=[(r, reference_table(r)) for r in summary.references],
+        heat=None if summary.heat is None else _heat_table(summary.heat, names),
+        histograms=[(h, h.tables()[h.title]) for h in summary.histograms],
+        references=[(r, Table.of(r.domains)) for r in summary.references],
         provenance=list(_provenance(summary)),
+    )
+
+
+def _heat_table(heat: Heat, names: Mapping[int, str]) -> Table:
+    """Groups against clusters, a row for each pair that holds records."""
+    chosen = heat.after is not None
+    after = heat.after or heat.before
+    return Table(
+        ["group", "cluster", "before", *(["after", "kept"] if chosen else [])],
+        [
+            [
+                group,
+                names.get(cluster, "(other)"),
+                count(n),
+                *([count(kept), share(kept / n)] if chosen else []),
+            ]
+            for group, before, left in zip(heat.groups, heat.before, after, strict=True)
+            for cluster, n, kept in zip(heat.clusters, before, left, strict=True)
+            if n
+        ],
     )
 
 

@@ -139,14 +139,14 @@ class InstructionProfile(Result):
     domains: Counts
     """Records over domains."""
 
+    warnings: list[Advice]
+    """Reasons against training on the pool as it is, with the evidence for each."""
+
     domain_rows: list[DomainRow] = Field(title="domains")
     """The domains, the largest first."""
 
     frequent: list[InstructionRow] = Field(title="frequent instructions")
     """The 20 most frequent instructions."""
-
-    warnings: list[Advice]
-    """What speaks against training on it as it is, with the evidence for that."""
 
     def tables(self) -> dict[str, Table]:
         """Everything that is a table, by its title."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from instructdiv.curation.mix import Mix, write_mix
 from instructdiv.exporters import Exporter
 from instructdiv.report.facts import Advice
-from instructdiv.report.profile import InstructionProfile, advice_table, instruction_profile
+from instructdiv.report.profile import InstructionProfile, instruction_profile
 from instructdiv.results import Facts, Result, Table, count, share, three
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Exchange(Result):
                     for one in self.came[:_SHOWN]
                 ],
             ),
-            "Advice": advice_table(self.advice),
+            "Advice": Table.of(self.advice),
         }
 
 

@@ -12,21 +12,25 @@ Floats = NDArray[np.float32]
 """Vectors or similarities, float32."""
 
 
-def row_numbers(indices: ArrayLike, n_rows: int) -> NDArray[np.int64]:
+def row_numbers(indices: ArrayLike, n_rows: int, called: str = "rows") -> Rows:
     """Whole numbers 0..n_rows-1, or a mask of n_rows truth values, as rows (m,) int64.
 
     Raises
     ------
     ShapeError
-        They are something else; negative numbers do not count from the end.
+        The array is neither; negative numbers do not count from the end. The message names the
+        array as it is `called`.
     """
     rows = np.asarray(indices)
     if rows.size == 0:
         return np.empty(0, np.int64)
     if rows.dtype == np.bool_ and rows.shape == (n_rows,):
         return np.flatnonzero(rows)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_rows:
+    if rows.ndim > 1 or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_rows:
+        numbers = rows.dtype.kind in "iuf"
+        shown = f"{rows.min()}..{rows.max()}" if numbers else repr(rows.ravel()[0])
         raise ShapeError(
-            f"rows must be whole numbers 0..{n_rows - 1}, or a mask of {n_rows} truth values"
+            f"{called} must be whole numbers 0..{n_rows - 1} or a mask of {n_rows} truth values, "
+            f"got {shown}"
         )
-    return rows.astype(np.int64)
+    return np.atleast_1d(rows).astype(np.int64)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from instructdiv.budget import Budget
 from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Picks
-from instructdiv.core.rows import Rows
+from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool, Target, as_target, check_pool
@@ -95,9 +95,9 @@ class Selector(Part):
             raise ShapeError(f"stability must be a share from 0 to 1, got {stability!r}")
         aim = self._target(target, pool)
         rows = {
-            "given": _rows_of(given, "given", len(pool)),
-            "must_keep": _rows_of(must_keep, "must_keep", len(pool)),
-            "never_keep": _rows_of(never_keep, "never_keep", len(pool)),
+            "given": _distinct_rows(given, "given", len(pool)),
+            "must_keep": _distinct_rows(must_keep, "must_keep", len(pool)),
+            "never_keep": _distinct_rows(never_keep, "never_keep", len(pool)),
         }
         _check_disjoint(rows)
         earlier, missing = (None, ()) if keep is None else keep.rows_in(pool)
@@ -198,17 +198,8 @@ def scaled(quality: NDArray[np.float64]) -> NDArray[np.float64]:
     return (quality - low) / (high - low)
 
 
-def _rows_of(rows: ArrayLike | None, name: str, n: int) -> Rows:
-    found = np.asarray([] if rows is None else rows)
-    if found.size == 0:
-        return np.empty(0, np.int64)
-    if found.dtype == np.bool_ and found.shape == (n,):
-        return np.flatnonzero(found)
-    if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
-        numbers = found.dtype.kind in "iuf"
-        shown = f"{found.min()}..{found.max()}" if numbers else repr(found.ravel()[0])
-        raise ShapeError(f"{name} must be rows 0..{n - 1} of the pool, got {shown}")
-    return np.unique(found).astype(np.int64)
+def _distinct_rows(rows: ArrayLike | None, called: str, n_rows: int) -> Rows:
+    return np.unique(row_numbers([] if rows is None else rows, n_rows, called))
 
 
 def _check_disjoint(rows: dict[str, Rows]) -> None:

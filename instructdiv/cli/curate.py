@@ -279,9 +279,10 @@ def push(
     ] = False,
 ) -> None:
     """Push a mix to the Hub; without --yes, show what would be pushed."""
-    from instructdiv.curation.push import push_to_hub
+    from instructdiv.curation.push import push_to_hub, would_push
 
-    done = push_to_hub(folder, repository, private=not public, dry_run=not yes)
+    act = push_to_hub if yes else would_push
+    done = act(folder, repository, private=not public)
     printer.json(done.to_mapping())
     printer.text(done)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,19 @@ class Push:
         return f"pushed {what}" if self.done else f"would push {what}\nnothing is pushed yet"
 
 
-def push_to_hub(
-    folder: str | Path, repository: str, *, private: bool = True, dry_run: bool = True
-) -> Push:
-    """Push a folder that the exporter ``hub_folder`` wrote, through ``datasets``.
+def would_push(folder: str | Path, repository: str, *, private: bool = True) -> Push:
+    """Tell what :func:`push_to_hub` would push, and push nothing.
+
+    Raises
+    ------
+    InputError
+        As :func:`push_to_hub`.
+    """
+    return _checked(Path(folder), repository, private)[0]
+
+
+def push_to_hub(folder: str | Path, repository: str, *, private: bool = True) -> Push:
+    """Push a folder that the exporter ``hub_folder`` wrote to the Hugging Face Hub.
 
     Parameters
     ----------
@@ -60,22 +69,44 @@ def push_to_hub(
         Name of the data set on the Hub, as in ``me/my-mix``.
     private
         Whether only its owner is to see it.
-    dry_run
-        Tell what would be pushed, and push nothing.
 
     Raises
     ------
     InputError
-        The folder is none that ``hub_folder`` wrote, or the name is none of the Hub.
+        ``hub_folder`` did not write the folder, or the name is not valid on the Hub.
     OutputError
         The Hub did not take it.
     """
+    from huggingface_hub import HfApi
+
+    folder = Path(folder)
+    plan, splits = _checked(folder, repository, private)
+    try:
+        api = HfApi()
+        api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+        # The card comes first: datasets adds to it what the files hold.
+        for name in ("README.md", MANIFEST, "summary.md"):
+            api.upload_file(
+                path_or_fileobj=folder / name,
+                path_in_repo=name,
+                repo_id=repository,
+                repo_type="dataset",
+            )
+        splits.push_to_hub(repository, private=private)
+    except Exception as error:
+        raise OutputError(
+            f"the Hub did not take {repository}: {type(error).__name__}: {error}"
+        ) from error
+    return replace(plan, done=True)
+
+
+def _checked(folder: Path, repository: str, private: bool) -> tuple[Push, Any]:
+    """What is to be pushed, and the splits as ``datasets`` reads them."""
     from datasets import load_dataset
-    from huggingface_hub import DatasetCard, HfApi
+    from huggingface_hub import DatasetCard
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-    folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         exporter = manifest["recipe"]["exporter"]["name"]
@@ -109,24 +140,6 @@ def push_to_hub(
         {name: len(split) for name, split in splits.items()},
         sum(file.stat().st_size for file in (folder / "data").iterdir()),
         (given,) if isinstance(given, str) else tuple(given),
-        done=not dry_run,
+        done=False,
     )
-    if dry_run:
-        return plan
-    try:
-        api = HfApi()
-        api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
-        # The card comes first: datasets adds to it what the files hold.
-        for name in ("README.md", MANIFEST, "summary.md"):
-            api.upload_file(
-                path_or_fileobj=folder / name,
-                path_in_repo=name,
-                repo_id=repository,
-                repo_type="dataset",
-            )
-        splits.push_to_hub(repository, private=private)
-    except Exception as error:
-        raise OutputError(
-            f"the Hub did not take {repository}: {type(error).__name__}: {error}"
-        ) from error
-    return plan
+    return plan, splits

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import instructdiv as idv
 from instructdiv.cli import app
+from instructdiv.curation.push import would_push
 from instructdiv.errors import InputError, OutputError
 
 ROWS = [
@@ -49,7 +50,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
 
 def test_nothing_is_pushed_before_it_was_shown(folder: Path, hub: list[Any]) -> None:
-    found = idv.push_to_hub(folder, "me/colors")
+    found = would_push(folder, "me/colors")
     assert not hub
     assert not found.done
     assert found.private
@@ -60,12 +61,12 @@ def test_nothing_is_pushed_before_it_was_shown(folder: Path, hub: list[Any]) -> 
 
 
 def test_it_is_private_unless_it_is_to_be_public(folder: Path, hub: list[Any]) -> None:
-    assert idv.push_to_hub(folder, "me/colors", dry_run=False).done
+    assert idv.push_to_hub(folder, "me/colors").done
     assert [name for name, _ in hub] == ["create_repo", *["upload_file"] * 3, "push_to_hub"]
     assert hub[0][1][1]["private"] is True
     assert hub[-1][1] == (("me/colors",), {"private": True})
     hub.clear()
-    idv.push_to_hub(folder, "me/colors", private=False, dry_run=False)
+    idv.push_to_hub(folder, "me/colors", private=False)
     assert hub[0][1][1]["private"] is False
     assert hub[-1][1] == (("me/colors",), {"private": False})
 
@@ -98,23 +99,23 @@ def test_what_cannot_be_pushed_says_why(
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse)
     with pytest.raises(OutputError, match="did not take me/colors: ConnectionError: no network"):
-        idv.push_to_hub(folder, "me/colors", dry_run=False)
+        idv.push_to_hub(folder, "me/colors")
 
 
 def test_a_folder_that_was_changed_is_not_pushed(folder: Path, hub: list[Any]) -> None:
     card = (folder / "README.md").read_text()
     (folder / "README.md").write_text("# nothing\n")
     with pytest.raises(InputError, match="holds no mix for the Hub"):
-        idv.push_to_hub(folder, "me/colors", dry_run=False)
+        idv.push_to_hub(folder, "me/colors")
     (folder / "README.md").write_text(card)
     [train] = (folder / "data").glob("train-*")
     content = train.read_bytes()
     train.write_bytes(content + b"x")
     with pytest.raises(InputError, match="was changed since the mix was written"):
-        idv.push_to_hub(folder, "me/colors", dry_run=False)
+        idv.push_to_hub(folder, "me/colors")
     train.unlink()
     with pytest.raises(InputError, match="holds no mix for the Hub"):
-        idv.push_to_hub(folder, "me/colors", dry_run=False)
+        idv.push_to_hub(folder, "me/colors")
     assert not hub
 
 

@@ -39,12 +39,11 @@ def share_grid(
     reading: Reading | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Sweep:
-    """Mixes of one size with more and more records beyond a core, to find out how much is best.
+    """Make mixes of one size with growing shares of records beyond a core, to find the best share.
 
-    Each is what :func:`instructdiv.diversify` makes of the core at one share, and has what a
-    smaller share has of each domain. That of the core alone, at 0 %, is never left out: only
-    against it can a share be said to help. What came of training is read by
-    :func:`instructdiv.experiments.sweet_spot`.
+    Each mix is that of :func:`instructdiv.diversify` at one share, and contains the records
+    beyond the core of every smaller share. The core alone, at 0 %, is always included: it is the
+    control. Analyze the scores with :func:`instructdiv.experiments.sweet_spot`.
 
     Parameters are those of :func:`instructdiv.diversify`, with several shares; of those
     published 10 % was best at 20,000 records, and 3 % at 75,000 [1]_.
@@ -73,7 +72,7 @@ def share_grid(
     notes = []
     if 0.0 not in asked:
         asked = [0.0, *asked]
-        notes.append("0 %, the core alone, was added: without it no share can be said to help")
+        notes.append("0 %, the core alone, was added as the control")
     reading = Reading.of(reading, **options)
     choosers = {
         _called(one): specialist(one, radius, balance, within, reading.seed) for one in asked
@@ -106,12 +105,12 @@ def budget_curve(
     reading: Reading | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Sweep:
-    """Mixes of one size from more and more domains, to see whether breadth does more than depth.
+    """Make mixes of one size from a growing number of domains, to compare breadth with depth.
 
-    The domains of a mix are among those of every later one, and of each domain the fewer
-    records are among the more. Which domains come first is drawn, among those that hold the
-    budget if there are such. A mix whose domains hold less than the budget, or are more than
-    its records, cannot be made, and the plan says so.
+    The domains of a mix are among those of every later mix, and so are, for each domain, the
+    records of the smaller number. The order of domains is random, those that hold the budget
+    first. A mix whose domains hold less than the budget, or outnumber its records, cannot be
+    made; the plan gives the reason.
 
     Parameters
     ----------
@@ -120,9 +119,9 @@ def budget_curve(
     budget
         Records of each mix.
     n_domains
-        How many domains each mix has; 1, 2, 4, ... and all of them if not given.
+        Number of domains of each mix; by default 1, 2, 4, ... and all.
     within
-        What chooses within each domain, or its name; at random if not given.
+        Selector within each domain, or its name; random if not given.
     reading
         How the data are read and embedded; its group is the column of the domains, where one
         data set is given.
@@ -196,24 +195,23 @@ def instructions_vs_examples(
     reading: Reading | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Sweep:
-    """Mixes of more and more instructions with fewer and fewer records each, at one budget.
+    """Make mixes of a growing number of instructions with fewer records each, at one budget.
 
-    For I instructions each gives floor(budget / I) records, drawn at random: this is the axis
-    on which the paper found a step [1]_. Instructions with most records come first, and those
-    of a mix are among those of every later one. A mix for which too few instructions have so
-    many records cannot be made, and the plan says so.
+    Each of I instructions gives floor(budget / I) records, drawn at random: the axis on which
+    the paper found a step [1]_. Instructions with most records come first, and those of a mix
+    are among those of every later mix. A mix for which too few instructions have enough records
+    cannot be made; the plan gives the reason.
 
     Parameters
     ----------
     pools
         Data sets or pools by name, or one.
     budget
-        Most records of each mix.
+        Largest number of records of each mix.
     n_instructions
-        How many instructions each mix has; 1, 2, 5, 10, ... as far as there are so many if not
-        given.
+        Number of instructions of each mix; by default 1, 2, 5, 10, ... and all.
     similarity_threshold
-        Similarity from which two instructions are one.
+        Similarity from which two instructions count as one.
     reading
         How the data are read and embedded.
     **options
@@ -276,10 +274,10 @@ def instructions_vs_examples(
 
 
 def _in_records(budget: int) -> Budget:
-    """A budget that all mixes have."""
+    """The budget of every mix, in records."""
     spent = Budget.of(budget)
     if spent.records is None:
-        raise BudgetError(f"mixes of one size are of so many records, got {spent}")
+        raise BudgetError(f"the budget of a sweep is a number of records, got {spent}")
     return spent
 
 
@@ -295,7 +293,7 @@ def _shares(asked: Iterable[float]) -> list[float]:
 
 
 def _one_of_many(mix: Mix) -> Mix:
-    """A mix that is compared with the others of a sweep more than with random draws."""
+    """A mix with fewer random draws, since it is compared with the other mixes of a sweep."""
     return replace(mix, recipe=mix.recipe.model_copy(update={"n_draws": _DRAWS}))
 
 
@@ -308,7 +306,7 @@ def _called(beyond_share: float) -> str:
 def _counts(
     asked: Iterable[int] | None, most: int, of: str, steps: Sequence[int] = (1,)
 ) -> list[int]:
-    """How many domains or instructions each mix has, ascending."""
+    """Number of domains or instructions of each mix, ascending."""
     if asked is None:
         base = 2 if len(steps) == 1 else 10
         found = {s * base**power for power in range(30) for s in steps if s * base**power < most}
@@ -322,7 +320,7 @@ def _counts(
 
 
 def _one_pool(pools: Any, reading: Reading) -> Pool:
-    """One pool of all that was given; several by name are its groups."""
+    """One pool of all records; several pools by name become its groups."""
     several = isinstance(pools, Mapping)
     found = as_pools(by_name(pools) if several else {"data": pools}, reading)
     return Pool.joined(found) if several else found["data"]

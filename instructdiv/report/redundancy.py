@@ -87,7 +87,8 @@ def near_copies(
     firsts = space.first_copies
     copies = np.flatnonzero(firsts != np.arange(len(space)))
     pairs, similarity = near_pairs(space, similarity_threshold)
-    links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)])
+    # The trees of older scipy (1.12) take row numbers of 32 bits alone.
+    links = np.concatenate([pairs, np.stack([firsts[copies], copies], axis=1)]).astype(np.int32)
     strength = np.concatenate([similarity, np.ones(len(copies), np.float32)])
     shape = (len(space), len(space))
     graph = coo_array((2 - strength.astype(np.float64), (links[:, 0], links[:, 1])), shape)

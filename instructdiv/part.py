@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -199,7 +200,9 @@ class Part(BaseModel):
     def _named(cls, name: object) -> type[Self]:
         known = cls.known()
         if not isinstance(name, str) or name not in known:
-            raise UnknownPart(f"no {cls.family} is named {name!r}; known: {', '.join(known)}")
+            meant = get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {meant[0]}?" if meant else ""
+            raise UnknownPart(f"no {cls.family} is named {name!r}; known: {', '.join(known)}{hint}")
         return known[name]
 
     @model_serializer(mode="plain")

@@ -267,7 +267,7 @@ def options(
         ]
         for name in fields:
             if name == "data":
-                parameters.append(_parameter(name, Data))
+                parameters.insert(0, _parameter(name, Data))
             elif name == "budget":
                 parameters.append(_parameter(name, Amount))
                 parameters.append(_parameter("unit", InUnit, Unit.records))

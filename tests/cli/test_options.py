@@ -1,6 +1,7 @@
 """Options: documented once, on the field; in panels, those that most people need first."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from instructdiv.cli._options import LISTED, NAMED_DEFAULTS, READING, field_sour
 from instructdiv.curation.recipe import Recipe
 from instructdiv.metrics import CoverageAt
 from instructdiv.part import Part
-from tests.cli.commands import done
+from tests.cli.commands import done, fails
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = {
@@ -115,3 +116,15 @@ def test_options_of_a_command_have_one_name_each() -> None:
     for name, command in COMMANDS.items():
         names = [opt for option in command.params for opt in option.opts]
         assert len(names) == len(set(names)), name
+
+
+def test_a_name_that_is_nearly_one_is_told_which(tmp_path: Path) -> None:
+    data = Path(tmp_path / "data.jsonl")
+    data.write_text('{"instruction": "Count.", "output": "1"}\n')
+    asked = ("select", data, "-b", 1, "-o", tmp_path / "out", "--selector", "k_centre")
+    fails(2, "did you mean k_center?", *asked)
+
+
+def test_the_data_stand_before_what_is_written_from_them() -> None:
+    arguments = [one.name for one in COMMANDS["convert"].params if one.param_type_name != "option"]
+    assert arguments == ["data", "output"]

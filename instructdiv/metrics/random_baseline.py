@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.core.allowance import Allowance
+from instructdiv.core.threads import products
 from instructdiv.errors import ShapeError
 from instructdiv.metrics._base import Metric, Score
 from instructdiv.metrics._cluster_spread import ClusterSpread
@@ -30,6 +31,8 @@ _LEAST = 1000
 _MISSED = 1e-3
 _LONGEST = 2**25
 _FIRST_LOOK = 2
+# Listed rows of a draw, on average, below which a draw is compared instead.
+_RARE = 4
 
 
 class RandomBaseline:
@@ -295,8 +298,19 @@ class RandomBaseline:
         at = np.arange(len(order) - 1, -1, -1)
         first_size[number_of[order[::-1]]] = np.searchsorted(sizes, at, side="right")
         so_far = np.minimum.accumulate(first_size[numbers], axis=1)
+        # The lists hold hardly a row of the smallest draws: these are compared, all at once.
+        n_few = sum(size * numbers.shape[1] < _RARE * len(order) for size in sizes)
+        n_few = min(n_few, sum(size < len(order) for size in sizes))
+        if n_few:
+            some = self.pool.space.vectors[order[: sizes[n_few - 1]]]
+            similarity = products(self.target.space.vectors, some)
+            parts = np.maximum.reduceat(similarity, [0, *sizes[: n_few - 1]], axis=1)
+            near_few = np.minimum(np.maximum.accumulate(parts, axis=1), 1)
         for i, size in enumerate(sizes):
             rows = np.sort(order[:size])
+            if i < n_few:
+                yield rows, near_few[:, i]
+                continue
             if size == len(order):
                 yield rows, self._pool_similarity
                 continue
@@ -305,10 +319,8 @@ class RandomBaseline:
             listed = np.minimum(place, numbers.shape[1] - 1)
             found = similarities[np.arange(len(listed)), listed]
             if len(missed):
-                left = self.target.space
-                left = left if 2 * len(missed) > len(left) else left.take(missed)
-                near = self.pool.space.take(rows).nearest_similarity(left)
-                found[missed] = near if len(left) == len(missed) else near[missed]
+                left = self.target.space.take(missed)
+                found[missed] = self.pool.space.take(rows).nearest_similarity(left)
             yield rows, found
 
 

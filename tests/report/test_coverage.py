@@ -18,6 +18,7 @@ from instructdiv.metrics import Metric
 from instructdiv.report import Difference
 from instructdiv.report.names import Names
 from instructdiv.report.parts import by_size, heat
+from tests import pools
 from tests.pools import (
     DISTINCT,
     POOLS,
@@ -442,3 +443,24 @@ def test_all_metrics_are_those_that_the_pool_has_everything_for(
     known = {n: m for n, m in Metric.known().items() if m.__module__.startswith("instructdiv.")}
     assert measured >= {name for name, metric in known.items() if metric.looks_at in kinds}
     assert measured.isdisjoint({n for n, metric in known.items() if metric.looks_at not in kinds})
+
+
+# In a notebook
+
+
+def test_results_are_one_line_and_light_in_a_notebook():
+    pool = pools.readable(pools.clustered(2000, 16, 12))
+    selection = Random().select(pool, 200)
+    found = [
+        idv.coverage(pool, selection, references={"all": pool.take(np.arange(300))}, n_draws=4),
+        idv.compare(pool, ["random", "k_center"], [20, 200], n_draws=4),
+        idv.diff(pool, pool.take(np.arange(700))),
+        idv.instruction_profile(pool),
+        idv.leak_check(pool, pool.take(np.arange(500))),
+    ]
+    for one in found:
+        assert "\n" not in repr(one)
+        assert len(repr(one)) < 200
+        assert len(str(one)) < 20_000
+        assert len(one._repr_html_()) < 50_000
+        assert one.headline in str(one)

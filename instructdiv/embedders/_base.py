@@ -94,6 +94,14 @@ class Embedder(Part):
         """Whether each text is longer than what the embedder reads of it, (n,) bool."""
         return np.zeros(len(texts), np.bool_)
 
+    def waiting(self, texts: Sequence[str]) -> list[str]:
+        """Which texts have to be embedded, each once: all but those whose vectors are at hand."""
+        return list(dict.fromkeys(texts))
+
+    def uncached(self) -> "Embedder":
+        """The same embedder, embedding every text anew and keeping no vectors."""
+        return self
+
     def describe(self) -> dict[str, str]:
         """What was used beside the parameters, such as the digest of a model; for the manifest."""
         return {}

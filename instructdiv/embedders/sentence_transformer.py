@@ -174,6 +174,17 @@ class SentenceTransformer(Embedder):
         """Tokens of each text by the model's own tokenizer, untruncated, (n,) int64."""
         return count_tokens(self._folder(), texts)
 
+    def waiting(self, texts: Sequence[str]) -> list[str]:
+        distinct = super().waiting(texts)
+        if not self.cache:
+            return distinct
+        found, _ = VectorCache(cache_folder() / self._digest()).find(distinct)
+        at_hand = set(found.tolist())
+        return [text for i, text in enumerate(distinct) if i not in at_hand]
+
+    def uncached(self) -> Embedder:
+        return self.model_copy(update={"cache": False})
+
     def describe(self) -> dict[str, str]:
         """Digest of the model, and the arithmetic it ran in."""
         return {"digest": _digest(self._folder()), "precision": self._precision()}

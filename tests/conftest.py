@@ -49,12 +49,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         given = getattr(item, "callspec", None)
         pool = given.params.get("pool") if given else None
-        (large if isinstance(pool, Pool) and len(pool) > 10 else small).append(item)
+        is_large = (isinstance(pool, Pool) and len(pool) > 10) or item.get_closest_marker("large")
+        (large if is_large else small).append(item)
     items[:] = small
     config.hook.pytest_deselected(items=large)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "large: a model or thousands of rows; not in make quick")
     config.pluginmanager.register(_DoctestsWhereThereAreAny())  # for the files of the package too
 
 

@@ -299,6 +299,7 @@ print([select(s, pool, 150).indices.tolist() for s in SELECTORS])
 """
 
 
+@pytest.mark.large
 def test_the_number_of_threads_changes_nothing():
     def picks(threads: str) -> str:
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

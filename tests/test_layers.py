@@ -20,7 +20,7 @@ FLOORS = [
     {"budget", "clusterers", "embedders", "results"},
     {"data", "published"},
     {"pool", "exporters"},
-    {"selection", "arrangement"},
+    {"pool_input", "selection", "arrangement"},
     {"selectors", "metrics", "training"},
     {"report", "arrangers"},
     {"curation"},

@@ -12,7 +12,8 @@ from instructdiv.clusterers import Clusterer
 from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.errors import ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool, Target, as_target, check_pool
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target, as_target, check_pool
 from instructdiv.selection import Selection
 
 

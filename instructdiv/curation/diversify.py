@@ -18,7 +18,8 @@ from instructdiv.curation.recipe import Recipe
 from instructdiv.data.columns import LONGEST_NAME
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import BudgetError, ShapeError
-from instructdiv.pool import Pool, as_pools
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pools
 from instructdiv.published import evidence
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names

@@ -36,7 +36,8 @@ from instructdiv.curation.trial import Trial
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.embedders import Precomputed
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
-from instructdiv.pool import Pool, as_pool, as_target
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pool, as_target
 from instructdiv.results import HIDDEN, Facts, Number, Result, Shown
 from instructdiv.selectors import Selector, default_selector
 

@@ -14,7 +14,8 @@ from instructdiv.curation.mix import Mix
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
 from instructdiv.experiments.sweep_mixes import Sweep, SweepPlan, SweepRow
-from instructdiv.pool import Pool, as_pools
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pools
 from instructdiv.report.profile import instruction_numbers
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector

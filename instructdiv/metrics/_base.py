@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from instructdiv.core.space import Space
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pool
 
 Score = Callable[[Pool], float]
 

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.core.space import Space
 from instructdiv.metrics._nearest import Nearest
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pool
 from instructdiv.results import Facts, Similarity
 
 

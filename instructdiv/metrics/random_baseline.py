@@ -15,7 +15,8 @@ from instructdiv.metrics._base import Metric, Score
 from instructdiv.metrics._cluster_spread import ClusterSpread
 from instructdiv.metrics._nearest import Nearest
 from instructdiv.metrics.assessment import Assessment
-from instructdiv.pool import Pool, Target, as_target
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target, as_target
 from instructdiv.selection import Selection
 
 Rows = NDArray[np.int64]

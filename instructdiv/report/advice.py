@@ -16,7 +16,8 @@ from instructdiv.core.wording import counted
 from instructdiv.data.normalize import normalize
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, as_target, read_together
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_target, read_together
 from instructdiv.published import evidence
 from instructdiv.report.curve import reached
 from instructdiv.report.facts import Advice

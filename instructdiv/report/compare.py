@@ -21,7 +21,8 @@ from instructdiv.metrics import (
     Vendi,
 )
 from instructdiv.part import Part
-from instructdiv.pool import Pool, as_target, read_together
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_target, read_together
 from instructdiv.report.comparison import (
     ComparedMetric,
     ComparedRow,

@@ -24,8 +24,9 @@ from instructdiv.metrics import (
     Vendi,
 )
 from instructdiv.metrics._cluster_spread import clusters_of
-from instructdiv.pool import Pool, as_target, read_together
-from instructdiv.pool import Target as Aim
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target as Aim
+from instructdiv.pool_input import as_target, read_together
 from instructdiv.report.conversations import histograms
 from instructdiv.report.curve import coverage_curve
 from instructdiv.report.examples import Showing

@@ -8,7 +8,8 @@ from pydantic import Field
 from instructdiv.core.wording import printable
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import GateFailed, ParameterError
-from instructdiv.pool import Pool, as_pool, read_together
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pool, read_together
 from instructdiv.report.facts import Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names

@@ -12,7 +12,8 @@ from instructdiv.core.threads import products
 from instructdiv.data.normalize import normalize
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, as_target, read_together
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_target, read_together
 from instructdiv.results import Facts, Result, Similarity
 
 Rows = NDArray[np.int64]

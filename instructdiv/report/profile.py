@@ -14,7 +14,8 @@ from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.embedders import Precomputed, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
-from instructdiv.pool import Pool, as_pool
+from instructdiv.pool import Pool
+from instructdiv.pool_input import as_pool
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.parts import by_size

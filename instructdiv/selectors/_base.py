@@ -14,7 +14,8 @@ from instructdiv.core.greedy import Picks
 from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.errors import BudgetError, ShapeError
 from instructdiv.part import Part
-from instructdiv.pool import Pool, Target, as_target, check_pool
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target, as_target, check_pool
 from instructdiv.selection import Change, Origin, Selection
 
 

@@ -10,7 +10,8 @@ from instructdiv.core.allowance import Allowance
 from instructdiv.core.greedy import Objective, Picks, maximize
 from instructdiv.core.rows import Rows, row_numbers
 from instructdiv.core.space import Space
-from instructdiv.pool import Pool, Target
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target
 from instructdiv.selection import Selection
 from instructdiv.selectors._base import Selector
 

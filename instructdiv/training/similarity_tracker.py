@@ -12,7 +12,8 @@ from instructdiv.core.rows import row_numbers
 from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool, Target, as_pool, as_target
+from instructdiv.pool import Pool
+from instructdiv.pool_input import Target, as_pool, as_target
 from instructdiv.results import Facts
 from instructdiv.selection import Selection
 from instructdiv.training.bigrams import Bigrams

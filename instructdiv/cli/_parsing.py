@@ -93,13 +93,10 @@ def check_file(path: Path | None, called: str, *endings: str) -> None:
         raise OutputError(f"cannot write {path}: {above} is a file")
 
 
-def number_of_records(pool_size: list[str]) -> int:
-    """A number as it is, or how many records there are in files."""
-    from instructdiv.data.load import read
-
-    if len(pool_size) == 1 and pool_size[0].replace("_", "").isdecimal():
-        return int(pool_size[0].replace("_", ""))
-    return len(read(pool_size))
+def number_of_records(data: list[str]) -> int | None:
+    """The number of records that stands in place of data, if one does."""
+    digits = data[0].replace("_", "")
+    return int(digits) if len(data) == 1 and digits.isdecimal() else None
 
 
 def of_data(keys: dict[str, Any]) -> Any:

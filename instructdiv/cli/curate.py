@@ -123,27 +123,43 @@ def demo(
     _curate(recipe, output, overwrite, printer)
 
 
-@options("budget", "selector")
+@options(
+    "budget",
+    "selector",
+    *READING,
+    "target",
+    "arranger",
+    "n_draws",
+    "page",
+    first=("budget", "selector", "embedder"),
+)
 def plan(
-    pool_size: Annotated[
+    data: Annotated[
         list[str],
         typer.Argument(
-            help="Number of records; or files, folders, or a name on the Hub, to count those of.",
-            metavar="DATA",
+            help="Files, folders, or a name on the Hub; or a number of records.", metavar="DATA"
         ),
     ],
     keys: Keys,
     printer: Printer,
     n_dimensions: Annotated[
-        int,
-        option("--n-dimensions", panel=INPUT, min=1, help="Components of an embedding."),
-    ] = 384,
+        int | None,
+        option(
+            "--n-dimensions",
+            panel=INPUT,
+            min=1,
+            help="With a number of records: dimensions of their vectors, if embedded already.",
+        ),
+    ] = None,
 ) -> None:
-    """Tell how long a selection will take here and how much memory, without embedding."""
+    """Tell how long a run will take here and how much memory, from small runs of the same."""
     from instructdiv.curation.plan import plan
 
-    size = number_of_records(pool_size)
-    printer.result(plan(size, keys["budget"], keys.get("selector"), n_dimensions=n_dimensions))
+    budget, n_records = keys.pop("budget"), number_of_records(data)
+    found = plan(
+        data if n_records is None else n_records, budget, n_dimensions=n_dimensions, **keys
+    )
+    printer.result(found)
 
 
 @options(*READING, "radius", "exporter", first=("pool", "core", "group", "budget", "output"))

@@ -6,9 +6,8 @@ import pytest
 from instructdiv import Lexical, Precomputed, SentenceTransformer, Space
 from instructdiv.embedders import Embedder
 
-pytestmark = pytest.mark.large  # with a real model
-
-pytestmark = pytest.mark.usefixtures("own_cache")
+# With a real model.
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("own_cache")]
 
 TEXTS = [
     "Write a function that reverses a list.",

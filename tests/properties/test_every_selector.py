@@ -212,7 +212,7 @@ def test_scores_are_asked_for_by_name(selector):
 @every_selector
 @pytest.mark.parametrize("given", [[-1], [0, 120], [0.5]])
 def test_given_rows_that_are_not_in_the_pool_are_named(selector, given):
-    with pytest.raises(ShapeError, match=r"rows 0\.\.119"):
+    with pytest.raises(ShapeError, match=r"given.*0\.\.119"):
         select(selector, DISTINCT, 5, given=given)
 
 

@@ -167,7 +167,7 @@ def test_the_band_is_that_of_the_draws(metric):
 @every_metric
 def test_says_what_it_is_and_comes_back_from_its_mapping(metric):
     said = " ".join((type(metric).__doc__ or "").split())
-    assert all(part in said for part in ("Examples", "References", "er is better", "Time "))
+    assert all(part in said for part in ("Examples", "References", "er is better", "Time"))
     assert Metric.of(metric.to_mapping()) == metric
 
 

@@ -68,20 +68,21 @@ class Budget(BaseModel):
     """Share of the pool's records, above 0, at most 1; rounded to whole records."""
 
     tokenizer: str | None = None
-    """Model whose tokenizer counts the tokens, a folder or a Hub name; that of the embedder if not
-    given."""
+    """Model whose tokenizer counts the tokens: a folder or a Hub name; the tokenizer of the
+    embedder if not given."""
 
     column: str | None = None
-    """Column that holds the number of tokens of each record, instead of a tokenizer."""
+    """Column of the number of tokens of each record, in place of a tokenizer."""
 
     floors: dict[str, Share] | None = None
-    """Smallest share of the budget for each group that is named."""
+    """Smallest share of the budget that a group gets."""
 
     caps: dict[str, Share] | None = None
-    """Largest share of the budget for each group that is named."""
+    """Largest share of the budget that a group gets."""
 
     group_by: str | None = None
-    """Column of the groups that floors and caps name; the groups of the pool if not given."""
+    """Column of the groups that floors and caps name; the column of the known groups if not
+    given."""
 
     @model_validator(mode="wrap")
     @classmethod

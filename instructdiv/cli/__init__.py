@@ -130,7 +130,7 @@ def _app() -> typer.Typer:
         for command in commands:
             _add(command, app, panel)
     studies = typer.Typer(
-        help="Run studies of the literature again, on a small model.",
+        help="Repeat published studies with a small model.",
         cls=_Group,
         context_settings=HELP,
         no_args_is_help=True,

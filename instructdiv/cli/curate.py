@@ -49,7 +49,7 @@ def select(keys: Keys, output: Folder, printer: Printer, overwrite: Overwrite = 
     first=("budget", "output", "group"),
 )
 def rebalance(keys: Keys, output: Folder, printer: Printer, overwrite: Overwrite = False) -> None:
-    """Choose records with the default selector and write the mix: `select` with less to say."""
+    """Choose records with the default selector and write the mix: `select` with fewer options."""
     from instructdiv.curation.recipe import Recipe
 
     _curate(Recipe.model_validate(keys), output, overwrite, printer)
@@ -61,7 +61,7 @@ def rebalance(keys: Keys, output: Folder, printer: Printer, overwrite: Overwrite
     first=("arranger", "output", "target", "trainer"),
 )
 def arrange(keys: Keys, output: Folder, printer: Printer, overwrite: Overwrite = False) -> None:
-    """Put all records in the order they are to be trained on, and write them."""
+    """Order all records for training, and write them."""
     from instructdiv.curation.recipe import Recipe
 
     everything = {"budget": {"share": 1.0}, "selector": "random", "n_draws": 1}
@@ -96,7 +96,7 @@ def run(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Run a recipe: everything that decides what is in a mix, in a file."""
+    """Run a recipe: a file that says what to read, how to choose and what to write."""
     from instructdiv.curation.recipe import Recipe
 
     loaded = Recipe.load(recipe, changes or [])
@@ -114,7 +114,7 @@ def demo(
     unit: InUnit = Unit.records,
     overwrite: Overwrite = False,
 ) -> None:
-    """Rebalance the demo data that comes with the package: 16 domains, very unequal."""
+    """Rebalance the demo data of the package: 16 domains of very unequal size."""
     from instructdiv.curation.recipe import Recipe
     from instructdiv.data.load import DEMO
 
@@ -148,11 +148,11 @@ def plan(
             "--n-dimensions",
             panel=INPUT,
             min=1,
-            help="With a number of records: dimensions of their vectors, if embedded already.",
+            help="With a number of records that are embedded already: dimensions of their vectors.",
         ),
     ] = None,
 ) -> None:
-    """Tell how long a run will take here and how much memory, from small runs of the same."""
+    """Estimate time and memory of a run on this machine, from small trial runs."""
     from instructdiv.curation.plan import plan
 
     budget, n_records = keys.pop("budget"), number_of_records(data)
@@ -208,7 +208,7 @@ def diversify(
             panel=CHOICE,
             min=0,
             max=1,
-            help="Share of the mix that comes from beyond the core.",
+            help="Share of the mix that is not from the core.",
         ),
     ] = 0.1,
     balance: Annotated[
@@ -237,12 +237,12 @@ def diversify(
             "-o",
             panel=OUTPUT,
             metavar="FOLDER",
-            help="Folder to write; without one, the plan is printed and nothing is written.",
+            help="Folder to write; only the plan is printed if not given.",
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Exchange redundant records of a core for domains that it lacks, at the same size."""
+    """Replace redundant records of a core by domains that it lacks, at the same size."""
     from instructdiv.core.files import check_free
     from instructdiv.curation.diversify import diversify
     from instructdiv.experiments import share_grid

@@ -53,12 +53,12 @@ def convert(
         option(
             "--drop-unconverted",
             panel=OUTPUT,
-            help="Leave out values that the layout cannot hold, not keep them in _unconverted.",
+            help="Drop values that the layout cannot hold, which are else kept in _unconverted.",
         ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write records in another layout; converted back, they are as they were."""
+    """Convert records to another layout; converting back restores them."""
     from instructdiv.data.convert import check_output, convert
 
     check_output(output, overwrite=overwrite)  # before the work, not after it
@@ -69,7 +69,7 @@ def convert(
 
 
 def schema() -> None:
-    """Print the JSON Schema of a recipe, for editors that complete and check."""
+    """Print the JSON Schema of a recipe, for completion and checks in an editor."""
     from instructdiv.curation.recipe import Recipe
 
     typer.echo(Recipe.json_schema())

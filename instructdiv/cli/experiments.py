@@ -39,7 +39,7 @@ def effect(
         int, option("--n-draws", panel=RUN, min=1, help="Number of bootstrap draws.")
     ] = 1000,
 ) -> None:
-    """Read off a sweep: from how many instructions on, the best share, gains on controls."""
+    """Analyze your training runs: instructions needed, best share, gains over controls."""
     from instructdiv.experiments import effect
 
     found = effect(results, what, columns=score or (), n_draws=n_draws, seed=seed)  # type: ignore[arg-type]

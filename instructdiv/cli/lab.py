@@ -1,4 +1,4 @@
-"""Commands that run studies of the literature again."""
+"""Commands that repeat published studies with a small model."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def arrangement(
     overwrite: Anew = False,
     workers: Workers = None,
 ) -> None:
-    """Which records first? Train a small model in many orders, and watch held-out tasks."""
+    """Train a small model on many orders of the records and score it on held-out tasks."""
     from instructdiv.lab import ArrangementPlan, arrangement_study
 
     plan = ArrangementPlan(seeds=seeds, every_arm=full)
@@ -97,7 +97,7 @@ def rewriting(
     overwrite: Anew = False,
     workers: Workers = None,
 ) -> None:
-    """How many instructions? Train a small model to rewrite by rules, and try unseen ones."""
+    """Train a small model on rewriting rules: how many it needs to follow unseen ones."""
     from instructdiv.lab import RewritingPlan, rewriting_study
 
     if full and paper:

@@ -56,7 +56,8 @@ def report(
             "--reference",
             panel=TARGET,
             metavar="DATA",
-            help="An inventory of what data could hold: which of its domains does this lack? "
+            help="Data set of all domains that could be covered: those that the data lacks are "
+            "reported. "
             "May be given several times.",
         ),
     ] = None,
@@ -66,7 +67,8 @@ def report(
             "--reference-group",
             panel=TARGET,
             metavar="COLUMN",
-            help="Column of the domains of a reference; that of --group, or else clusters.",
+            help="Column of the domains of a reference; the column of --group, or else "
+            "clusters, if not given.",
         ),
     ] = None,
     metrics: Annotated[
@@ -75,8 +77,8 @@ def report(
             "--metrics",
             panel=CHOICE,
             metavar="NAMES",
-            help="Metrics between commas, names or JSON mappings; all: every one, but for those "
-            "of groups where there are none. Names: instructdiv list metrics.",
+            help="Metrics, separated by commas: names or JSON mappings; or all, without those of "
+            "groups where there are no groups. Names: instructdiv list metrics.",
         ),
     ] = None,
     similarity_threshold: Similarity = 0.95,
@@ -96,7 +98,7 @@ def report(
             "--map",
             panel=OUTPUT,
             metavar="NAME",
-            help="How the page draws its map: pacmap, pca, or auto for what is installed.",
+            help="Projection of the map on the page: pacmap, pca, or auto (pacmap if installed).",
         ),
     ] = "auto",
     atlas: Annotated[
@@ -105,12 +107,12 @@ def report(
             "--atlas",
             panel=OUTPUT,
             metavar="FOLDER",
-            help="Folder to write for embedding-atlas, an explorer.",
+            help="Folder to write for embedding-atlas, a tool to explore embeddings.",
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Report what data covers and, with a selection, what is left of it."""
+    """Measure what data covers and, with --selection, what the selection keeps of it."""
     from instructdiv.core.files import check_free
     from instructdiv.curation.manifest import selection_of
     from instructdiv.metrics import Metric
@@ -167,7 +169,7 @@ def diff(
     a: Annotated[
         str, typer.Argument(help="A file, a folder, a mix, or a name on the Hub.", metavar="A")
     ],
-    b: Annotated[str, typer.Argument(help="Another, to be set beside it.", metavar="B")],
+    b: Annotated[str, typer.Argument(help="The data set to compare it with.", metavar="B")],
     keys: Keys,
     radius: float,
     printer: Printer,
@@ -184,7 +186,7 @@ def diff(
     ] = None,
     output: Report = None,
 ) -> None:
-    """Set two data sets side by side: what A covers that B lacks, and the reverse."""
+    """Compare two data sets: what A covers that B lacks, and the reverse."""
     from instructdiv.pool import Pool
     from instructdiv.report import diff
 
@@ -213,8 +215,8 @@ def compare(
             "--selectors",
             panel=CHOICE,
             metavar="NAMES",
-            help="Selectors between commas, names or JSON mappings; all: every one, but for "
-            "those that need a target where there is none. Names: instructdiv list selectors.",
+            help="Selectors, separated by commas: names or JSON mappings; or all, without those "
+            "that need a target where there is none. Names: instructdiv list selectors.",
         ),
     ],
     budgets: Annotated[
@@ -223,7 +225,7 @@ def compare(
             "--budgets",
             panel=CHOICE,
             metavar="NUMBERS",
-            help="Numbers of records to choose, between commas; tokens or shares with --unit.",
+            help="Numbers of records to choose, separated by commas; tokens or shares with --unit.",
         ),
     ],
     unit: InUnit = Unit.records,
@@ -233,12 +235,12 @@ def compare(
             "--labels",
             panel=CHOICE,
             metavar="COLUMN",
-            help="Column that choices should be spread over; --group if not given.",
+            help="Column whose values the chosen records should cover; --group if not given.",
         ),
     ] = None,
     output: Report = None,
 ) -> None:
-    """Set several selectors at several budgets beside random draws."""
+    """Compare selectors at several budgets with each other and with random draws."""
     from instructdiv.pool import Pool
     from instructdiv.report import compare
     from instructdiv.selectors import Selector
@@ -279,8 +281,8 @@ def leaks(
             "--target",
             panel=TARGET,
             metavar="DATA",
-            help="What a model will be evaluated on: files, folders, or names on the Hub. May be "
-            "given several times.",
+            help="Data that the model will be evaluated on: files, folders, or names on the Hub. "
+            "May be given several times.",
         ),
     ],
     similarity_threshold: Similarity = 0.95,
@@ -291,11 +293,15 @@ def leaks(
     output: Annotated[
         Path | None,
         option(
-            "--output", "-o", panel=OUTPUT, metavar="FILE", help="File to write, .json: all pairs."
+            "--output",
+            "-o",
+            panel=OUTPUT,
+            metavar="FILE",
+            help="File of all pairs to write, .json.",
         ),
     ] = None,
 ) -> None:
-    """Find records of a target that are in the data too (contamination)."""
+    """Find records that also occur in a target, such as a benchmark (contamination)."""
     from instructdiv.pool import Pool
     from instructdiv.report.leakage import leak_check
 
@@ -323,7 +329,7 @@ def profile(
     similarity_threshold: Similarity = 0.95,
     output: Report = None,
 ) -> None:
-    """Count the different instructions, and how records and domains are spread over them."""
+    """Count distinct instructions, and how records spread over instructions and domains."""
     from instructdiv.pool import Pool
     from instructdiv.report import instruction_profile
     from instructdiv.report.notices import constant_instruction
@@ -370,7 +376,7 @@ def advise(
     ] = "generalist",
     output: Report = None,
 ) -> None:
-    """Tell what to add next: what each candidate covers that the data does not."""
+    """Advise which data to add next: what each candidate covers that the data lacks."""
     from instructdiv.pool import Pool
     from instructdiv.report import advise
 

@@ -21,7 +21,10 @@ class ByLabel(Clusterer):
 
     def cluster(self, space: Space, groups: NDArray[np.str_] | None = None) -> Rows:
         if groups is None:
-            raise ShapeError("by_label needs the group of each record; name its column with group=")
+            raise ShapeError(
+                "by_label needs the group of each record; name the column of the groups (group, or "
+                "--group on the command line)"
+            )
         if len(groups) != len(space):
             raise ShapeError(
                 f"by_label needs one group a row, got {len(groups)} for {len(space)} rows"

@@ -145,18 +145,18 @@ def rebalance(
         A ``datasets.Dataset`` or a list of mappings; the same comes back, with the same
         columns and values, in the order chosen. A path gives a ``datasets.Dataset``.
     budget
-        What may be spent; a whole number counts records.
+        Number of records to choose, or a budget.
     reading
         How the data are read and embedded.
     selector
-        What chooses, or its name; :func:`default_selector` if not given.
+        Selector, or its name; :func:`default_selector` if not given.
     target
-        What should be covered in place of the data itself, such as the prompts of an
-        evaluation: whatever :func:`instructdiv.load` reads.
+        Data to cover in place of the data itself, such as the prompts of an evaluation:
+        whatever :func:`instructdiv.load` reads.
     target_group
-        Column of the groups of the target, or one group a row.
+        Column of the groups of the target, or a sequence with one group for each record.
     arranger
-        What orders the chosen records, or its name; in the order chosen if not given.
+        Arranger that orders the chosen records, or its name; the order of choice if not given.
     **options
         Parameters of :class:`instructdiv.Reading`, as keywords: embedder, view, group, costs,
         quality, schema, encoding, strict, seed, progress.

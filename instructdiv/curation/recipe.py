@@ -59,65 +59,72 @@ class Recipe(Reading):
     example = "{data: data.jsonl, budget: 500}"
 
     data: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
-    """Files, folders or Hub names to read; one may stand alone."""
+    """Files, folders or Hub names to read; a single one needs no list."""
 
     sources: tuple[Source, ...] = ()
-    """Data sets in place of data, each with how much of it comes into the mix."""
+    """Data sets to mix, in place of data, each with its share or number of records."""
 
     allow_license: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
-    """Licenses that records may be under; others, and those of which none is known, are left
-    out. All may come if not given."""
+    """Licenses to keep: records under other licenses, or with no license stated, are left out.
+    All records are kept if not given."""
 
     selector: Selector = default_selector()
-    """What chooses."""
+    """Selector: the method that chooses the records."""
 
     budget: Budget
-    """What may be spent: records, tokens or share; floors and caps of groups."""
+    """Number of records or tokens to choose, or share of the records; floors and caps of groups."""
 
     target: tuple[str, ...] = Field(default=(), json_schema_extra=_or_one_string)
-    """Files, folders or Hub names of what should be covered, in place of the data itself, such
-    as the prompts of an evaluation; read in whatever layout they have."""
+    """Files, folders or Hub names of the data to cover, such as the prompts of an evaluation, in
+    any known layout; the data to choose from if not given."""
 
     target_group: str | None = None
-    """Column of the groups of the target, for what shares out over them."""
+    """Column of the groups of the target, for selectors that divide the budget among them."""
 
     arranger: Arranger | None = None
-    """What orders the chosen records; in the order they were chosen if not given."""
+    """Arranger: the method that orders the chosen records for training; the order of choice if
+    not given."""
 
     trainer: str | None = None
-    """Trainer that is to keep the order: what to set there is written beside the mix."""
+    """Trainer that will train on the mix: the settings with which it keeps the order of the
+    records are written beside the mix."""
 
     keep: str | None = None
-    """Folder of an earlier mix, or a saved selection, most of which is to be kept."""
+    """Folder of an earlier mix, or a saved selection, whose records are chosen again as far as
+    stability says."""
 
     stability: float = Field(default=0.9, ge=0, le=1)
-    """Share of the earlier selection that is kept, of what is still in the data."""
+    """Share of the earlier selection to choose again, of its records that are still in the data."""
 
     exporter: Exporter = Jsonl()
-    """How the mix is written; in the form of the trainer, if one is given and this is not."""
+    """Exporter: the format of the written mix; the format of the trainer, if only a trainer is
+    given."""
 
     eval_share: float = Field(default=0, ge=0, lt=1)
-    """Share of the mix that is held out into a file to evaluate on, drawn from every group, or
-    else cluster, in proportion to its size; what asks the same stays on one side."""
+    """Share of the mix to hold out for evaluation, in a file of its own: drawn from every group (or
+    cluster, without groups) in proportion to its size; records with the same prompt stay
+    together."""
 
     add_columns: tuple[Carried, ...] = Field(default=(), json_schema_extra=_or_one_string)
-    """What each written row carries beside its own columns: _source, _rank (place in the order
-    of choice, from 1), _turn (of the arrangement, from 1), _cluster, _gain."""
+    """Column to add to each written row: _source, _rank (place in the order of choice, from 1),
+    _turn (of the arrangement, from 1), _cluster or _gain."""
 
     fail_on_drop: bool = False
-    """Fail if a record is left out for the trainer, which would drop it or has no place for it."""
+    """Fail if a record is left out because the trainer would drop it or its format cannot hold
+    it."""
 
     n_draws: int = Field(default=64, ge=1)
-    """Size-matched random draws that the selection is compared with."""
+    """Number of random draws of the same size to compare the selection with."""
 
     page: bool = False
-    """Write the report beside the mix as a page too, report.html."""
+    """Also write the report as a page, report.html, beside the mix."""
 
     min_coverage: float | None = Field(default=None, ge=-1, le=1)
-    """Least mean similarity of a record to the nearest chosen one; below it the run fails."""
+    """Fail if the coverage is lower: the mean similarity of the target, or else of the data, to
+    the nearest chosen record."""
 
     output: str | None = None
-    """Folder that the run command writes."""
+    """Folder that `instructdiv run` writes."""
 
     @field_validator("trainer")
     @classmethod

@@ -62,6 +62,9 @@ class ReadingOptions(TypedDict, total=False):
 class Reading(StrictModel):
     """How data are read and embedded: the first half of a recipe, and keywords of every verb.
 
+    In Python, the embedder may also be an array (n, d) with one vector for each record, and group,
+    costs and quality a sequence with one value for each record.
+
     Raises
     ------
     ParameterError
@@ -81,37 +84,37 @@ class Reading(StrictModel):
     example = "Reading(embedder='lexical', group='domain')"
 
     embedder: Embedder = Field(default=SentenceTransformer(), json_schema_extra=_or_a_model)
-    """Embedding model: minilm, lexical, a name on the Hub, a folder, a .npy file, an array (n, d)
-    with one row for each record, or an embedder with its parameters."""
+    """Embedding model: minilm, lexical, a name on the Hub, a folder, a .npy file of vectors, or a
+    mapping of the name of an embedder and its parameters."""
 
     view: View = "prompt"
-    """Part of a record that is embedded."""
+    """Part of each record to embed: prompt, instruction, response, conversation, first_turn or
+    all_user_turns."""
 
     group: _Column = None
-    """Column of the known groups (domain, source, task), or in Python one group a row."""
+    """Column of the known group of each record, such as its domain, source or task."""
 
     costs: _Column = None
-    """Column of the number of tokens, or in Python one number a row; the tokenizer of the
-    embedder counts if not given."""
+    """Column of the number of tokens of each record; counted by the tokenizer of the embedder if
+    not given."""
 
     quality: _Column = None
-    """Column of the quality score, higher is better, or in Python one score a row; for selectors
-    that use it."""
+    """Column of the quality score of each record (higher is better), for selectors that use it."""
 
     layout: Schema | None = Field(default=None, alias="schema")
-    """Layout of the records, its name, or a column mapping; recognized if not given."""
+    """Layout of the records: its name, or a column mapping; recognized if not given."""
 
     encoding: str = "utf-8"
-    """Encoding of text files, as Python names it."""
+    """Encoding of text files, such as utf-8 or latin-1."""
 
     strict: bool = False
-    """Stop at the first record that cannot be used, rather than leave it out."""
+    """Stop at the first record that cannot be used, instead of leaving it out."""
 
     seed: int = Field(default=0, ge=0)
-    """Seed of everything that draws at random and has no seed of its own."""
+    """Seed of every random draw that has no seed of its own."""
 
     progress: SkipJsonSchema[Progress | None] = Field(default=None, exclude=True, repr=False)
-    """Called with a stage, how much of it is done, and how much there is."""
+    """Function that is called with the name of a stage, the steps done, and all its steps."""
 
     @classmethod
     def of(cls, reading: "Reading | Mapping[str, Any] | None" = None, **options: Any) -> Self:

@@ -32,7 +32,7 @@ class CoverageAt(Nearest):
     """
 
     radius: float = Field(default=0.3, ge=0, le=2)
-    """Distance, 1 - cosine, within which a row counts as covered."""
+    """Distance (1 - cosine similarity) within which a record counts as covered."""
 
     def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float((similarities >= 1 - self.radius - _ROUNDING).mean())

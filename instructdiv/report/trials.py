@@ -24,7 +24,7 @@ class Spending:
     """The budget in words."""
 
     budget: Budget
-    """What may be spent."""
+    """Budget."""
 
     allowance: Allowance
     """What that allows on the rows of the pool."""

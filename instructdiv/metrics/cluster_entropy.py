@@ -25,7 +25,7 @@ class ClusterEntropy(ClusterSpread):
 
     -sum_c p_c log p_c of the shares p of the subset's rows in each cluster. Higher is better: 0
     with all rows in one cluster, the logarithm of the number of clusters with equally many in each.
-    Time: the clusterer, and O(n * clusters * d).
+    Time is that of the clusterer and O(n * clusters * d).
 
     References
     ----------

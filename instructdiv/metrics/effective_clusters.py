@@ -28,7 +28,7 @@ class EffectiveClusters(ClusterSpread):
 
     exp(-sum_c p_c log p_c) of the shares p of the subset's rows in each cluster: the number of
     clusters of equal size with the same entropy [1]_. Higher is better, 1 to the number of
-    clusters. Time: the clusterer, and O(n * clusters * d).
+    clusters. Time is that of the clusterer and O(n * clusters * d).
 
     References
     ----------

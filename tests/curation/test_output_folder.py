@@ -427,9 +427,7 @@ def test_an_unwritable_place_is_named(mix: Mix, tmp_path: Path) -> None:
 
 def test_a_value_that_json_cannot_hold_names_the_way_out(tmp_path: Path) -> None:
     mix = idv.curate(_recipe(budget=4), _dataset())
-    with pytest.raises(
-        OutputError, match="no place for a value of the column 'when' .*datetime.*; write parquet"
-    ):
+    with pytest.raises(OutputError, match="column 'when' .*datetime.*parquet"):
         mix.export(tmp_path / "out")
     assert _names(tmp_path) == []
     mix.export(tmp_path / "out", idv.exporters.Parquet())

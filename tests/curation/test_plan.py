@@ -122,8 +122,8 @@ def test_a_plan_foresees_what_a_run_then_takes(
     summary.save(tmp_path / "summary.md")
     taken["write"] = time.process_time() - start
     for stage, seconds in taken.items():
-        # What is over at once takes as long as it takes to begin.
-        found, taken_at_least = max(foreseen[stage], 0.2), max(seconds, 0.2)
+        # Below half a second the first use of a library and other processes decide.
+        found, taken_at_least = max(foreseen[stage], 0.5), max(seconds, 0.5)
         assert close(found, taken_at_least), f"{stage}: {found:.2f} s for {seconds:.2f} s"
 
 

@@ -138,6 +138,7 @@ def test_every_selector_is_listed_where_one_is_unknown() -> None:
     with pytest.raises(UnknownPart) as caught:
         idv.Recipe.model_validate({"budget": 1, "selector": {"name": "kcenter"}})
     assert ", ".join(sorted(Selector.known())) in str(caught.value)
+    assert "did you mean k_center?" in str(caught.value)
 
 
 def test_an_unknown_parameter_lists_the_known_ones() -> None:

@@ -58,7 +58,8 @@ def test_the_command_prints_the_answer(file: Path):
     found = effect(file)
     said = CliRunner().invoke(app, ["effect", str(file)])
     assert said.exit_code == 0
-    assert said.stdout == f"{found}\n"
+    assert found.headline in " ".join(said.stdout.split())
+    assert all(title in said.stdout for title in found.tables())
     written = CliRunner().invoke(app, ["effect", str(file), "--json"])
     assert json.loads(written.stdout) == json.loads(found.to_json())
 

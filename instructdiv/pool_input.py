@@ -36,7 +36,7 @@ def as_pools(
     ParameterError
         Pools are given, and how they are to be read too.
     """
-    ready = [name for name, one in sets.items() if isinstance(one, Pool) or _are_vectors(one)]
+    ready = [name for name, one in sets.items() if isinstance(one, Pool) or are_vectors(one)]
     if not ready:
         return Pool.together(sets, reading, each=each)
     if len(ready) < len(sets):
@@ -62,7 +62,7 @@ def read_together(reading: Reading, data: Any, *others: Any) -> list[Any]:
 
     Pools and vectors are taken as they are; data are read and embedded in one call.
     """
-    if isinstance(data, Pool) or _are_vectors(data):
+    if isinstance(data, Pool) or are_vectors(data):
         return [as_pool(data, reading), *others]
     sets: dict[str, Any] = {"data": data}
     for number, other in enumerate(others):
@@ -99,7 +99,8 @@ def check_pool(given: Any) -> None:
         )
 
 
-def _are_vectors(data: Any) -> bool:
+def are_vectors(data: Any) -> bool:
+    """Whether data are vectors, and not records."""
     if isinstance(data, list | tuple):
         return bool(data) and not any(isinstance(one, Mapping | str | Path) for one in data)
     return isinstance(data, Space) or hasattr(data, "__array__")

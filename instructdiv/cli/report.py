@@ -1,6 +1,5 @@
 """Commands that measure data and print what they find."""
 
-import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -330,19 +329,12 @@ def profile(
     output: Report = None,
 ) -> None:
     """Count distinct instructions, and how records spread over instructions and domains."""
-    from instructdiv.pool import Pool
     from instructdiv.report import instruction_profile
-    from instructdiv.report.notices import constant_instruction
 
     check_file(output, "profile", ".md", ".json")
     with printer.progress() as progress:
-        read = functools.partial(Pool.of, data, progress=progress)
-        pool = read(**keys) if "view" in keys else read(view="instruction", **keys)
-        if "view" not in keys and constant_instruction(pool):
-            pool = read(view="prompt", **keys)
-            printer.note("most records have one instruction: domains are told from prompts")
         found = instruction_profile(
-            pool, similarity_threshold=similarity_threshold, progress=progress
+            data, similarity_threshold=similarity_threshold, progress=progress, **keys
         )
     printer.result(found, output)
 

@@ -1,7 +1,7 @@
 """Notices: what a reader should know of the data before the numbers."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -38,11 +38,11 @@ def cut_share(pool: Pool) -> float | None:
         return None
 
 
-def constant_instruction(pool: Pool) -> bool:
-    """Whether most records of a pool ask the same, about different inputs."""
-    if pool.records is None or len(pool) < _FEW:
+def most_are_equal(texts: Sequence[str]) -> bool:
+    """Whether most of some texts, if they are not very few, are one and the same."""
+    if len(texts) < _FEW:
         return False
-    return Counter(pool.instructions).most_common(1)[0][1] > _CONSTANT * len(pool)
+    return Counter(texts).most_common(1)[0][1] > _CONSTANT * len(texts)
 
 
 def _left_out(pool: Pool) -> Iterator[str]:

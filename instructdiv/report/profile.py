@@ -9,15 +9,18 @@ from pydantic import Field
 from instructdiv.clusterers import Clusterer, KMeans
 from instructdiv.core.space import Space
 from instructdiv.core.wording import counted, start_of
+from instructdiv.data.load import read
 from instructdiv.data.normalize import normalize
 from instructdiv.data.reading import Reading, ReadingOptions
+from instructdiv.data.views import View
 from instructdiv.embedders import Precomputed, Progress
 from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
-from instructdiv.pool_input import as_pool
+from instructdiv.pool_input import are_vectors, as_pool
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
+from instructdiv.report.notices import most_are_equal
 from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
 from instructdiv.results import Cell, Facts, Result, Share, Table, count, rounded, share
@@ -137,6 +140,9 @@ class InstructionProfile(Result):
     """groups: the known groups of the pool; clusters: parts that a clusterer found, whose number
     is its own choice."""
 
+    view: View | None
+    """Part of each record that was embedded, to find clusters; None for vectors alone."""
+
     domains: Counts
     """Records over domains."""
 
@@ -193,7 +199,8 @@ def instruction_profile(
     Parameters
     ----------
     pool
-        The records.
+        A pool, vectors, or data that are then read: without a view their instructions are
+        embedded, or their prompts where most records have one instruction.
     similarity_threshold
         Similarity from which two instructions are one.
     clusterer
@@ -226,7 +233,7 @@ def instruction_profile(
     if not -1 <= similarity_threshold <= 1:
         raise ParameterError(f"similarity_threshold must lie in -1..1, got {similarity_threshold}")
     reading = Reading.of(reading, **options)
-    pool = as_pool(pool, reading)
+    pool, notice = _read(pool, reading)
     asked, merged = _instructions(pool, similarity_threshold, reading.progress)
     of_record = _renumbered(merged[asked])
     labels, names, kind = _domains(pool, clusterer)
@@ -240,12 +247,13 @@ def instruction_profile(
     ]
     frequent = [int(i) for i in np.argsort(-sizes, kind="stable")[:_SHOWN] if sizes[i] > 1]
     return InstructionProfile(
-        headline=_headline(len(pool), texts, instructions, domains, kind),
+        headline=_headline(len(pool), texts, instructions, domains, kind) + notice,
         records=len(pool),
         texts=texts,
         instructions=instructions,
         similarity_threshold=similarity_threshold,
         domains_are=kind,
+        view=None if pool.records is None else pool.view,
         domains=domains,
         domain_rows=rows,
         frequent=[
@@ -258,6 +266,18 @@ def instruction_profile(
         ],
         warnings=_warnings(instructions, domains, kind),
     )
+
+
+def _read(data: Any, reading: Reading) -> tuple[Pool, str]:
+    """The data as a pool of the view that tells their domains apart, and what to say of it."""
+    if isinstance(data, Pool) or are_vectors(data) or "view" in reading.model_fields_set:
+        return as_pool(data, reading), ""
+    data = read(data, strict=reading.strict, encoding=reading.encoding)
+    pool = as_pool(data, reading.with_options(view="instruction"))
+    if not most_are_equal(pool.instructions):
+        return pool, ""
+    notice = " Most records have one instruction: domains are told from prompts."
+    return as_pool(data, reading.with_options(view="prompt")), notice
 
 
 def instruction_numbers(

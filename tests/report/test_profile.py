@@ -148,6 +148,25 @@ def test_long_texts_take_the_room_that_they_need():
 # Domains.
 
 
+def test_the_view_of_data_is_that_which_tells_their_domains_apart():
+    asked = [
+        {"instruction": f"{word} {n}", "input": "x", "output": "?"}
+        for n in range(3)
+        for word in WORDS
+    ]
+    varied = idv.instruction_profile(asked, embedder="lexical")
+    assert varied.view == "instruction"
+    one = [row | {"instruction": "Solve.", "input": row["instruction"]} for row in asked]
+    told = idv.instruction_profile(one, embedder="lexical")
+    assert (told.view, told.domains_are) == ("prompt", "clusters")
+    assert "domains are told from prompts" in told.headline
+    assert "told from prompts" not in varied.headline
+    assert told.domains == idv.instruction_profile(one, embedder="lexical", view="prompt").domains
+    as_said = idv.instruction_profile(one, embedder="lexical", view="instruction")
+    assert (as_said.view, as_said.domains.distinct) == ("instruction", 1)
+    assert idv.instruction_profile(vectors_of([2, 1])).view is None
+
+
 def test_domains_are_the_groups_the_largest_first():
     data = [
         *rows("Sort a list.", "Sort a list.", "Reverse text.", "Open a file.", topic="code"),

@@ -1,8 +1,8 @@
-"""Vectors of your own making: prompt and response side by side in one vector.
+"""Your own embeddings: prompt and response side by side in one vector.
 
     python examples/own_embeddings.py
 
-Records then count as alike only if both what is asked and what is answered are.
+Two records are then similar only if both their prompts and their responses are.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""One call before training: a data set in, a smaller one that covers the most out.
+"""One call before training: choose the subset of a data set that covers the most.
 
     python examples/rebalance_before_training.py [DATA]
 

@@ -184,10 +184,10 @@ class Pool(Described):
     @classmethod
     def from_embeddings(
         cls,
-        vectors: ArrayLike | Space,
-        groups: ArrayLike | None = None,
-        costs: ArrayLike | None = None,
-        quality: ArrayLike | None = None,
+        vectors: "ArrayLike | Space",
+        groups: "ArrayLike | None" = None,
+        costs: "ArrayLike | None" = None,
+        quality: "ArrayLike | None" = None,
     ) -> "Pool":
         """A pool of vectors (n, d) from anywhere; a group, a cost and a score (n,), if any.
 
@@ -259,7 +259,7 @@ class Pool(Described):
             "left out": (self.records and len(self.records.quarantine)) or None,
         }
 
-    def take(self, indices: ArrayLike) -> "Pool":
+    def take(self, indices: "ArrayLike") -> "Pool":
         """The pool of these rows, in this order."""
         indices = row_numbers(indices, len(self))
         texts = self.__dict__.get("texts", self.known_texts)
@@ -372,7 +372,7 @@ class Pool(Described):
         """Cluster of each row by k-means, as many as the square root of n, (n,) int64."""
         return KMeans().cluster(self.space)
 
-    def keys(self, rows: ArrayLike) -> list[str]:
+    def keys(self, rows: "ArrayLike") -> list[str]:
         """What tells these rows apart in another pool too, as text.
 
         The id of a record, if no other has it, else a digest of the record; for vectors
@@ -386,7 +386,7 @@ class Pool(Described):
 
     @cached_property
     def _own_ids(self) -> list[str]:
-        """Id of each row as text, empty where it has none of its own."""
+        """Id of each row as text; empty where the record has no id."""
         if self.records is None or "id" not in self.records.columns:
             return [""] * len(self)
         ids = [

@@ -13,7 +13,10 @@ from instructdiv.data.records import Records
 from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool
 
-Target: TypeAlias = Pool | Space | ArrayLike | Mapping[str, Pool | Space | ArrayLike]
+Vectors: TypeAlias = Pool | Space | ArrayLike
+"""Records: a pool, a space, or vectors (n, d)."""
+
+Target: TypeAlias = Vectors | Mapping[str, Vectors]
 """What should be covered: a pool, vectors, or several of them by name."""
 
 
@@ -99,6 +102,19 @@ def check_pool(given: Any) -> None:
         )
 
 
+def pool_or_vectors(given: "Vectors") -> Pool:
+    """A pool as it is, or vectors as a pool of vectors alone.
+
+    Raises
+    ------
+    ShapeError
+        It is data that a pool can be made of, or something else.
+    """
+    if not are_vectors(given):
+        check_pool(given)
+    return as_pool(given)
+
+
 def are_vectors(data: Any) -> bool:
     """Whether data are vectors, and not records."""
     if isinstance(data, list | tuple):
@@ -106,7 +122,7 @@ def are_vectors(data: Any) -> bool:
     return isinstance(data, Space) or hasattr(data, "__array__")
 
 
-def as_target(given: Target) -> Pool:
+def as_target(given: "Target") -> Pool:
     """A target in any of its forms as one pool; the names of several are its groups.
 
     Raises
@@ -125,7 +141,7 @@ def as_target(given: Target) -> Pool:
     return Pool.joined(pools)
 
 
-def _some(given: Pool | Space | ArrayLike, name: str) -> Pool:
+def _some(given: Vectors, name: str) -> Pool:
     rows = isinstance(given, list | tuple) and any(isinstance(one, Mapping) for one in given)
     if isinstance(given, str | Path | Records) or rows:
         raise ShapeError(

@@ -1,4 +1,4 @@
-"""Selection: the rows that were chosen, in order, with what each added and why."""
+"""Selection: the rows that were chosen, with gains and reasons; one long class over its pool."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -35,14 +35,14 @@ class Reason:
 
     rank: int | None
     """Its place, from 0, in the order of choice; of a row that was not chosen, the place it
-    takes when the selector goes on with a budget of records; none if that is farther away
-    than was looked, or the row may not be chosen."""
+    takes when the selector goes on with a budget of records; None if that place is beyond the
+    search, or the row may not be chosen."""
 
     gain: float | None
-    """What it added, or would add, at that place; none without a place."""
+    """Gain at that place; None without a place."""
 
     nearest: int | None
-    """The chosen row most similar to it, itself left out; none if there is no other."""
+    """The most similar other chosen row; None if there is no other."""
 
     similarity: float | None
     """Their cosine similarity."""
@@ -139,7 +139,7 @@ class Selection(Described):
     """The selector that chose, as its name and parameters."""
 
     budget: Budget | None = None
-    """What it was allowed to spend."""
+    """The budget it was made with."""
 
     saved_keys: tuple[str, ...] = ()
     """Keys of the chosen records, of a selection that was read from a file."""

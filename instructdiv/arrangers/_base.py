@@ -84,7 +84,7 @@ class Arranger(Part):
         self,
         pool: Pool,
         selection: Selection | ArrayLike | None = None,
-        target: Target | None = None,
+        target: "Target | None" = None,
     ) -> Arrangement:
         """Put rows of a pool in order.
 

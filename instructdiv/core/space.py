@@ -113,7 +113,7 @@ class Space:
         """First row with the same vector as each row, often itself, (n,) int64."""
         return self._distinct.firsts[self._distinct.number_of]
 
-    def take(self, indices: ArrayLike) -> "Space":
+    def take(self, indices: "ArrayLike") -> "Space":
         """The space of these rows, in this order."""
         rows = row_numbers(indices, len(self))
         taken = Space(self.vectors[rows])
@@ -205,7 +205,7 @@ class Space:
         self._similarity_to = (weakref.ref(target), best)
         return best
 
-    def similarity(self, rows: ArrayLike, other_rows: ArrayLike) -> NDArray[np.float32]:
+    def similarity(self, rows: "ArrayLike", other_rows: "ArrayLike") -> NDArray[np.float32]:
         """Similarities between two lists of rows of this space, (len(a), len(b)) float32."""
         a, b = np.asarray(rows, np.int64), np.asarray(other_rows, np.int64)
         similarities = np.clip(similarities_between(self.vectors[a], self.vectors[b]), -1, 1)

@@ -145,7 +145,7 @@ def rebalance(
         A ``datasets.Dataset`` or a list of mappings; the same comes back, with the same
         columns and values, in the order chosen. A path gives a ``datasets.Dataset``.
     budget
-        Number of records to choose, or a budget.
+        Number of records to choose, or a budget of tokens, shares, floors and caps.
     reading
         How the data are read and embedded.
     selector

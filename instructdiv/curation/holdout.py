@@ -82,7 +82,7 @@ def held_out(
 
 
 def alike(conversations: Sequence[Sequence[dict[str, Any]]]) -> NDArray[np.int64]:
-    """Number of the unit of each conversation: of those that would tell of each other, (n,) int64.
+    """Leakage group of each conversation, (n,) int64: those that leak into each other share one.
 
     These are those that ask the same, and those that begin with the same question and answer, as
     paths of one tree do; white space, case and punctuation do not count.

@@ -155,7 +155,7 @@ class Records(Described):
         names = self.names or self.sources
         return [names[i] for i in self.source_of.tolist()]
 
-    def take(self, indices: ArrayLike) -> "Records":
+    def take(self, indices: "ArrayLike") -> "Records":
         """The records at these rows, in this order; everything else stays."""
         indices = row_numbers(indices, len(self))
         rows = (
@@ -182,7 +182,7 @@ class Records(Described):
         }
         return replace(self, source_of=numbers.astype(np.int64), **kept)
 
-    def unfolded(self, rows: Sequence[Row], origins: ArrayLike) -> "Records":
+    def unfolded(self, rows: Sequence[Row], origins: "ArrayLike") -> "Records":
         """Other rows in place of these, each from one of these: origins (m,)."""
         origins = row_numbers(origins, len(self))
         return replace(

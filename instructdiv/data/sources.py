@@ -113,7 +113,7 @@ def constrained(
     Parameters
     ----------
     budget
-        What may be spent in all.
+        Total budget: records or tokens.
     sources
         The sources.
     sizes

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.budget import Budget
-from instructdiv.curation.diversify import Ground, by_name, recipe_of, specialist
+from instructdiv.curation.core_pool import CorePool, by_name, recipe_of
+from instructdiv.curation.diversify import specialist
 from instructdiv.curation.mix import Mix
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import BudgetError, ParameterError, ShapeError
@@ -78,7 +79,7 @@ def share_grid(
     choosers = {
         _called(one): specialist(one, radius, balance, within, reading.seed) for one in asked
     }
-    ground = Ground.of(core, pools, reading)
+    ground = CorePool.of(core, pools, reading)
     made = {name: ground.exchange(budget, one) for name, one in choosers.items()}
     numbers = instruction_numbers(ground.pool)
     rows = [

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from instructdiv.lab.study_report import COLORS, Section, Spread, StudyReport, layout, line
-from instructdiv.report.rendering.charts import Chart
+from instructdiv.report.rendering.chart import Chart
 from instructdiv.results import Facts, Number, Shown, Table
 from instructdiv.training import LossMonitor
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from instructdiv.lab.rewriting_plan import Condition, StudyName
 from instructdiv.lab.study_report import Section, Spread, StudyReport, layout, line
-from instructdiv.report.rendering.charts import Chart
+from instructdiv.report.rendering.chart import Chart
 from instructdiv.results import Facts, Shown, Table
 
 _UNSEEN, _SEEN, _NO_OP = "var(--c0)", "var(--c1)", "var(--c2)"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from instructdiv.core.wording import escaped
-from instructdiv.report.rendering.charts import Chart
+from instructdiv.report.rendering.chart import Chart
 from instructdiv.report.rendering.sheet import filled
 from instructdiv.results import Facts, Number, Result, Table
 

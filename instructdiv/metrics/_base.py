@@ -4,13 +4,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from numpy.typing import ArrayLike
-
-from instructdiv.core.space import Space
 from instructdiv.errors import InputError, ShapeError
 from instructdiv.part import Part
 from instructdiv.pool import Pool
-from instructdiv.pool_input import as_pool
+from instructdiv.pool_input import Vectors, pool_or_vectors
 
 Score = Callable[[Pool], float]
 
@@ -42,18 +39,18 @@ class Metric(Part):
         """
         return 0.0
 
-    def score(self, subset: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike) -> float:
+    def score(self, subset: "Vectors", target: "Vectors") -> float:
         """Value of the metric for one subset and target; most metrics take vectors alone, too.
 
         Raises
         ------
         ShapeError
-            The vectors of the two cannot be compared, or the metric needs groups and one
-            has none.
+            One is neither a pool nor vectors, the vectors of the two cannot be compared, or the
+            metric needs groups and one has none.
         InputError
             The metric needs texts, and the subset has none.
         """
-        subset, target = as_pool(subset), as_pool(target)
+        subset, target = pool_or_vectors(subset), pool_or_vectors(target)
         self.check(subset, target)
         return self.against(target)(subset)
 

@@ -3,12 +3,10 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from instructdiv.core.space import Space
 from instructdiv.metrics._nearest import Nearest
-from instructdiv.pool import Pool
-from instructdiv.pool_input import as_pool
+from instructdiv.pool_input import Vectors, pool_or_vectors
 from instructdiv.results import Facts, Similarity
 
 
@@ -61,9 +59,7 @@ class NearestDistanceSummary(Nearest):
     def value_of(self, similarities: NDArray[np.floating[Any]]) -> float:
         return float(np.median(1 - similarities.astype(np.float64)))
 
-    def five(
-        self, subset: Pool | Space | ArrayLike, target: Pool | Space | ArrayLike
-    ) -> FiveNumbers:
+    def five(self, subset: "Vectors", target: "Vectors") -> FiveNumbers:
         """Minimum, quartiles and maximum of the distances of one subset.
 
         Raises
@@ -71,6 +67,6 @@ class NearestDistanceSummary(Nearest):
         ShapeError
             The two have different dimensions.
         """
-        subset, target = as_pool(subset), as_pool(target)
+        subset, target = pool_or_vectors(subset), pool_or_vectors(target)
         self.check(subset, target)
         return FiveNumbers.of(subset.space.nearest_similarity(target.space))

@@ -28,11 +28,11 @@ class NovelSum(Metric):
     Higher is better, from 0; above 2 only by density.
 
     The authors' code always drops the nearest row of the target as the row itself. Here a row
-    equal to it is dropped, and none if there is none, as in a subset that is not of the target or
-    a target that is a sample. A row without others to measure by has density 1, and a lone row
-    has no novelty. Time O(n_sampled * (n + t) * d), memory O(n + t): above `n_sampled` rows the
-    mean is over a sample, drawn by content and not by position; :meth:`standard_error` gives its
-    error.
+    equal to it is dropped; nothing is dropped where no row is equal, as in a subset that is not of
+    the target, or a target that is a sample. A row without others to measure by has density 1, and
+    a lone row has no novelty. Time O(n_sampled * (n + t) * d), memory O(n + t): above
+    `n_sampled` rows the mean is over a sample, drawn by content and not by position;
+    :meth:`standard_error` gives its error.
 
     References
     ----------

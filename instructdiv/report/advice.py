@@ -19,10 +19,10 @@ from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.pool import Pool
 from instructdiv.pool_input import as_target, read_together
 from instructdiv.published import evidence
+from instructdiv.report.clusters_and_groups import by_size
 from instructdiv.report.curve import reached
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
-from instructdiv.report.parts import by_size
 from instructdiv.report.profile import few_instructions
 from instructdiv.results import HIDDEN, Facts, Result, Similarity, Table, count, three
 from instructdiv.selectors.facility_location import Coverage
@@ -31,7 +31,7 @@ Rows = NDArray[np.int64]
 Mode = Literal["specialist", "generalist"]
 
 SAME = "more of the same"
-"""Name of more records like those that are there."""
+"""Name of the source that stands for more records like those of the pool."""
 
 _PROBED = 1000
 _LOOKED_AT = 6000
@@ -47,32 +47,32 @@ _BEYOND_SHARE = 0.1
 
 
 class SourceGain(Facts):
-    """What records of one kind add to the coverage."""
+    """Coverage that the records of one source add."""
 
     source: str
-    """Their data set, or the words of their cluster."""
+    """Name of the data set, or words of the cluster."""
 
     records: int
-    """How many there are."""
+    """Records of the source."""
 
     known: int
-    """Those that are there already, or nearly so (similarity of .95 or more); they are not
-    taken."""
+    """Records that the pool has already, or near copies of (similarity of 0.95 or more); they
+    are not added."""
 
     probed: int
-    """Records that were chosen of them, best first, to see what they add."""
+    """Records that were chosen, best first, to measure the gain."""
 
     gain: Similarity
-    """What these add to the mean similarity of the target to the nearest record."""
+    """What the probed records add to the coverage."""
 
     per_thousand: Similarity = Field(title="gain per 1,000")
-    """The same for each thousand records."""
+    """Gain for each thousand probed records."""
 
     enough: int | None
-    """Records after which nine tenths of that gain are reached; none if there is no gain."""
+    """Records that reach nine tenths of that gain; None where there is no gain."""
 
     allocated: int | None
-    """Records of the added budget that go to it; none of a cluster."""
+    """Records of the added budget that this source gets; None for a cluster."""
 
 
 class AddedCurve(Facts):
@@ -85,8 +85,8 @@ class AddedCurve(Facts):
     """Mean similarity of the target to the nearest record."""
 
     flattens_at: int | None
-    """Records after which nine tenths of all that can be gained with the budget are; None if
-    nothing can."""
+    """Records that reach nine tenths of the gain of the whole budget; None where there is no
+    gain."""
 
     def tables(self) -> dict[str, Table]:
         columns = {
@@ -102,25 +102,25 @@ class AdditionAdvice(Result):
     title: ClassVar[str] = "What to add next"
 
     mode: Mode
-    """What the model is to be."""
+    """Whether the model is a specialist or a generalist."""
 
     add: int
     """Records to add."""
 
     records: int
-    """Records that are there."""
+    """Records of the pool."""
 
     covered: str
-    """What coverage is of: a target, or all that is there and may be added."""
+    """What coverage is measured on: the target, or the pool with all candidates."""
 
     measured_on: int
     """Records that coverage was measured on."""
 
     coverage: float
-    """Mean similarity of these to the nearest record that is there."""
+    """Mean similarity of these to the nearest record of the pool."""
 
     same: Annotated[SourceGain, HIDDEN]
-    """More records like those that are there, told from some that were held back."""
+    """More records like those of the pool, measured on records that were held back."""
 
     sources: list[SourceGain]
     """The candidates, the one that adds most first."""
@@ -132,10 +132,10 @@ class AdditionAdvice(Result):
     """Coverage as the best of them all are added."""
 
     notes: list[str]
-    """What did not go as asked for, or should be known."""
+    """Notices: what could not be done as asked."""
 
     advice: list[Advice]
-    """What to do, and what speaks against it, each with its evidence."""
+    """Recommendations and reasons against them, each with its evidence."""
 
     def tables(self) -> dict[str, Table]:
         return super().tables() | {"Sources": Table.of([self.same, *self.sources])}
@@ -245,7 +245,7 @@ def advise(
         mode=mode,
         add=add,
         records=len(pool),
-        covered="all that is there and may be added" if aim is None else "the target",
+        covered="the pool and all candidates" if aim is None else "the target",
         measured_on=len(looked_at),
         coverage=scene.coverage,
         same=same,
@@ -416,10 +416,7 @@ def _headline(
         told += f", {same.probed:,} more of the same {same.gain:.3f}"
     told += "."
     if curve.flattens_at is not None:
-        told += (
-            f" Of all that {add:,} records can add, nine tenths are there after "
-            f"{curve.flattens_at:,}."
-        )
+        told += f" {curve.flattens_at:,} of {add:,} added records reach nine tenths of the gain."
     return told
 
 

@@ -23,6 +23,7 @@ from instructdiv.metrics import (
 from instructdiv.part import Part
 from instructdiv.pool import Pool
 from instructdiv.pool_input import as_target, read_together
+from instructdiv.report.clusters_and_groups import spread
 from instructdiv.report.comparison import (
     ComparedMetric,
     ComparedRow,
@@ -31,7 +32,6 @@ from instructdiv.report.comparison import (
     Overlap,
 )
 from instructdiv.report.leakage import leak_check
-from instructdiv.report.parts import spread
 from instructdiv.report.trials import Spending, Trial, trials
 from instructdiv.selection import Selection
 from instructdiv.selectors import GroupBalanced, Random, Selector
@@ -52,7 +52,7 @@ def compare(
     budgets: Budget | int | Iterable[Budget | int],
     target: Any = None,
     *,
-    labels: str | ArrayLike | None = None,
+    labels: "str | ArrayLike | None" = None,
     metrics: Iterable[Metric | Mapping[str, Any] | str] | None = None,
     n_draws: int = 64,
     reading: Reading | None = None,
@@ -268,7 +268,7 @@ def _budget_title(budget: Budget) -> str:
     return ", ".join([str(budget), *more, *([f"by {budget.group_by}"] if budget.group_by else [])])
 
 
-def _labels(labels: str | ArrayLike | None, pool: Pool) -> NDArray[np.str_] | None:
+def _labels(labels: "str | ArrayLike | None", pool: Pool) -> NDArray[np.str_] | None:
     if labels is None:
         return pool.groups
     if isinstance(labels, str):

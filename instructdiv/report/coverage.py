@@ -27,6 +27,7 @@ from instructdiv.metrics._cluster_spread import clusters_of
 from instructdiv.pool import Pool
 from instructdiv.pool_input import Target as Aim
 from instructdiv.pool_input import as_target, read_together
+from instructdiv.report.clusters_and_groups import by_size, cluster_rows, group_rows, heat, spread
 from instructdiv.report.conversations import histograms
 from instructdiv.report.curve import coverage_curve
 from instructdiv.report.examples import Showing
@@ -35,7 +36,6 @@ from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.leakage import leak_check
 from instructdiv.report.names import Names
 from instructdiv.report.notices import cut_share, notices
-from instructdiv.report.parts import by_size, cluster_rows, group_rows, heat, spread
 from instructdiv.report.provenance import provenance
 from instructdiv.report.redundancy import find_redundancy
 from instructdiv.report.references import hold_against

@@ -23,10 +23,10 @@ def coverage_curve(baseline: RandomBaseline, selection: Selection | None) -> Cur
     chosen = None
     if selection is not None:
         chosen = _prefixes(pool.space, baseline.target.space, selection, budgets)
-    worth = None
+    equivalent = None
     if chosen:
         last = max(value for value in chosen if value is not None)
-        worth = reached(budgets, middle, last)
+        equivalent = reached(budgets, middle, last)
     enough = reached(budgets, middle, middle[0] + _ENOUGH * (middle[-1] - middle[0]))
     assert enough is not None, "the whole pool reaches it"  # noqa: S101
     return Curve(
@@ -36,8 +36,8 @@ def coverage_curve(baseline: RandomBaseline, selection: Selection | None) -> Cur
         random_high=high.tolist(),
         selection=chosen,
         measured_on=len(baseline.target),
-        pays_until=enough,
-        random_worth=worth,
+        flattens_at=enough,
+        random_equivalent=equivalent,
     )
 
 

@@ -23,13 +23,13 @@ from instructdiv.results import (
 
 
 class Advice(Facts):
-    """What speaks for doing something, or against."""
+    """A recommendation, and the published evidence for it."""
 
     says: str = Field(title="advice")
     """The advice, in words."""
 
     evidence: Annotated[list[str], Shown(", ".join)]
-    """What it rests on, to be looked up with :func:`instructdiv.evidence`."""
+    """Ids of the published results behind it: see :func:`instructdiv.evidence`."""
 
 
 class Example(Facts):
@@ -49,11 +49,11 @@ class Example(Facts):
     """Its known group, if any."""
 
     kept: bool | None = None
-    """Whether it was chosen; none where there is no selection, or it is not of the pool."""
+    """Whether it was chosen; None without a selection, or if the record is not of the pool."""
 
     similarity: float | None = None
-    """Similarity to what it stands beside: of a gap the nearest chosen record, of a group of
-    near duplicates the first one."""
+    """Similarity to the nearest chosen record (examples of a gap), or to the first record of the
+    group (near duplicates)."""
 
 
 def _first(examples: list[Example]) -> str:
@@ -87,10 +87,10 @@ class GroupRow(Facts):
     random_low: Annotated[float | None, Shown(count, up_to="random_high")] = Field(
         None, title="random 5-95 %"
     )
-    """Records that size-matched random draws give: the 5th percentile."""
+    """5th percentile of the records that size-matched random draws choose."""
 
     random_high: Annotated[float | None, HIDDEN] = None
-    """Records that size-matched random draws give: the 95th percentile."""
+    """95th percentile of the records that size-matched random draws choose."""
 
 
 class ClusterRow(Facts):
@@ -109,7 +109,7 @@ class ClusterRow(Facts):
     """Share of the pool."""
 
     example: str
-    """Start of the text of the record nearest to its middle; empty for vectors alone."""
+    """Start of the text of the record nearest to its center; empty for vectors alone."""
 
     kept: int | None = None
     """Records that were chosen."""
@@ -118,22 +118,22 @@ class ClusterRow(Facts):
     """Share of the selection."""
 
     kept_examples: list[Example]
-    """Up to three chosen records, the first in the order of choice; of the pool, those
-    nearest to the middle, where there is no selection."""
+    """Up to three chosen records, in the order of choice; without a selection, the records
+    nearest to the center."""
 
     dropped_examples: list[Example]
-    """Up to three records that were not chosen, those with the least similar chosen record of
-    the rows that were looked at: all, or of a large pool a random sample."""
+    """Up to three records that were not chosen, farthest from any chosen record; of a large
+    pool, within a random sample."""
 
 
 class Heat(Facts):
     """How many records each known group has in each cluster."""
 
     groups: list[str]
-    """The largest groups, the largest first; what they leave is the last, `(other)`."""
+    """The largest groups, the largest first; all others are the last, `(other)`."""
 
     clusters: list[int]
-    """Numbers of the largest clusters; what they leave is the last, -1."""
+    """Numbers of the largest clusters; all others are the last, -1."""
 
     before: list[list[int]]
     """Records of the pool, for each group and cluster."""
@@ -143,10 +143,10 @@ class Heat(Facts):
 
 
 class Gap(Facts):
-    """A region that lies far from every chosen record: what one more record would cover most."""
+    """A region far from every chosen record, where one more record adds most coverage."""
 
     of: str
-    """Whose region it is: `pool`, `target`, or the name of a reference."""
+    """Where its records are from: `pool`, `target`, or the name of a reference."""
 
     name: str = Field(title="gap")
     """Words that tell its records from the others; empty for vectors alone."""
@@ -162,17 +162,17 @@ class Gap(Facts):
     """Mean similarity after adding the first example."""
 
     gain: float
-    """What that adds to the sum of similarities over all records, beyond what the first
-    examples of the gaps before would add."""
+    """What the first example adds to the sum of similarities over all records, on top of the
+    first examples of the gaps before."""
 
     examples: Annotated[list[Example], Shown(_first)] = Field(title="example")
-    """The record that would cover it best, and up to two of the others."""
+    """The record that covers the region best, and up to two others."""
 
     nearest: Example | None = None
     """The chosen record nearest to the first example."""
 
     candidate: Example | None = None
-    """Of a target's gap: the record of the pool, chosen or not, nearest to the first example.
+    """For a gap of a target: the record of the pool, chosen or not, nearest to the first example.
     Where it is similar, the pool can fill the gap; where it is not, other data must."""
 
 
@@ -208,24 +208,24 @@ class Redundancy(Facts):
     """Records in these groups."""
 
     superfluous: int
-    """Records that would go if each group kept one."""
+    """Records that are removed when one of each group is kept."""
 
     kept_superfluous: int | None = None
-    """Chosen records that would go if each group kept one of those chosen."""
+    """Chosen records that are removed when one chosen record of each group is kept."""
 
     largest: list[DuplicateGroup] = Field(title="near copies")
     """The largest groups."""
 
 
 class Histogram(Facts):
-    """How a number is spread over records, before and after."""
+    """Distribution of a number over records, before and after."""
 
     of: str
     """What is counted: `characters` or `turns`."""
 
     edges: list[float]
-    """Edges of the bins, whole numbers, one more than there are bins; a bin is from its edge
-    up to, and without, the next."""
+    """Edges of the bins, whole numbers, one more than there are bins; each bin excludes its
+    upper edge."""
 
     before: list[int]
     """Records of the pool in each bin."""
@@ -260,32 +260,33 @@ class Histogram(Facts):
 
 
 class Curve(Facts):
-    """Coverage over budgets: mean similarity of the target to the nearest of so many records."""
+    """Coverage by number of records: of random draws, and of the selection."""
 
     budgets: list[int]
     """Numbers of records, ascending."""
 
     random_low: list[float]
-    """Of random draws of that size: the 5th percentile."""
+    """5th percentile of the coverage of random draws of each size."""
 
     random_median: list[float]
-    """Of random draws of that size: the median."""
+    """Median coverage of random draws of each size."""
 
     random_high: list[float]
-    """Of random draws of that size: the 95th percentile."""
+    """95th percentile of the coverage of random draws of each size."""
 
     selection: list[float | None] | None = None
-    """Of the first records of the selection; none beyond its end."""
+    """Coverage of the first records of the selection; None beyond its end."""
 
     measured_on: int
-    """Rows of the target that were looked at."""
+    """Rows of the target that coverage was measured on."""
 
-    pays_until: int
-    """Random records that reach nine tenths of the way from one record to the whole pool."""
+    flattens_at: int
+    """Random records that reach nine tenths of the gain in coverage from one record to the whole
+    pool."""
 
-    random_worth: int | None = None
-    """Random records, of those budgets, that cover as much as the whole selection does; None
-    if even the largest do not."""
+    random_equivalent: int | None = None
+    """Random records needed for the same coverage as the whole selection; None if more than the
+    largest budget."""
 
     def tables(self) -> dict[str, Table]:
         columns = {"records": [*map(count, self.budgets)]}
@@ -323,7 +324,7 @@ class ReferenceRow(Facts):
 
 
 class Reference(Facts):
-    """An inventory of what data could hold, domain by domain: what is expected and lacks."""
+    """A reference data set, domain by domain, and how far the data covers it."""
 
     name: str
     """Name of the reference."""
@@ -347,20 +348,20 @@ class Distances(Facts):
     """How far records are from the nearest chosen one, or from the nearest of the pool."""
 
     of: str = Field(title="from the")
-    """Which records: of the `pool` or the `target`."""
+    """Data set of the records: `pool` or `target`."""
 
     to: str = Field(title="to the")
-    """What is nearest: the `selection` or the `pool`."""
+    """Data set of the nearest record: `selection` or `pool`."""
 
     distances: Annotated[FiveNumbers, INLINE]
     """Smallest, quartiles and largest."""
 
     measured_on: int
-    """Records that were looked at: all, or a random sample."""
+    """Records that were measured: all, or a random sample."""
 
 
 class Target(Facts):
-    """What had to be covered, where it is not the pool itself."""
+    """The target, where it is not the pool itself."""
 
     name: str
     """Name of the target."""
@@ -369,21 +370,21 @@ class Target(Facts):
     """Records of the target."""
 
     leaked: int
-    """Those of them that are in the pool too: the same text but for case, white space and
-    punctuation, or a near copy."""
+    """Records of the target that are in the pool too (contamination): the same text but for
+    case, white space and punctuation, or a near copy."""
 
     leaking: int
     """Records of the pool that are in the target."""
 
     leaking_selected: int | None
-    """Those of them that were chosen."""
+    """Records of the pool that are in the target and were chosen; None without a selection."""
 
     leaks: str
-    """What leaks, in words."""
+    """The contamination, in words."""
 
 
 class Provenance(Facts):
-    """What the report was made from and by, so that it can be made again."""
+    """Inputs, parts and seeds of a report, to reproduce it."""
 
     version: str
     """Version of instructdiv."""
@@ -395,26 +396,26 @@ class Provenance(Facts):
     """Fingerprint of the pool: a digest of its vectors, in their order."""
 
     cut_share: float | None = None
-    """Share of the texts of which the embedder saw the beginning alone, since they are longer
-    than it takes; none where that cannot be told."""
+    """Share of the texts that the embedding model truncated; None where it does not report
+    that."""
 
     view: str | None = None
-    """What of a record was embedded, if records were."""
+    """Part of each record that was embedded (view); None for vectors alone."""
 
     embedder: dict[str, Any]
-    """What embedded them."""
+    """The embedder, with its parameters."""
 
     selector: dict[str, Any]
-    """What chose, with its parameters."""
+    """The selector, with its parameters."""
 
     budget: str | None = None
-    """What it was allowed to spend."""
+    """The budget of the selection."""
 
     selection: str | None = None
     """Digest of the chosen rows, in their order."""
 
     n_draws: int
-    """Random draws that the selection was compared with."""
+    """Number of random draws that the selection was compared with."""
 
     seed: int
-    """Seed of everything that was drawn."""
+    """Seed of all random draws."""

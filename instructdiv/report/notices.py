@@ -29,7 +29,7 @@ def notices(pool: Pool, cut: float | None = None) -> list[str]:
 
 
 def cut_share(pool: Pool) -> float | None:
-    """Share of the texts that are longer than the embedder sees; none where it cannot be told."""
+    """Share of the texts that the embedding model truncates; None where it does not report that."""
     if pool.embedder is None or not pool.has_texts:
         return None
     try:

@@ -18,10 +18,10 @@ from instructdiv.errors import ParameterError
 from instructdiv.metrics.effective_clusters import effective_number
 from instructdiv.pool import Pool
 from instructdiv.pool_input import are_vectors, as_pool
+from instructdiv.report.clusters_and_groups import by_size
 from instructdiv.report.facts import Advice
 from instructdiv.report.names import part_names
 from instructdiv.report.notices import most_are_equal
-from instructdiv.report.parts import by_size
 from instructdiv.report.redundancy import near_copies
 from instructdiv.results import Cell, Facts, Result, Share, Table, count, rounded, share
 
@@ -47,10 +47,10 @@ class Counts(Facts):
     """Records of each, on average."""
 
     hill_1: float
-    """Exponential of the Shannon entropy: how many of one size they are worth."""
+    """Effective number: exponential of the Shannon entropy of the shares."""
 
     hill_2: float
-    """1 over the sum of squared shares: the same, where the common ones count more."""
+    """Effective number that weighs frequent ones more: 1 over the sum of squared shares."""
 
     gini: float
     """Gini coefficient of the counts: 0 where all are alike, near 1 where one has nearly all."""
@@ -59,11 +59,11 @@ class Counts(Facts):
     """Share of the records that the largest has."""
 
     at_least: dict[int, int]
-    """How many have at least so many records."""
+    """How many have at least 1, 2, 5, 10 and 100 records."""
 
     @classmethod
     def of(cls, counts: ArrayLike) -> "Counts":
-        """What is told of these counts (c,), whole numbers above 0.
+        """Statistics of counts (c,), whole numbers above 0.
 
         Examples
         --------
@@ -164,10 +164,10 @@ class InstructionProfile(Result):
         }
         counts = kinds.values()
         rows: list[list[Cell]] = [
-            ["different", *(count(one.distinct) for one in counts)],
+            ["distinct", *(count(one.distinct) for one in counts)],
             ["records each", *(rounded(one.mean) for one in counts)],
-            ["worth of one size (Hill 1)", *(rounded(one.hill_1) for one in counts)],
-            ["the common ones more (Hill 2)", *(rounded(one.hill_2) for one in counts)],
+            ["effective number (Hill 1)", *(rounded(one.hill_1) for one in counts)],
+            ["effective number (Hill 2)", *(rounded(one.hill_2) for one in counts)],
             ["Gini coefficient", *(rounded(one.gini) for one in counts)],
             ["share of the largest", *(share(one.largest_share) for one in counts)],
         ]
@@ -344,11 +344,11 @@ def _text(pool: Pool, row: int) -> str:
 
 def _headline(n: int, texts: Counts, instructions: Counts, domains: Counts, kind: str) -> str:
     return (
-        f"{counted(n, 'record')} of {counted(instructions.distinct, 'instruction')} "
-        f"({texts.distinct:,} by their text), {instructions.mean:.1f} records each, in "
-        f"{counted(domains.distinct, kind.removesuffix('s'))}. The most "
-        f"frequent instruction has {instructions.largest_share:.1%} of the records; they are worth "
-        f"{instructions.hill_1:,.0f} instructions of one size (Hill number of order 1)."
+        f"{counted(n, 'record')}, {counted(instructions.distinct, 'distinct instruction')} "
+        f"({texts.distinct:,} before near copies are merged); effective number "
+        f"{instructions.hill_1:,.0f} (Hill number of order 1). {instructions.mean:.1f} records per "
+        f"instruction; the most frequent one has {instructions.largest_share:.1%} of the records. "
+        f"{counted(domains.distinct, kind.removesuffix('s'))}."
     )
 
 
@@ -391,8 +391,8 @@ def _warnings(instructions: Counts, domains: Counts, kind: str) -> list[Advice]:
     if _FEW <= n < _ROBUST and instructions.hill_1 < min(_FEW, n / 2):
         found.append(
             Advice(
-                says=f"a few instructions have most records: {n:,} of them are worth "
-                f"{instructions.hill_1:,.0f} of one size; even them out, as with balance "
+                says=f"a few instructions have most records: the effective number of {n:,} is "
+                f"{instructions.hill_1:,.0f}; even them out, as with balance "
                 f"({CAVEAT})",
                 evidence=["only-if-fig-3"],
             )

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instructdiv.pool import Pool
+from instructdiv.report.clusters_and_groups import by_size
 from instructdiv.report.examples import Showing
 from instructdiv.report.facts import Reference, ReferenceRow
 from instructdiv.report.names import Names
-from instructdiv.report.parts import by_size
 
 _MISSING = 3
 

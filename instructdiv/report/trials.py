@@ -24,7 +24,7 @@ class Spending:
     """The budget in words."""
 
     budget: Budget
-    """Budget."""
+    """Budget of the trial: records or tokens."""
 
     allowance: Allowance
     """What that allows on the rows of the pool."""
@@ -45,7 +45,7 @@ class Trial:
     """What came of a selector at a budget."""
 
     selection: Selection | None
-    """What was chosen; none if the selector could not run."""
+    """The selection; None if the selector could not run."""
 
     seconds: float | None
     """Seconds that it took."""

@@ -47,10 +47,10 @@ class Selector(Part):
         pool: Pool,
         budget: Budget | int,
         *,
-        target: Target | None = None,
-        given: ArrayLike | None = None,
-        must_keep: ArrayLike | None = None,
-        never_keep: ArrayLike | None = None,
+        target: "Target | None" = None,
+        given: "ArrayLike | None" = None,
+        must_keep: "ArrayLike | None" = None,
+        never_keep: "ArrayLike | None" = None,
         keep: Selection | None = None,
         stability: float = 0.9,
     ) -> Selection:
@@ -147,7 +147,7 @@ class Selector(Part):
             budget.check_groups(groups)  # before tokens are counted
         return budget.allowance(pool.costs_under(budget), rows, groups)
 
-    def _target(self, target: Target | None, pool: Pool) -> Pool:
+    def _target(self, target: "Target | None", pool: Pool) -> Pool:
         if target is None:
             if self.needs_target:
                 raise ShapeError(f"{self.name} needs a target to choose for; give one with target=")
@@ -199,7 +199,7 @@ def scaled(quality: NDArray[np.float64]) -> NDArray[np.float64]:
     return (quality - low) / (high - low)
 
 
-def _distinct_rows(rows: ArrayLike | None, called: str, n_rows: int) -> Rows:
+def _distinct_rows(rows: "ArrayLike | None", called: str, n_rows: int) -> Rows:
     return np.unique(row_numbers([] if rows is None else rows, n_rows, called))
 
 

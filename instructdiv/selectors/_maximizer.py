@@ -26,9 +26,9 @@ class Maximizer(Selector):
     def evaluate(
         self,
         pool: Pool,
-        rows: Selection | ArrayLike,
+        rows: "Selection | ArrayLike",
         *,
-        target: Target | None = None,
+        target: "Target | None" = None,
         budget: Budget | int | None = None,
     ) -> float:
         """Value of the objective for any rows of a pool, however they were chosen.

@@ -9,11 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from instructdiv.arrangement import Arrangement
 from instructdiv.core.rows import row_numbers
-from instructdiv.core.space import Space
 from instructdiv.core.threads import products
 from instructdiv.errors import ParameterError, ShapeError
-from instructdiv.pool import Pool
-from instructdiv.pool_input import Target, as_pool, as_target
+from instructdiv.pool_input import Target, Vectors, as_pool, as_target
 from instructdiv.results import Facts
 from instructdiv.selection import Selection
 from instructdiv.training.bigrams import Bigrams
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Doubles = NDArray[np.float64]
-
-Vectors: TypeAlias = Pool | Space | ArrayLike
-"""Records: a pool, a space, or vectors (n, d)."""
 
 TrainingOrder: TypeAlias = Arrangement | Selection | ArrayLike
 """An order of training: an arrangement, a selection, or rows of a pool (b,)."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from instructdiv import Pool, Space
 from instructdiv.clusterers import ByLabel, Clusterer, KMeans
-from instructdiv.errors import ParameterError
+from instructdiv.errors import ParameterError, ShapeError
 from instructdiv.metrics import (
     ClusterEntropy,
     CompressionRatio,
@@ -490,3 +490,9 @@ def test_the_whole_pool_covers_a_target_like_random_draws_of_all_of_it(metric, s
     order = np.random.default_rng(seed).permutation(300)
     (found,) = RandomBaseline(pool, target, n_draws=3).assess([metric], selecting(order))
     assert (found.verdict, found.percentile) == ("like random", 50.0)
+
+
+@pytest.mark.parametrize("given", [[{"instruction": "Add.", "output": "1"}], "data.jsonl", None])
+def test_raw_data_are_refused_by_the_name_of_what_makes_a_pool(given: Any):
+    with pytest.raises(ShapeError, match=r"Pool\.of\("):
+        MeanNearestSimilarity().score(given, np.eye(2))

@@ -297,7 +297,7 @@ def test_a_curve_that_flattens_early_is_said():
     found = idv.advise(pool, law, 40)
     assert found.curve.flattens_at == 2
     assert any("coverage flattens after 2 of 40 records" in one.says for one in found.advice)
-    assert "nine tenths are there after 2" in found.headline
+    assert "2 of 40 added records reach nine tenths" in found.headline
 
 
 def test_advice_is_written_as_json_and_as_markdown(tmp_path: Path):

@@ -16,8 +16,8 @@ from instructdiv.curation.manifest import selection_of
 from instructdiv.errors import InputError, ParameterError, ShapeError, UnknownPart
 from instructdiv.metrics import Metric
 from instructdiv.report import Difference
+from instructdiv.report.clusters_and_groups import by_size, heat
 from instructdiv.report.names import Names
-from instructdiv.report.parts import by_size, heat
 from tests import pools
 from tests.pools import (
     DISTINCT,
@@ -159,9 +159,9 @@ def test_the_curve_is_coverage_at_each_budget():
     place = curve.budgets.index(
         min(b for b, m in zip(curve.budgets, middle, strict=True) if m >= level)
     )
-    assert curve.budgets[place - 1] <= curve.pays_until <= curve.budgets[place]
-    assert curve.random_worth is not None
-    assert curve.random_worth > 30
+    assert curve.budgets[place - 1] <= curve.flattens_at <= curve.budgets[place]
+    assert curve.random_equivalent is not None
+    assert curve.random_equivalent > 30
 
 
 # References
@@ -378,7 +378,7 @@ def test_the_whole_pool_is_worth_as_many_random_records(seed):
     pool, target = Pool.from_embeddings(normal(300)), Pool.from_embeddings(normal(200, 16, 9))
     order = np.random.default_rng(seed).permutation(300)
     curve = idv.coverage(pool, selecting(order), target, metrics=[], n_draws=2).curve
-    assert curve.random_worth == pytest.approx(300, abs=1)
+    assert curve.random_equivalent == pytest.approx(300, abs=1)
 
 
 def test_half_a_character_in_a_name_breaks_no_form_of_the_report(tmp_path):

@@ -287,7 +287,8 @@ def test_a_profile_is_written_as_json_and_as_markdown(tmp_path: Path):
 
 def test_the_headline_has_the_numbers():
     told = profile(rows("Name a river.", "Name a river.", "Count to ten."))
-    assert told.headline.startswith("3 records of 2 instructions (2 by their text), 1.5 records")
+    assert told.headline.startswith("3 records, 2 distinct instructions")
+    assert "1.5 records per instruction" in told.headline
     assert "66.7% of the records" in told.headline
 
 

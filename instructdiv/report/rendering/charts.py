@@ -1,83 +1,54 @@
-"""Charts: what the page draws, as plotly figures, each with what it says in words.
+"""Charts: the figures of the page, each with a sentence that says what it shows."""
 
-Colors are names of the page's own (``var(--name)``): the page puts light or dark in their
-place. Labels are escaped, since plotly reads a kind of HTML in them.
-"""
-
-import html
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from instructdiv.core.wording import printable, start_of
+from instructdiv.core.wording import start_of
 from instructdiv.report.facts import ClusterRow, Curve, GroupRow, Heat, Histogram
+from instructdiv.report.rendering.chart import (
+    INK,
+    MUTED,
+    Chart,
+    axis,
+    called,
+    escaped,
+    label,
+    layout,
+    name_axis,
+)
 
 _MOST_GROUPS = 24
 _MOST_TILES = 200
-_LABEL = 26
 
-_INK, _MUTED, _LINE = "var(--ink)", "var(--muted)", "var(--line)"
 _BEFORE, _AFTER = "var(--before)", "var(--after)"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One figure of the page."""
-
-    name: str
-    """What the page calls it."""
-
-    says: str
-    """What it shows, in words."""
-
-    figure: dict[str, Any]
-    """Traces and layout, as plotly reads them, and what of the layout is other where narrow."""
-
-    height: int
-    """Height in pixels."""
-
-
-def label(text: str, longest: int = _LABEL) -> str:
-    """A text as plotly shows it letter by letter."""
-    return _escaped(start_of(text, longest))
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)  # plotly knows no name of a quote
-
-
-def called(cluster: ClusterRow) -> str:
-    """The name of a cluster; its number for vectors alone."""
-    name = printable(cluster.name)
-    return name if name not in ("", str(cluster.cluster)) else f"cluster {cluster.cluster}"
 
 
 def curve_chart(curve: Curve, selected: int | None) -> Chart:
     """Coverage over budgets beside the random band."""
     budgets = curve.budgets
     traces = [
-        _line(budgets, curve.random_low, 0, _MUTED, hoverinfo="skip"),
+        _line(budgets, curve.random_low, 0, MUTED, hoverinfo="skip"),
         _line(
             budgets,
             curve.random_high,
             0,
-            _MUTED,
+            MUTED,
             name="random, 5-95 %",
             fill="tonexty",
             fillcolor="var(--band)",
             hoverinfo="skip",
             showlegend=True,
         ),
-        _line(budgets, curve.random_median, 1.5, _MUTED, name="random, median", showlegend=True),
+        _line(budgets, curve.random_median, 1.5, MUTED, name="random, median", showlegend=True),
     ]
     says = (
         f"Mean similarity with {_records(budgets[0], 'random')}: {curve.random_median[0]:.3f}, "
         f"with {budgets[-1]:,}: {curve.random_median[-1]:.3f}. "
-        f"Beyond {curve.pays_until:,} more random records pay little: so many reach nine "
-        "tenths of the way from one record to the whole pool."
+        f"{_records(curve.flattens_at, 'random')} reach 90 % of the gain from one record to the "
+        "whole pool; more records add little."
     )
     if curve.selection is not None:
         reached = [
@@ -99,9 +70,9 @@ def curve_chart(curve: Curve, selected: int | None) -> Chart:
         if reached and selected:
             says += f" The selection reaches {reached[-1][1]:.3f} with {reached[-1][0]:,}"
             says += (
-                f", as much as {curve.random_worth:,} random ones."
-                if curve.random_worth
-                else ", more than any number of random records that was tried."
+                f"; random draws need {curve.random_equivalent:,} for the same."
+                if curve.random_equivalent
+                else ", more than the largest random draw."
             )
     return Chart("curve", says, {"data": traces, "layout": _curve_layout(curve)}, 380)
 
@@ -119,38 +90,38 @@ def _curve_layout(curve: Curve) -> dict[str, Any]:
     ]
     if len(ticks) > 9:
         ticks = [tick for tick in ticks if str(tick)[0] == "1"]
-    return _layout(
-        xaxis=_axis(
+    return layout(
+        xaxis=axis(
             title="records (logarithmic)",
             type="log",
             tickvals=ticks or curve.budgets[:1],
             ticktext=[f"{tick:,}" for tick in ticks or curve.budgets[:1]],
         ),
-        yaxis=_axis(title="mean similarity to the nearest"),
+        yaxis=axis(title="mean similarity to the nearest record"),
         hovermode="x unified",
         margin={"l": 56, "r": 16, "t": 28, "b": 76},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         shapes=[
             {
                 "type": "line",
-                "x0": curve.pays_until,
-                "x1": curve.pays_until,
+                "x0": curve.flattens_at,
+                "x1": curve.flattens_at,
                 "yref": "paper",
                 "y0": 0,
                 "y1": 1,
-                "line": {"color": _INK, "width": 1, "dash": "dot"},
+                "line": {"color": INK, "width": 1, "dash": "dot"},
             }
         ],
         annotations=[
             {
-                "x": float(np.log10(max(1, curve.pays_until))),
+                "x": float(np.log10(max(1, curve.flattens_at))),
                 "y": 0,
                 "yref": "paper",
                 "yanchor": "bottom",
                 "xanchor": "right",
-                "text": f"pays until {curve.pays_until:,} ",
+                "text": f"90 % of the gain: {curve.flattens_at:,} ",
                 "showarrow": False,
-                "font": {"color": _INK, "size": 12},
+                "font": {"color": INK, "size": 12},
             }
         ],
     )
@@ -203,19 +174,40 @@ def group_chart(groups: list[GroupRow], selected: int | None) -> Chart:
         )
         above = sum((g.kept or 0) > (g.random_high or 0) for g in groups)
         below = sum((g.kept or 0) < (g.random_low or 0) for g in groups)
-        says += (
-            f" After: {(shown[0].kept_share or 0):.1%} of the selection. Of {len(groups):,} groups "
-            f"the selection keeps more than random draws would of {above:,}, fewer of {below:,}."
-        )
-    layout = _layout(
+        says = says.removesuffix(".") + f", and {(shown[0].kept_share or 0):.1%} of the selection. "
+        says += beside_random(len(groups), above, below)
+    frame = layout(
         barmode="overlay",
-        xaxis=_axis(title="share", tickformat=".0%", rangemode="tozero"),
-        yaxis=_names([g.group for g in shown]),
+        xaxis=axis(title="share", tickformat=".0%", rangemode="tozero"),
+        yaxis=name_axis([g.group for g in shown]),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         margin={"l": 16, "r": 16, "t": 28, "b": 48},
     )
     height = 110 + (36 if selected else 26) * len(shown)
-    return Chart("groups", says, {"data": bars, "layout": layout}, height)
+    return Chart("groups", says, {"data": bars, "layout": frame}, height)
+
+
+def beside_random(n_groups: int, above: int, below: int) -> str:
+    """How many groups keep more, or fewer, records than random draws do, as a sentence.
+
+    Examples
+    --------
+    >>> beside_random(16, 0, 0)
+    'All 16 groups are within the range of random draws.'
+    >>> beside_random(16, 2, 0)
+    '2 of 16 groups keep more records than random draws do; 14 are within their range.'
+    >>> beside_random(16, 2, 1)
+    '2 of 16 groups keep more records than random draws do, 1 fewer; 13 are within their range.'
+    """
+    within = n_groups - above - below
+    if within == n_groups:
+        all_of_them = "The only group is" if n_groups == 1 else f"All {n_groups:,} groups are"
+        return f"{all_of_them} within the range of random draws."
+    more, fewer = f"{above:,} of {n_groups:,} groups keep more", f", {below:,} fewer"
+    if not above:
+        more, fewer = f"{below:,} of {n_groups:,} groups keep fewer", ""
+    said = f"{more} records than random draws do{fewer if below else ''}"
+    return f"{said}; {within:,} are within their range."
 
 
 def _band(group: GroupRow, selected: int) -> float:
@@ -279,9 +271,8 @@ def cluster_chart(clusters: list[ClusterRow], selected: int | None, records: int
         hover += ", %{customdata:.1%} kept"
         touched = sum(bool(c.kept) for c in clusters)
         says += (
-            f" Of all records {mean:.1%} were kept: blue clusters kept more of theirs, orange "
-            f"ones less. {touched:,} clusters keep at least one record, "
-            f"{len(clusters) - touched:,} none."
+            f" The selection keeps {mean:.1%} of all records: a larger share of blue clusters, a "
+            f"smaller share of orange ones. {_keeping(len(clusters), touched)}"
         )
     else:
         marker["colors"] = ["var(--tile)"] * len(values)
@@ -302,16 +293,22 @@ def cluster_chart(clusters: list[ClusterRow], selected: int | None, records: int
         "pathbar": {"visible": False},
         "textfont": {"size": 12},
     }
-    layout = _layout(
+    frame = layout(
         margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"minsize": 10, "mode": "hide"}
     )
-    return Chart("clusters", says, {"data": [trace], "layout": layout}, 440)
+    return Chart("clusters", says, {"data": [trace], "layout": frame}, 440)
+
+
+def _keeping(n_clusters: int, covered: int) -> str:
+    if covered == n_clusters:
+        return "Every cluster keeps at least one record."
+    return f"{covered:,} clusters keep at least one record, {n_clusters - covered:,} keep none."
 
 
 def _wrapped(text: str) -> str:
     """A label on several short lines."""
     lines = textwrap.wrap(start_of(text, 60), 15, max_lines=4, placeholder="\u2026")
-    return "<br>".join(map(_escaped, lines))
+    return "<br>".join(map(escaped, lines))
 
 
 def heat_chart(heat: Heat, names: dict[int, str]) -> Chart:
@@ -341,8 +338,8 @@ def heat_chart(heat: Heat, names: dict[int, str]) -> Chart:
         lost = int(((after == 0) & ~empty).sum())
         says = (
             f"{(~empty).sum():,} of the {before.size:,} pairs of group and cluster hold records; "
-            f"of {lost:,} of them nothing was kept. Blue pairs kept more than the "
-            f"{mean:.1%} kept in all, orange ones less; empty pairs are blank."
+            f"the selection keeps none of {lost:,} of them. It keeps {mean:.1%} of all records, a "
+            "larger share of blue pairs, a smaller share of orange ones; empty pairs are blank."
         )
         highest = min(1.0, max(2 * mean, float(np.quantile(share[~empty], 0.95))))
         scale = _around(mean / highest)
@@ -365,16 +362,16 @@ def heat_chart(heat: Heat, names: dict[int, str]) -> Chart:
         "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]} records, "
         f"%{{z:.1%}} {title}<extra></extra>",
     }
-    columns = _axis(showgrid=False, tickangle=-45) | {
+    columns = axis(showgrid=False, tickangle=-45) | {
         "tickvals": list(range(len(labels))),
         "ticktext": [label(name, 22) for name in labels],
         "automargin": True,
     }
-    layout = _layout(
-        xaxis=columns, yaxis=_names(heat.groups), margin={"l": 16, "r": 8, "t": 8, "b": 16}
+    frame = layout(
+        xaxis=columns, yaxis=name_axis(heat.groups), margin={"l": 16, "r": 8, "t": 8, "b": 16}
     )
     height = 190 + 26 * len(heat.groups)
-    figure = {"data": [trace], "layout": layout, "narrow": {"xaxis": {"showticklabels": False}}}
+    figure = {"data": [trace], "layout": frame, "narrow": {"xaxis": {"showticklabels": False}}}
     return Chart("heat", says, figure, height)
 
 
@@ -388,18 +385,18 @@ def histogram_chart(histogram: Histogram) -> Chart:
         traces[-1]["width"] = 0.45
         says += f", half of the selection at most {histogram.median_after:,.0f}"
     every = max(1, -(-len(histogram.edges) // 8))
-    layout = _layout(
+    frame = layout(
         barmode="overlay",
-        xaxis=_axis(title=histogram.of, showgrid=False)
+        xaxis=axis(title=histogram.of, showgrid=False)
         | {
             "tickvals": [i - 0.5 for i in range(len(histogram.edges))][::every],
             "ticktext": [f"{edge:,.0f}" for edge in histogram.edges][::every],
         },
-        yaxis=_axis(title="share of records", tickformat=".0%", rangemode="tozero"),
+        yaxis=axis(title="share of records", tickformat=".0%", rangemode="tozero"),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         margin={"l": 56, "r": 16, "t": 28, "b": 56},
     )
-    return Chart(f"histogram-{histogram.of}", f"{says}.", {"data": traces, "layout": layout}, 300)
+    return Chart(f"histogram-{histogram.of}", f"{says}.", {"data": traces, "layout": frame}, 300)
 
 
 def _steps(
@@ -424,38 +421,3 @@ def _around(middle: float) -> list[list[Any]]:
     if not 0 < middle < 1:
         return [[0, "var(--low)"], [1, "var(--high)"]]
     return [[0, "var(--less)"], [middle, "var(--even)"], [1, "var(--more)"]]
-
-
-def _names(names: Sequence[str]) -> dict[str, Any]:
-    """An axis of names, the first on top; equal names stay apart."""
-    return _axis(showgrid=False) | {
-        "tickvals": list(range(len(names))),
-        "ticktext": [label(name) for name in names],
-        "range": [len(names) - 0.5, -0.5],
-        "automargin": True,
-    }
-
-
-def _axis(title: str = "", **more: Any) -> dict[str, Any]:
-    return {
-        "title": {"text": title, "font": {"size": 12}},
-        "gridcolor": _LINE,
-        "linecolor": _LINE,
-        "zeroline": False,
-        "fixedrange": True,
-        "tickfont": {"color": _MUTED},
-    } | more
-
-
-def _layout(**more: Any) -> dict[str, Any]:
-    return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": _INK, "size": 12},
-        "hoverlabel": {
-            "bgcolor": "var(--panel)",
-            "bordercolor": _LINE,
-            "font": {"color": _INK, "size": 12},
-        },
-        "dragmode": False,
-    } | more

@@ -8,9 +8,8 @@ from typing import Any
 
 from instructdiv.core.wording import number, start_of
 from instructdiv.report.facts import Heat
+from instructdiv.report.rendering.chart import Chart, called
 from instructdiv.report.rendering.charts import (
-    Chart,
-    called,
     cluster_chart,
     curve_chart,
     group_chart,
@@ -35,10 +34,10 @@ class Figure:
     """The figure."""
 
     beside: list[str]
-    """What stands beneath it, line by line."""
+    """Lines below it."""
 
     verdict: str = ""
-    """Its place among random draws, in words."""
+    """Its verdict beside random draws, in words."""
 
 
 def page(summary: SummaryFacts, ground: Ground | None, projection: Projection = "auto") -> str:
@@ -124,7 +123,7 @@ def _charts(summary: SummaryFacts, names: dict[int, str]) -> Iterator[Chart]:
 
 def _figures(summary: SummaryFacts) -> Iterator[Figure]:
     n, kept = summary.records, summary.selected
-    left_out = f"{summary.quarantined:,} more could not be used" if summary.quarantined else ""
+    left_out = f"{summary.quarantined:,} more were quarantined" if summary.quarantined else ""
     yield Figure("Records", f"{n:,}", [left_out] if left_out else ["in the pool"])
     if kept is not None:
         yield Figure("Selected", f"{kept:,}", [f"{kept / n:.1%} of the records"])
@@ -134,7 +133,7 @@ def _figures(summary: SummaryFacts) -> Iterator[Figure]:
     whole = {name.partition("(")[0]: x for name, x in reversed(summary.pool_metrics.items())}
     for metric, name, written in (
         ("mean_nearest_similarity", "Coverage", number),
-        ("coverage_at", "Share covered", "{:.1%}".format),
+        ("coverage_at", "Share within the radius", "{:.1%}".format),
         ("nearest_distance_summary", "Median nearest distance", number),
     ):
         if metric in assessed:
@@ -142,12 +141,20 @@ def _figures(summary: SummaryFacts) -> Iterator[Figure]:
             band = f"random {written(one.random_low)} to {written(one.random_high)}"
             yield Figure(name, written(one.value), [band], one.verdict)
         elif metric in whole and summary.target:
-            yield Figure(name, written(whole[metric]), ["of the target, by the pool"])
+            yield Figure(name, written(whole[metric]), ["of the target by the pool"])
     curve = summary.curve
-    if kept is not None and curve.random_worth:
-        yield Figure("Worth", f"{curve.random_worth:,}", ["random records that cover as much"])
+    if kept is not None and curve.random_equivalent:
+        yield Figure(
+            "Random records needed for the same coverage",
+            f"{curve.random_equivalent:,}",
+            [f"the selection has {kept:,}"],
+        )
     elif kept is None:
-        yield Figure("Pays until", f"{curve.pays_until:,}", ["random records"])
+        yield Figure(
+            "Random records for 90 % of the gain in coverage",
+            f"{curve.flattens_at:,}",
+            ["from one record to the whole pool"],
+        )
     for kind, groups in (("Clusters", summary.clusters), ("Groups", summary.groups)):
         if not groups:
             continue
@@ -157,7 +164,7 @@ def _figures(summary: SummaryFacts) -> Iterator[Figure]:
             yield Figure(kind, f"{len(groups):,}", [f"largest: {groups[0].share:.1%}"])
         else:
             yield Figure(
-                f"{kind} touched",
+                f"{kind} covered",
                 f"{touched:,} of {len(groups):,}",
                 [f"random {drawn_too.random_low:,.0f} to {drawn_too.random_high:,.0f}"]
                 if drawn_too
@@ -177,7 +184,7 @@ def _figures(summary: SummaryFacts) -> Iterator[Figure]:
 
 
 def _provenance(summary: SummaryFacts) -> Iterator[tuple[str, list[str]]]:
-    """What the report was made from and by, name by name."""
+    """Names and values of the provenance section."""
     made = summary.provenance
     yield "instructdiv", [made.version]
     for name, schema in summary.schemas.items():
@@ -185,7 +192,11 @@ def _provenance(summary: SummaryFacts) -> Iterator[tuple[str, list[str]]]:
     for source in made.inputs:
         yield "input", [f"{key}: {_plain(value)}" for key, value in source.items()]
     if made.view:
-        cut = "" if made.cut_share is None else f"; {made.cut_share:.1%} were cut, being too long"
+        cut = (
+            ""
+            if made.cut_share is None
+            else f"; {made.cut_share:.1%} were truncated by the embedding model"
+        )
         yield "embedded", [f"the {made.view} of each record{cut}"]
     for name, part in (("embedder", made.embedder), ("selector", made.selector)):
         if part:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from instructdiv.core.wording import start_of
 from instructdiv.pool import Pool
 from instructdiv.report.facts import ClusterRow
-from instructdiv.report.rendering.charts import called
+from instructdiv.report.rendering.chart import called
 from instructdiv.report.rendering.projection import Projection, drawn, project
 from instructdiv.report.summary_facts import Ground, SummaryFacts
 
@@ -68,7 +68,7 @@ def pool_map(summary: SummaryFacts, ground: Ground, projection: Projection) -> P
         )
     if ground.kept is not None:
         data["kept"] = _array(np.isin(rows, ground.kept), "u1")
-        says += " Before shows all of them, after only what was chosen, over the rest in gray."
+        says += " “Before” shows all records, “After” the chosen ones over the others in gray."
     return PoolMap(data, _texts(pool, rows), laid_out.method, says, legend)
 
 

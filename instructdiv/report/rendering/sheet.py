@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from instructdiv.core.wording import number
-from instructdiv.report.rendering.charts import Chart
+from instructdiv.report.rendering.chart import Chart
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -154,11 +154,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     hostile, plain = hostile_summary(folder), plain_summary()
     frame = folder / "notebook.html"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "instructdiv.report.rendering.projection._LEAST_FITTED", 10_000
-        )  # PaCMAP takes long
-        frame.write_text(f"<!DOCTYPE html><title>notebook</title>{plain._repr_html_()}")
+    frame.write_text(f"<!DOCTYPE html><title>notebook</title>{plain._repr_html_()}")
     alone = type(plain).model_validate_json(plain.to_json())
     return {
         "hostile": hostile.save(folder / "hostile.html", projection="pca"),

@@ -16,7 +16,7 @@ import pytest
 
 from instructdiv import Pool, Summary
 from instructdiv.report import coverage
-from instructdiv.report.rendering.charts import label
+from instructdiv.report.rendering.chart import label
 from instructdiv.report.rendering.page import page
 from instructdiv.report.rendering.projection import MOST_DRAWN, drawn, project
 from instructdiv.report.summary_facts import Ground

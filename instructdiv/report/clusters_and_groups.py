@@ -1,4 +1,4 @@
-"""Parts: the clusters and known groups of a pool, before and after."""
+"""Clusters and groups: how each cluster and known group of a pool is covered, before and after."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Plan: how long a run will take here, and how much memory, told from small runs of the same."""
+"""Plan: the time and memory of a run, from small runs of the same; long: data, numbers, vectors."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ from instructdiv.selectors import Selector, default_selector
 
 _HOUR = 3600
 # Records that are made up where there are no data, and those of a target.
-_MADE_UP, _MADE_UP_TARGET = 13_500, 500
+_MADE_UP, _MADE_UP_TARGET = 4_500, 500
 
 
 def _duration(seconds: float) -> Number:

@@ -1,4 +1,4 @@
-"""Advise: what to add next, by what it covers that is not covered yet."""
+"""Advise: what to add next, by what it covers that is missing; long, since it states its evidence."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Unpack

@@ -1,4 +1,4 @@
-"""Advise: what to add next, by what it covers that is missing; long, since it states its evidence."""
+"""Advise: what to add next, by what it covers that is missing; long, as it says on what grounds."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Unpack

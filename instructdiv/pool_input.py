@@ -60,30 +60,39 @@ def as_pools(
     }
 
 
-def read_together(reading: Reading, data: Any, *others: Any) -> list[Any]:
-    """The pool of some data, and other data (or several by name) as pools that fit it.
+def read_together(reading: Reading, data: Any, **others: Any) -> list[Any]:
+    """The pool of some data, then each of the others, or several by name, as pools that fit it.
 
-    Pools and vectors are taken as they are; data are read and embedded in one call.
+    Pools and vectors are taken as they are; data are read and embedded in one call. Layout and
+    values for single rows are those of the data: the others have their own.
     """
     if isinstance(data, Pool) or are_vectors(data):
-        return [as_pool(data, reading), *others]
-    sets: dict[str, Any] = {"data": data}
-    for number, other in enumerate(others):
-        named = other if isinstance(other, Mapping) else {"": other}
-        sets |= {f"{number} {name}": one for name, one in named.items() if one is not None}
-    in_rows = [
+        return [as_pool(data, reading), *others.values()]
+    named = {
+        role: {
+            name: f"{role} {name}" if name else role
+            for name, one in (other.items() if isinstance(other, Mapping) else [("", other)])
+            if one is not None
+        }
+        for role, other in others.items()
+    }
+    sets = {"data": data}
+    for role, keys in named.items():
+        for name, key in keys.items():
+            sets[key] = others[role][name] if isinstance(others[role], Mapping) else others[role]
+    of_the_data = [
         name
         for name in ("group", "costs", "quality")
         if not isinstance(getattr(reading, name), str | None)
     ]
-    own: Any = {name: dict.fromkeys(in_rows) for name in sets if name != "data"}
-    pools = as_pools(sets, reading, each=own)
+    own: Any = dict.fromkeys([*of_the_data, "schema"])
+    pools = as_pools(sets, reading, each={key: own for key in sets if key != "data"})
     found: list[Any] = [pools["data"]]
-    for number, other in enumerate(others):
-        if isinstance(other, Mapping):
-            found.append({name: pools[f"{number} {name}"] for name in other})
+    for role, keys in named.items():
+        if isinstance(others[role], Mapping):
+            found.append({name: pools[key] for name, key in keys.items()})
         else:
-            found.append(pools.get(f"{number} "))
+            found.append(pools.get(role))
     return found
 
 

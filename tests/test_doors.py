@@ -40,7 +40,7 @@ def test_verbs_take_data_as_they_take_pools():
     _same(idv.diff(DATA, OTHER, **LEXICAL, group="kind"), idv.diff(pool, target, seed=3))
     _same(
         idv.instruction_profile(DATA, **LEXICAL, group="kind"),
-        idv.instruction_profile(alone, seed=3),
+        idv.instruction_profile(Pool.of(DATA, **LEXICAL, group="kind", view="instruction"), seed=3),
     )
     assert str(idv.leak_check(DATA, OTHER, **LEXICAL)) == str(idv.leak_check(pool, target))
     compared = idv.compare(DATA, ["random", "k_center"], 5, OTHER, **LEXICAL, group="kind", **few)
@@ -52,6 +52,19 @@ def test_verbs_take_data_as_they_take_pools():
     advised = idv.advise(ROWS, {"others": OTHER}, 1, **LEXICAL)
     both = Pool.together({"data": ROWS, "others": OTHER}, **LEXICAL)
     _same(advised, idv.advise(both["data"], {"others": both["others"]}, 1, seed=3))
+
+
+def test_a_layout_is_that_of_the_data_and_what_is_left_out_names_its_data_set(caplog: Any):
+    chats = [
+        {"messages": [{"role": "user", "content": "Paint the moon."}]},
+        {"messages": [{"role": "user", "content": ""}]},
+    ]
+    found = idv.leak_check(DATA, chats, schema="alpaca", **LEXICAL)
+    assert len(found) == 1
+    assert "target: 1 record" in caplog.text
+    caplog.clear()
+    idv.coverage(DATA, references={"chats": chats}, n_draws=2, **LEXICAL)
+    assert "reference chats: 1 record" in caplog.text
 
 
 def replace_groups(pool: Pool) -> Pool:

@@ -208,7 +208,7 @@ def advise(
         raise ParameterError(f"mode is specialist or generalist, got {mode!r}")
     reading = Reading.of(reading, **options)
     seed, progress = reading.seed, reading.progress or (lambda _stage, _done, _total: None)
-    pool, candidates, target = read_together(reading, pool, candidates, target)
+    pool, candidates, target = read_together(reading, pool, candidate=candidates, target=target)
     named = _sources(candidates)
     for one in named.values():
         pool.check_comparable(one)

@@ -111,7 +111,7 @@ def compare(
     """
     reading = Reading.of(reading, **options)
     seed, progress = reading.seed, reading.progress or (lambda *_: None)
-    pool, target = read_together(reading, pool, target)
+    pool, target = read_together(reading, pool, target=target)
     if isinstance(selectors, str) and selectors == "all":
         known = Selector.known().items()
         selectors = [name for name, one in known if target is not None or not one.needs_target]

@@ -110,7 +110,7 @@ def coverage(
             raise ParameterError(f"{name} must lie in {least}..{least + 2}, got {value}")
     reading = Reading.of(reading, **options)
     seed = reading.seed
-    pool, target, references = read_together(reading, pool, target, references)
+    pool, target, references = read_together(reading, pool, target=target, reference=references)
     goal = None if target is None else _fitting(target, pool)
     aim = pool if goal is None else goal
     inventories = {

@@ -9,7 +9,7 @@ from instructdiv.core.wording import printable
 from instructdiv.data.reading import Reading, ReadingOptions
 from instructdiv.errors import GateFailed, ParameterError
 from instructdiv.pool import Pool
-from instructdiv.pool_input import as_pool, read_together
+from instructdiv.pool_input import as_pools
 from instructdiv.report.facts import Gap
 from instructdiv.report.gaps import Nearness, gaps
 from instructdiv.report.names import Names
@@ -149,7 +149,7 @@ def diff(
         raise ParameterError(f"radius must lie in 0..2, got {radius}")
     reading = Reading.of(reading, **options)
     seed = reading.seed
-    a, b = map(as_pool, read_together(reading, a, b))
+    a, b = as_pools({"first": a, "second": b}, reading).values()
     a.check_comparable(b)
     first, second = _side(names[0], a, b, radius, seed), _side(names[1], b, a, radius, seed)
     return Difference(

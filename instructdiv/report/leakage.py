@@ -150,7 +150,7 @@ def leak_check(
             f"got {similarity_threshold!r}"
         )
     reading = Reading.of(reading, **options)
-    pool, target = read_together(reading, pool, target)
+    pool, target = read_together(reading, pool, target=target)
     target = as_target(target)
     if not len(pool):
         raise ShapeError("a pool needs at least one record")

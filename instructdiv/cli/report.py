@@ -186,13 +186,11 @@ def diff(
     output: Report = None,
 ) -> None:
     """Compare two data sets: what A covers that B lacks, and the reverse."""
-    from instructdiv.pool import Pool
     from instructdiv.report import diff
 
     check_file(output, "difference", ".md", ".json")
     with printer.progress() as progress:
-        pools = Pool.together({"a": a, "b": b}, progress=progress, **keys)
-        found = diff(pools["a"], pools["b"], (a, b), radius=radius, seed=keys.get("seed", 0))
+        found = diff(a, b, (a, b), radius=radius, progress=progress, **keys)
     printer.result(found, output)
     found.check(min_coverage)
 
@@ -301,19 +299,12 @@ def leaks(
     ] = None,
 ) -> None:
     """Find records that also occur in a target, such as a benchmark (contamination)."""
-    from instructdiv.pool import Pool
     from instructdiv.report.leakage import leak_check
 
     check_file(output, "list of leaks", ".json")
     with printer.progress() as progress:
-        pools = Pool.together(
-            {"data": data, "target": target},
-            each={"data": of_data(keys)},
-            progress=progress,
-            **keys,
-        )
         found = leak_check(
-            pools["data"], pools["target"], similarity_threshold=similarity_threshold
+            data, target, similarity_threshold=similarity_threshold, progress=progress, **keys
         )
     printer.result(found, output)
     if most is not None and len(found) > most:

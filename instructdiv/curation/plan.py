@@ -43,7 +43,7 @@ from instructdiv.selectors import Selector, default_selector
 
 _HOUR = 3600
 # Records that are made up where there are no data, and those of a target.
-_MADE_UP, _MADE_UP_TARGET = 4_500, 500
+_MADE_UP_RECORDS, _MADE_UP_VECTORS, _MADE_UP_TARGET = 4_500, 13_500, 500
 
 
 def _duration(seconds: float) -> Number:
@@ -255,7 +255,7 @@ def _plan_for_data(data: Any, target: Any, recipe: Recipe, reading: Reading) -> 
 
 
 def _plan_for_number(n_records: int, recipe: Recipe) -> Plan:
-    n = min(n_records, _MADE_UP)
+    n = min(n_records, _MADE_UP_RECORDS)
     sizes = {"data": n} | ({"target": _MADE_UP_TARGET} if recipe.selector.needs_target else {})
     with tempfile.TemporaryDirectory() as folder:
         files = {
@@ -296,7 +296,7 @@ def _plan_for_number(n_records: int, recipe: Recipe) -> Plan:
 
 
 def _plan_for_vectors(n_records: int, n_dimensions: int, recipe: Recipe) -> Plan:
-    n, seed = min(n_records, _MADE_UP), 0
+    n, seed = min(n_records, _MADE_UP_VECTORS), 0
     random = np.random.default_rng(seed)
 
     def made_up(size: int) -> Pool:

@@ -270,6 +270,7 @@ def track(
 
     Examples
     --------
+    >>> from instructdiv import Pool
     >>> pool = Pool.from_embeddings([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
     >>> [round(p.coverage, 3) for p in track(pool, [2, 1, 0], [[1.0, 0.0]], every=1).points]
     [0.0, 0.6, 1.0]

@@ -236,15 +236,16 @@ def test_nothing_is_written_but_into_folders_that_are_gone(of_data: Plan, tmp_pa
     assert set(Path.cwd().iterdir()) == before
 
 
+@pytest.mark.slow
 def test_of_a_number_the_records_are_made_up_and_it_says_so():
     found = plan(100_000, 1000, "random", **LEXICAL)
     assert list(stages(found)) == ["load", "read", "embed", "select", "measure", "write"]
     assert (found.records, found.chosen) == (100_000, 1000)
     assert "There are no data" in found.headline
     assert found.peak_bytes > 100_000 * 257 * 4
-    more = plan(1_000_000, 1000, "random", **LEXICAL)
-    assert more.seconds > 5 * found.seconds
-    assert more.peak_bytes > 2 * found.peak_bytes
+    fewer = plan(5_000, 50, "random", **LEXICAL)
+    assert found.seconds > 5 * fewer.seconds
+    assert found.peak_bytes > fewer.peak_bytes
 
 
 def test_of_a_number_of_vectors_nothing_is_read_and_embedded():

@@ -94,7 +94,7 @@ def test_the_report_says_what_share_was_not_seen_whole() -> None:
     summary = idv.coverage(idv.Pool.of(rows, embedder=CUT), n_draws=1)
     [notice] = summary.notices
     assert summary.provenance.cut_share == 0.04
-    assert "the prompt of each record; 4.0% were cut, being too long" in summary.to_html("pca")
+    assert "4.0% were truncated" in summary.to_html("pca")
     assert notice.startswith("1 of 25 texts (4.0%) are longer than the embedder sees")
     assert '"long_texts": "mean"' in notice
     whole = idv.coverage(idv.Pool.of(rows, embedder=MEAN), n_draws=1)
@@ -142,12 +142,12 @@ def test_a_profile_tells_domains_from_prompts_where_there_is_one_instruction(
 ) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(CONSTANT))
-    args = ["profile", str(path), "--embedder", "lexical"]
+    args = ["profile", str(path), "--embedder", "lexical", "--json"]
     found = CliRunner().invoke(app, args)
     assert found.exit_code == 0, found.output
-    assert "domains are told from prompts" in found.stderr
+    assert json.loads(found.stdout)["view"] == "prompt"
     asked = CliRunner().invoke(app, [*args, "--view", "instruction"])
-    assert "domains are told from prompts" not in asked.stderr
+    assert json.loads(asked.stdout)["view"] == "instruction"
 
 
 def test_first_turns_that_are_all_alike_are_noticed() -> None:

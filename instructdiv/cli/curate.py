@@ -320,7 +320,7 @@ def _curate(recipe: "Recipe", output: Path, overwrite: bool, printer: Printer) -
 def _core_and_others(
     data: list[str], pool: list[str] | None, core: str | None, keys: Keys, progress: Any
 ) -> tuple[Any, Any]:
-    """The core and what may be added: a group of the data and the others, or other files."""
+    """The core and the candidates: a group of the data and the others, or other files."""
     from instructdiv.curation.diversify import split_core
     from instructdiv.pool import Pool
 

@@ -55,7 +55,7 @@ class Vectors:
 class Precomputed(Embedder):
     """Vectors from a ``.npy`` file or an array, row i for record i.
 
-    There is a row for each record that is read, or for each of those that can be used.
+    Give one row for each record in the data, or one for each usable record.
 
     Examples
     --------

@@ -54,7 +54,7 @@ class QuestionAnswer(Schema):
     """Columns of what is asked about, where there is one; the first that says something is read."""
 
     choices_columns: tuple[str, ...] = ("choices", "options")
-    """Columns of what may be chosen: texts, a mapping of letters to texts, or ``text`` and
+    """Columns of the answer choices: texts, a mapping of letters to texts, or ``text`` and
     ``label``."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:

@@ -26,7 +26,7 @@ class Xlam(Schema):
     """Column of the calls."""
 
     tools_column: str = "tools"
-    """Column of what may be called."""
+    """Column of the tools that the model can call."""
 
     def matches(self, columns: Sequence[str], rows: Sequence[Row]) -> bool:
         held = {self.calls_column, self.tools_column} <= set(columns)
